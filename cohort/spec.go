@@ -1,0 +1,49 @@
+package cohort
+
+import "github.com/cineloop/cineloop/stats"
+
+// Spec says which rows make the data set, where their files are, and what their columns mean.
+type Spec struct {
+	Root      string            `yaml:"root"`                // folder that file names start from; ${VAR} and ${VAR:-default} are expanded
+	Table     string            `yaml:"table"`               // CSV under Root; or an .npz with {train,val,test}_{images,labels} (MedMNIST layout); or "dicom" to scan Root
+	File      string            `yaml:"file"`                // template of the file name over columns, e.g. "clips/{clip}"
+	ID        string            `yaml:"id,omitempty"`        // column of the item's key; default: the file
+	Patient   string            `yaml:"patient,omitempty"`   // column of the patient key; default: the item itself
+	Site      string            `yaml:"site,omitempty"`      // column of the site
+	Subgroups []string          `yaml:"subgroups,omitempty"` // columns to audit by; numeric ones as "age:50,65" with cut points
+	Where     map[string]string `yaml:"where,omitempty"`     // keep rows whose column has this value ("a|b" for either, "!a" for not)
+	Targets   []TargetSpec      `yaml:"targets,omitempty"`
+	Derive    []DeriveSpec      `yaml:"derive,omitempty"`
+}
+
+// TargetSpec is a prediction target read from columns.
+type TargetSpec struct {
+	Name     string   `yaml:"name"`
+	Kind     string   `yaml:"kind"`               // binary | class | multilabel | regression
+	Column   string   `yaml:"column,omitempty"`   // default: Name
+	Columns  []string `yaml:"columns,omitempty"`  // for multilabel
+	Classes  []string `yaml:"classes,omitempty"`  // in index order; default: sorted distinct values of the training rows
+	Positive string   `yaml:"positive,omitempty"` // for binary: the value(s, "a|b") that count as 1; default "1"
+	Unit     string   `yaml:"unit,omitempty"`
+	Weight   float64  `yaml:"weight,omitempty"` // of its loss; default 1
+}
+
+// DeriveSpec computes a patient-level quantity from item-level predictions after the network has run.
+type DeriveSpec struct {
+	Name  string `yaml:"name"`
+	Kind  string `yaml:"kind"`  // ejection_fraction: 100·(ΣED − ΣES)/ΣED over the patient's items, %
+	From  string `yaml:"from"`  // regression target that is summed
+	Phase string `yaml:"phase"` // column that says ED or ES
+	Unit  string `yaml:"unit,omitempty"`
+}
+
+// SplitSpec says how patients are divided.
+type SplitSpec struct {
+	Name      string      `yaml:"name"` // shown in the report
+	By        string      `yaml:"by"`   // column (Column holds train/val/test) | item | patient | group (Column's values never cross)
+	Column    string      `yaml:"column,omitempty"`
+	Fractions []float64   `yaml:"fractions,omitempty"` // train, val, test; for item, patient and group
+	Stratify  string      `yaml:"stratify,omitempty"`  // target whose classes (or quintiles) are balanced over parts
+	Folds     int         `yaml:"folds,omitempty"`     // ≥ 2: cross-validation over all rows that Column (if By is column) does not call test; each row's score is out of fold
+	Seed      *stats.Seed `yaml:"seed,omitempty"`      // default: the run's seed
+}

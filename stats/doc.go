@@ -1,0 +1,2 @@
+// Package stats holds the statistics that all rooms share: seeded random streams, bootstrap and DeLong intervals, rank tests.
+package stats
