@@ -1,0 +1,33 @@
+# Two commands matter: `make demo` and `make test`. Both set up what is missing first (see scripts/setup).
+SHELL := /bin/bash
+export PATH := $(CURDIR)/build/go/bin:$(PATH)
+export CGO_ENABLED ?= 0
+
+.PHONY: all setup build demo test bench peers examples clean
+
+all: build
+
+setup: ## install what running needs
+	@scripts/setup run
+
+build: setup ## bin/cineloop
+	@go build -trimpath -o bin/cineloop ./cmd/cineloop
+
+demo: build ## the main job on the built-in phantom study; ends with the path of the report
+	@bin/cineloop run examples/demo.yaml
+
+test: ## everything that must hold: formatting, vet, staticcheck, tests, the race detector
+	@scripts/setup test
+	@scripts/test
+
+bench: build ## timings side by side with peers: name, ours, peer, ratio, limit
+	@scripts/bench
+
+peers: ## the Python peers that benchmarks and comparisons use where they are present
+	@scripts/setup peers
+
+examples: build ## every recipe in examples/ in full (tens of minutes)
+	@for r in demo lus adrenal3d sunnybrook-ef echo-study; do bin/cineloop run examples/$$r.yaml || exit; done
+
+clean: ## what builds and runs leave behind
+	@rm -rf bin runs artifacts bench/out
