@@ -22,7 +22,7 @@ type Room struct {
 // Rooms is the house, from the ground up. The longest matching Path decides.
 var Rooms = []Room{
 	{Path: "internal/fault", Floor: 0},
-	{Path: "internal/atomicfile", Floor: 0},
+	{Path: "internal/atomicfile", Floor: 0, Beside: []string{"internal/fault"}},
 	{Path: "internal/strictyaml", Floor: 0, Beside: []string{"internal/fault"}},
 	{Path: "internal/version", Floor: 0},
 	{Path: "internal/progress", Floor: 0, Beside: []string{"internal/fault"}},
