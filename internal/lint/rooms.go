@@ -23,7 +23,8 @@ type Room struct {
 var Rooms = []Room{
 	{Path: "internal/fault", Floor: 0},
 	{Path: "internal/atomicfile", Floor: 0, Beside: []string{"internal/fault"}},
-	{Path: "internal/strictyaml", Floor: 0, Beside: []string{"internal/fault"}},
+	{Path: "internal/nearest", Floor: 0},
+	{Path: "internal/strictyaml", Floor: 0, Beside: []string{"internal/fault", "internal/nearest"}},
 	{Path: "internal/version", Floor: 0},
 	{Path: "internal/progress", Floor: 0, Beside: []string{"internal/fault"}},
 	{Path: "internal/testdata", Floor: 0},
