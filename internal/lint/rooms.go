@@ -36,7 +36,9 @@ var Rooms = []Room{
 
 	{Path: "clip", Floor: 2, Never: []string{"torch"}},
 	{Path: "deid", Floor: 2, Only: []string{"dicom"}, Beside: []string{"clip"}},
-	{Path: "store", Floor: 2, Only: []string{"dicom"}},
+	{Path: "store", Floor: 2, Only: []string{"dicom"}, Beside: []string{"internal/storetest", "internal/queuetest"}},
+	{Path: "internal/storetest", Floor: 2, Beside: []string{"store"}},
+	{Path: "internal/queuetest", Floor: 2, Beside: []string{"store"}},
 	{Path: "nn", Floor: 2, Only: []string{"torch"}},
 
 	{Path: "cohort", Floor: 3, Never: []string{"torch", "nn"}},
@@ -75,6 +77,12 @@ var outside = []struct {
 	{"gonum.org/v1/gonum", []string{"stats", "evaluate", "methods", "clip"}},
 	{"google.golang.org/protobuf", []string{"learn"}},
 	{"golang.org/x/", []string{""}},
+	{"gocloud.dev", []string{"store"}},
+	{"filippo.io/age", []string{"store"}},
+	{"modernc.org/sqlite", []string{"store"}},
+	{"github.com/jackc/pgx/v5", []string{"store"}},
+	{"github.com/pressly/goose/v3", []string{"store"}},
+	{"github.com/nats-io", []string{"store"}},
 }
 
 // forbidden packages have a better way in this house.

@@ -1,0 +1,68 @@
+package object
+
+import (
+	"io"
+	"io/fs"
+	"os"
+)
+
+// disk is what the file back end asks of a file system. It exists so that a test can stand in for a machine that loses power: what
+// was not synced is gone.
+type disk interface {
+	create(path string) (diskFile, error) // fails if path exists
+	open(path string) (diskFile, error)
+	rename(from, to string) error
+	remove(path string) error
+	syncDir(path string) error
+	stat(path string) (fs.FileInfo, error)
+	readDir(path string) ([]fs.DirEntry, error)
+	mkdir(path string) error // with parents; an existing folder is no error
+	free(path string) int64  // bytes left for this user; a large number where unknown
+}
+
+type diskFile interface {
+	io.Writer
+	io.Reader
+	io.ReaderAt
+	io.Closer
+	Sync() error
+	Stat() (fs.FileInfo, error)
+	// startWriteback asks the kernel to begin writing, so that a Sync soon after finds little to do.
+	startWriteback()
+}
+
+// osDisk is the real one. Files are for their owner alone.
+type osDisk struct{}
+
+func (osDisk) create(path string) (diskFile, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return osFile{f}, nil
+}
+
+func (osDisk) open(path string) (diskFile, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return osFile{f}, nil
+}
+
+func (osDisk) rename(from, to string) error               { return os.Rename(from, to) }
+func (osDisk) remove(path string) error                   { return os.Remove(path) }
+func (osDisk) stat(path string) (fs.FileInfo, error)      { return os.Stat(path) }
+func (osDisk) readDir(path string) ([]fs.DirEntry, error) { return os.ReadDir(path) }
+func (osDisk) mkdir(path string) error                    { return os.MkdirAll(path, 0o700) }
+
+func (osDisk) syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+type osFile struct{ *os.File }

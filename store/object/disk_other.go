@@ -1,0 +1,9 @@
+//go:build !linux
+
+package object
+
+import "math"
+
+func (f osFile) startWriteback() {}
+
+func (osDisk) free(string) int64 { return math.MaxInt64 }

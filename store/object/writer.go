@@ -1,0 +1,173 @@
+package object
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"sync"
+
+	"filippo.io/age"
+
+	"github.com/cineloop/cineloop/internal/fault"
+)
+
+// Writer takes one content in. Write, then Finish, then (if wanted) ReadAt and Publish; Close in any case.
+type Writer struct {
+	store    *Store
+	st       staged
+	seal     io.WriteCloser // nil: open
+	hash     hash.Hash
+	size     int64
+	finished bool
+	keep     bool // published and new: its bytes stay taken from the budget
+	open     io.ReaderAt
+	stored   countingWriter
+}
+
+type countingWriter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *countingWriter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// Create starts a content.
+func (s *Store) Create(ctx context.Context) (*Writer, error) {
+	st, err := s.back.stage(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("starting an object: %w", explain(err))
+	}
+	w := &Writer{store: s, st: st, hash: sha256.New(), stored: countingWriter{w: st}}
+	if len(s.opts.Recipients) > 0 {
+		if w.seal, err = age.Encrypt(&w.stored, s.opts.Recipients...); err != nil {
+			st.discard()
+			return nil, fmt.Errorf("sealing an object: %w", explain(err))
+		}
+	}
+	return w, nil
+}
+
+var errFinished = errors.New("write to a finished object")
+
+// Write appends to the content.
+func (w *Writer) Write(p []byte) (int, error) {
+	if w.finished {
+		return 0, errFinished
+	}
+	if err := w.store.opts.Budget.take(int64(len(p))); err != nil {
+		return 0, err
+	}
+	w.size += int64(len(p))
+	w.hash.Write(p)
+	out := io.Writer(&w.stored)
+	if w.seal != nil {
+		out = w.seal
+	}
+	n, err := out.Write(p)
+	if err != nil {
+		return n, fmt.Errorf("writing an object: %w", explain(err))
+	}
+	return n, nil
+}
+
+// buffers are what contents stream through; 256 KiB is where larger ones stop being faster.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 256<<10); return &b }}
+
+func getBuffer() *[]byte  { return buffers.Get().(*[]byte) }
+func putBuffer(b *[]byte) { buffers.Put(b) }
+
+// ReadFrom appends all of r.
+func (w *Writer) ReadFrom(r io.Reader) (int64, error) {
+	buf := getBuffer()
+	defer putBuffer(buf)
+	return io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, *buf)
+}
+
+// Finish ends the content and gives its digest and size in bytes. It may be called more than once.
+func (w *Writer) Finish() (Digest, int64, error) {
+	if !w.finished {
+		w.finished = true
+		if w.seal != nil {
+			if err := w.seal.Close(); err != nil {
+				return Digest{}, 0, fmt.Errorf("sealing an object: %w", explain(err))
+			}
+		}
+	}
+	var d Digest
+	w.hash.Sum(d[:0])
+	return d, w.size, nil
+}
+
+// ReadAt reads the finished content back before it is published, so that it can be described from the very bytes that are kept.
+// Sealed contents need an identity in the store's options.
+func (w *Writer) ReadAt(p []byte, off int64) (int, error) {
+	if !w.finished {
+		return 0, errors.New("reading an unfinished object")
+	}
+	if w.open == nil {
+		w.open = w.st
+		if w.seal != nil {
+			r, _, err := w.store.unsealAt(w.st, w.stored.n)
+			if err != nil {
+				return 0, err
+			}
+			w.open = r
+		}
+	}
+	if off >= w.size {
+		return 0, io.EOF
+	}
+	return w.open.ReadAt(p, off)
+}
+
+// Publish finishes the content and makes it durable under its digest. Where the store has it already nothing is written and
+// existed is true; the writer keeps its bytes until Close, so that Replace can still put them there.
+func (w *Writer) Publish(ctx context.Context) (info Info, existed bool, err error) {
+	d, size, err := w.Finish()
+	if err != nil {
+		return Info{}, false, err
+	}
+	info, err = w.store.Stat(ctx, d)
+	if err == nil {
+		info.Size = size
+		return info, true, nil
+	}
+	if fault.CodeOf(err) != fault.NotFound {
+		return Info{}, false, err
+	}
+	info, err = w.Replace(ctx)
+	return info, false, err
+}
+
+// Replace is Publish for a content whose stored form is missing or damaged: it is written whatever is there.
+func (w *Writer) Replace(ctx context.Context) (Info, error) {
+	d, size, err := w.Finish()
+	if err != nil {
+		return Info{}, err
+	}
+	if err := w.st.publish(ctx, nameOf(d, w.seal != nil)); err != nil {
+		return Info{}, fmt.Errorf("storing object %s: %w", d, explain(err))
+	}
+	w.keep = true
+	return Info{Digest: d, Size: size, Stored: w.stored.n, Sealed: w.seal != nil}, nil
+}
+
+// Close drops what was not published. It may be called more than once.
+func (w *Writer) Close() error {
+	if w.st == nil {
+		return nil
+	}
+	err := w.st.discard()
+	w.st, w.finished = nil, true
+	if !w.keep {
+		w.store.opts.Budget.Return(w.size)
+	}
+	return err
+}
