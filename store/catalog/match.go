@@ -1,0 +1,112 @@
+package catalog
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Match is a condition on one attribute (PS3.4 C.2.2.2). Exactly one of its forms is set.
+type Match struct {
+	Keyword  string
+	OneOf    []string // equals one of these (single value and UID list matching)
+	Wildcard string   // * is any text, ? any character
+	From, To string   // range, both ends included; an empty end is open
+	Fuzzy    string   // person names: every word begins some word of the name, whatever the case and accents
+}
+
+// ParseMatch reads the value of a query key as C-FIND and QIDO-RS write it: a list with backslashes, a range with a hyphen for
+// dates and times, a wildcard. An empty value (and *) matches everything: ok is false then, and there is nothing to ask.
+func ParseMatch(keyword, value string) (m Match, ok bool) {
+	m.Keyword = keyword
+	value = strings.Trim(value, " \x00")
+	switch {
+	case value == "" || strings.Trim(value, "*") == "":
+		return m, false
+	case isTemporal(keyword) && strings.Contains(value, "-"):
+		m.From, m.To, _ = strings.Cut(value, "-")
+		m.From, m.To = strings.TrimSpace(m.From), strings.TrimSpace(m.To)
+		return m, m.From != "" || m.To != ""
+	case strings.ContainsAny(value, "*?") && !isTemporal(keyword) && !strings.HasSuffix(keyword, "UID"):
+		m.Wildcard = value
+	default:
+		m.OneOf = strings.Split(value, `\`)
+	}
+	return m, true
+}
+
+func isTemporal(keyword string) bool {
+	return strings.HasSuffix(keyword, "Date") || strings.HasSuffix(keyword, "Time") || strings.HasSuffix(keyword, "DateTime")
+}
+
+// columns are the attributes with a column of their own; others are looked up in the record's JSON.
+var columns = map[string]string{
+	"PatientID": "s.patient_id", "PatientName": "s.name_key", "PatientBirthDate": "s.birth_date", "PatientSex": "s.sex",
+	"StudyInstanceUID": "s.study_uid", "StudyDate": "s.study_date", "StudyTime": "s.study_time", "AccessionNumber": "s.accession_number",
+	"SeriesInstanceUID": "e.series_uid", "Modality": "e.modality", "ModalitiesInStudy": "e.modality",
+	"SOPInstanceUID": "i.sop_instance_uid", "SOPClassUID": "i.sop_class_uid", "SOPClassesInStudy": "i.sop_class_uid",
+	"TransferSyntaxUID": "i.transfer_syntax_uid", "AvailableTransferSyntaxUID": "i.transfer_syntax_uid",
+}
+
+// place is the expression for an attribute and the level whose table it lives in.
+func place(keyword string) (expr string, level Level) {
+	if c, ok := columns[keyword]; ok {
+		return c, map[byte]Level{'s': Study, 'e': Series, 'i': Image}[c[0]]
+	}
+	level = max(LevelOf(keyword), Study)
+	table := map[Level]string{Study: "s", Series: "e", Image: "i"}[level]
+	return fmt.Sprintf("COALESCE(%s.attrs ->> '%s', '')", table, strings.ReplaceAll(keyword, "'", "")), level
+}
+
+// condition is the SQL of a match, without the quantifier over lower levels.
+func (m Match) condition(expr string) (string, []any) {
+	name := m.Keyword == "PatientName"
+	key := func(s string) string {
+		if name {
+			return nameKey(s)
+		}
+		return s
+	}
+	switch {
+	case m.Fuzzy != "":
+		var parts []string
+		var args []any
+		for w := range strings.FieldsFuncSeq(nameKey(m.Fuzzy), func(r rune) bool { return strings.ContainsRune("^= ,", r) }) {
+			// a word begins at the start or after one of the separators of a name
+			var any []string
+			for _, before := range []string{"", "%^", "% ", "%="} {
+				any = append(any, expr+` LIKE ? ESCAPE '\'`)
+				args = append(args, before+escapeLike(w)+"%")
+			}
+			parts = append(parts, "("+strings.Join(any, " OR ")+")")
+		}
+		if len(parts) == 0 {
+			return "1 = 1", nil
+		}
+		return strings.Join(parts, " AND "), args
+	case m.Wildcard != "":
+		p := strings.NewReplacer("*", "%", "?", "_").Replace(escapeLike(key(m.Wildcard)))
+		return expr + ` LIKE ? ESCAPE '\'`, []any{p}
+	case m.From != "" || m.To != "":
+		// an upper end given to the day (or minute) includes what is finer: 10:30 includes 10:30:59
+		c, args := expr+" <> ''", []any(nil)
+		if m.From != "" {
+			c, args = c+" AND "+expr+" >= ?", append(args, m.From)
+		}
+		if m.To != "" {
+			c, args = c+" AND "+expr+" <= ?", append(args, m.To+"~")
+		}
+		return c, args
+	}
+	var args []any
+	for _, v := range m.OneOf {
+		args = append(args, key(v))
+	}
+	if len(args) == 0 {
+		return "1 = 1", nil
+	}
+	return expr + " IN (" + strings.TrimSuffix(strings.Repeat("?, ", len(args)), ", ") + ")", args
+}
+
+var likeEscapes = strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`)
+
+func escapeLike(s string) string { return likeEscapes.Replace(s) }
