@@ -65,8 +65,9 @@ func (c *Catalog) Export(ctx context.Context, w io.Writer) error {
 					return err
 				}
 				for i, v := range values {
-					if b, ok := v.([]byte); ok {
-						values[i] = string(b)
+					if values[i], err = exported(columns[i], v); err != nil {
+						r.Close()
+						return err
 					}
 				}
 				if err = out.Encode(exportRow{t.name, values}); err != nil {
@@ -88,6 +89,23 @@ func (c *Catalog) Export(ctx context.Context, w io.Writer) error {
 		return sqldb.Wrap(err, "exporting the catalog")
 	}
 	return out.Encode(exportFooter{rows})
+}
+
+// exported is a value as both databases would write it: PostgreSQL keeps its JSON in an order and spelling of its own.
+func exported(column string, v any) (any, error) {
+	if b, ok := v.([]byte); ok {
+		v = string(b)
+	}
+	text, ok := v.(string)
+	if !ok || column != "attrs" && column != "summary" {
+		return v, nil
+	}
+	var m map[string]any
+	if err := json.Unmarshal([]byte(text), &m); err != nil {
+		return nil, err
+	}
+	b, err := json.Marshal(m)
+	return string(b), err
 }
 
 // Import reads what Export wrote into an empty catalog, all of it or nothing.
