@@ -45,24 +45,14 @@ type Entry struct {
 func (c *Catalog) Add(ctx context.Context, e Entry) (Outcome, error) {
 	e = e.clean()
 	if e.Instance != nil {
-		if err := e.Instance.check(); err != nil {
+		if err := e.Instance.Check(); err != nil {
 			return Outcome{}, err
 		}
 	}
 	return c.group.add(ctx, e)
 }
 
-// guarded wraps the error of a guard, to tell it from the database's.
-type guarded struct{ error }
-
-func (g guarded) Unwrap() error { return g.error }
-
 func (c *Catalog) addOne(ctx context.Context, tx *sqldb.Tx, e Entry) (Outcome, error) {
-	if e.Guard != nil {
-		if err := e.Guard(ctx); err != nil {
-			return Outcome{}, guarded{err}
-		}
-	}
 	if e.Quarantine != nil {
 		return c.addQuarantine(ctx, tx, e.Quarantine)
 	}

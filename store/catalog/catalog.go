@@ -74,8 +74,23 @@ func (c *Catalog) Close() error {
 	return c.db.Close()
 }
 
-// check refuses what could not be found again.
-func (in *Instance) check() error {
+// Check looks for damage in the database itself: SQLite's integrity_check. PostgreSQL guards its pages by its own checksums.
+func (c *Catalog) Check(ctx context.Context) error {
+	if c.db.Dialect != sqldb.SQLite {
+		return nil
+	}
+	var answer string
+	if err := c.db.Read.QueryRowContext(ctx, `PRAGMA integrity_check(1)`).Scan(&answer); err != nil {
+		return fault.New(fault.Input, "checking the catalog: %w", err).WithHint("restore the catalog from a backup, or rebuild it with cineloop archive repair")
+	}
+	if answer != "ok" {
+		return fault.New(fault.Input, "the catalog's database is damaged").WithHint("restore the catalog from a backup, or rebuild it with cineloop archive repair")
+	}
+	return nil
+}
+
+// Check refuses an instance that could not be found again: without UIDs, or without a content.
+func (in *Instance) Check() error {
 	for _, f := range []struct{ name, uid string }{
 		{"StudyInstanceUID", in.StudyUID}, {"SeriesInstanceUID", in.SeriesUID}, {"SOPInstanceUID", in.SOPInstanceUID}, {"SOPClassUID", in.SOPClassUID},
 	} {

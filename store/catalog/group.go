@@ -3,7 +3,6 @@ package catalog
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"sync"
 
@@ -23,6 +22,8 @@ type pending struct {
 	out   Outcome
 	err   error
 	ready chan struct{}
+
+	refused error // by the guard
 }
 
 const groupLimit = 256
@@ -96,22 +97,41 @@ func (g *group) transact(batch []*pending) error {
 		if err := tx.Share(ctx, "objects"); err != nil {
 			return err
 		}
+		guard(ctx, batch)
 		for _, p := range batch {
-			p.out, p.err = g.c.addOne(ctx, tx, p.entry)
-			var refused guarded
-			if p.err != nil && !errors.As(p.err, &refused) {
-				return p.err
+			if p.refused != nil {
+				continue
+			}
+			var err error
+			if p.out, err = g.c.addOne(ctx, tx, p.entry); err != nil {
+				return err
 			}
 		}
 		return nil
 	})
 	for _, p := range batch {
-		var refused guarded
-		if errors.As(p.err, &refused) {
-			p.err = refused.error
-		} else {
+		if p.err = p.refused; p.err == nil {
 			p.err = sqldb.Wrap(err, "recording in the catalog")
 		}
 	}
 	return err
+}
+
+// guardsAtOnce is how many guards run together: they ask object stores that answer after milliseconds.
+const guardsAtOnce = 32
+
+func guard(ctx context.Context, batch []*pending) {
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, guardsAtOnce)
+	for _, p := range batch {
+		if p.entry.Guard == nil {
+			continue
+		}
+		slots <- struct{}{}
+		wg.Go(func() {
+			p.refused = p.entry.Guard(ctx)
+			<-slots
+		})
+	}
+	wg.Wait()
 }

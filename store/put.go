@@ -1,0 +1,133 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/cineloop/cineloop/internal/fault"
+	"github.com/cineloop/cineloop/store/catalog"
+	"github.com/cineloop/cineloop/store/object"
+)
+
+// Describe reads what a content is. It fills in everything but Digest, Size and Provenance. An error with code fault.Input (or a
+// panic) sends the content to quarantine with the error's text as the reason, so that text must not hold patient data; any other
+// error fails the Put.
+type Describe func(content io.ReaderAt, size int64) (catalog.Instance, error)
+
+// Result of a Put.
+type Result struct {
+	catalog.Outcome
+	Digest object.Digest
+	Size   int64 // bytes
+
+	Code   fault.Code // why it is in quarantine
+	Reason string
+}
+
+// putTries bounds how often a Put begins anew because garbage collection took the content that it relied on.
+const putTries = 5
+
+// Put keeps all of r and returns when content and record are durable. What cannot be described is kept in quarantine, which is a
+// Result and no error.
+func (a *Archive) Put(ctx context.Context, r io.Reader, describe Describe, from catalog.Provenance) (Result, error) {
+	w, err := a.Objects.Create(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	defer w.Close()
+	if _, err := w.ReadFrom(r); err != nil {
+		return Result{}, err
+	}
+	return a.keep(ctx, w, describe, from)
+}
+
+func (a *Archive) keep(ctx context.Context, w *object.Writer, describe Describe, from catalog.Provenance) (Result, error) {
+	digest, size, err := w.Finish()
+	if err != nil {
+		return Result{}, err
+	}
+	if from.Received.IsZero() {
+		from.Received = time.Now()
+	}
+	res := Result{Digest: digest, Size: size}
+	e, err := a.entry(w, describe, from, &res)
+	if err != nil {
+		return Result{}, err
+	}
+	e.Guard = func(ctx context.Context) error {
+		_, err := a.Objects.Stat(ctx, digest)
+		return err
+	}
+	if err := a.publish(ctx, w, digest); err != nil {
+		return Result{}, err
+	}
+	for try := 0; ; try++ {
+		res.Outcome, err = a.Catalog.Add(ctx, e)
+		if err == nil {
+			return res, nil
+		}
+		if fault.CodeOf(err) != fault.NotFound || try == putTries {
+			return Result{}, err
+		}
+		if _, err := w.Replace(ctx); err != nil {
+			return Result{}, err
+		}
+	}
+}
+
+// publish makes the content durable, also over a stored form that a check found damaged.
+func (a *Archive) publish(ctx context.Context, w *object.Writer, d object.Digest) error {
+	_, existed, err := w.Publish(ctx)
+	if err != nil || !existed {
+		return err
+	}
+	kept, err := a.Catalog.Object(ctx, d)
+	if err != nil && fault.CodeOf(err) != fault.NotFound {
+		return err
+	}
+	if err == nil && kept.State != catalog.Good {
+		_, err = w.Replace(ctx)
+		return err
+	}
+	return nil
+}
+
+// entry describes the content, or says why it belongs in quarantine.
+func (a *Archive) entry(content io.ReaderAt, describe Describe, from catalog.Provenance, res *Result) (catalog.Entry, error) {
+	in, err := safely(describe, content, res.Size)
+	if err == nil {
+		in.Digest, in.Size, in.Provenance = res.Digest, res.Size, from
+		if err = in.Check(); err == nil {
+			return catalog.Entry{Instance: &in}, nil
+		}
+	}
+	if fault.CodeOf(err) != fault.Input {
+		return catalog.Entry{}, fmt.Errorf("describing a content: %w", err)
+	}
+	res.Code, res.Reason = fault.Input, err.Error()
+	return catalog.Entry{Quarantine: &catalog.Quarantine{
+		Digest: res.Digest, Size: res.Size, Code: string(res.Code), Reason: res.Reason, Provenance: from,
+	}}, nil
+}
+
+// safely keeps a defect of a reader from taking the archive down: the content goes to quarantine, for a developer to look at.
+func safely(describe Describe, content io.ReaderAt, size int64) (in catalog.Instance, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fault.New(fault.Input, "the reader failed on this content (%T)", p) // its text may hold values
+		}
+	}()
+	return describe(content, size)
+}
+
+// Open opens the content that stands under a SOPInstanceUID.
+func (a *Archive) Open(ctx context.Context, sopInstanceUID string) (*object.Reader, catalog.Instance, error) {
+	in, err := a.Catalog.Lookup(ctx, sopInstanceUID)
+	if err != nil {
+		return nil, in, err
+	}
+	r, err := a.Objects.Open(ctx, in.Digest)
+	return r, in, err
+}
