@@ -372,15 +372,15 @@ func TestCollectBesideWriters(t *testing.T) {
 			for w := range 4 {
 				writers.Go(func() {
 					for i := range 25 {
-						content := fmt.Sprintf("%d 1 1\n", i%5+10*w)
+						content := fmt.Sprintf("%d 1 1\n", i%5+20*w)
 						put(t, a, content)
-						r, _, err := a.Open(ctx, fmt.Sprintf("1.2.%d.1.1", i%5+10*w))
+						r, _, err := a.Open(ctx, fmt.Sprintf("1.2.%d.1.1", i%5+20*w))
 						if err != nil {
 							t.Errorf("acknowledged, but %v", err)
 							continue
 						}
 						r.Close()
-						if err := a.Catalog.Retire(ctx, fmt.Sprintf("1.2.%d", i%5+10*w), "", time.UnixMilli(int64(i))); err != nil {
+						if err := a.Catalog.Retire(ctx, fmt.Sprintf("1.2.%d", i%5+20*w), "", time.UnixMilli(int64(i))); err != nil {
 							t.Error(err)
 						}
 					}

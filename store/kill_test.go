@@ -109,7 +109,7 @@ func TestKill(t *testing.T) {
 	if _, err := a.Collect(ctx, 0); err != nil {
 		t.Fatal(err)
 	}
-	left, _ := filepath.Glob(filepath.Join(dir, "objects", "tmp", "*"))
+	left, _ := filepath.Glob(filepath.Join(dir, "objects", "tmp", "*-*"))
 	if len(left) > 0 {
 		t.Errorf("%d temporaries after collecting", len(left))
 	}

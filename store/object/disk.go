@@ -1,6 +1,7 @@
 package object
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -18,7 +19,12 @@ type disk interface {
 	readDir(path string) ([]fs.DirEntry, error)
 	mkdir(path string) error // with parents; an existing folder is no error
 	free(path string) int64  // bytes left for this user; a large number where unknown
+	// lock makes the file and holds it until the closer is closed or the process ends, however it ends; errHeld says that another
+	// holds it. Where the system has no such locks everything is free.
+	lock(path string) (io.Closer, error)
 }
+
+var errHeld = errors.New("held by another")
 
 type diskFile interface {
 	io.Writer

@@ -25,7 +25,12 @@ type files struct {
 	dir     string
 	reserve int64
 	group   *group
+	id      string    // of this open store; its temporaries begin with it
+	alive   io.Closer // the lock that says that id's temporaries are in use
 }
+
+// lockSuffix ends the name of the file that an open store holds locked in tmpFolder.
+const lockSuffix = ".lock"
 
 func openFiles(d disk, dir string, reserve int64) (*files, error) {
 	if err := d.mkdir(filepath.Join(dir, tmpFolder)); err != nil {
@@ -53,14 +58,27 @@ func openFiles(d disk, dir string, reserve int64) (*files, error) {
 			}
 		}
 	}
-	return &files{disk: d, dir: dir, reserve: reserve, group: newGroup(d)}, nil
+	f := &files{disk: d, dir: dir, reserve: reserve, id: randomName()}
+	var err error
+	if f.alive, err = d.lock(filepath.Join(dir, tmpFolder, f.id+lockSuffix)); err != nil {
+		return nil, err
+	}
+	f.group = newGroup(d)
+	return f, nil
+}
+
+func randomName() string {
+	var b [12]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
 }
 
 func (f *files) path(name string) string { return filepath.Join(f.dir, filepath.FromSlash(name)) }
 
 func (f *files) close() error {
 	f.group.stop()
-	return nil
+	_ = f.disk.remove(filepath.Join(f.dir, tmpFolder, f.id+lockSuffix)) // else the next sweep does
+	return f.alive.Close()
 }
 
 // reserveStep is how many bytes a writer writes between looks at the free space.
@@ -86,9 +104,7 @@ func (f *files) stage(context.Context) (staged, error) {
 	if err := f.checkReserve(0); err != nil {
 		return nil, err
 	}
-	var id [16]byte
-	rand.Read(id[:])
-	path := filepath.Join(f.dir, tmpFolder, hex.EncodeToString(id[:]))
+	path := filepath.Join(f.dir, tmpFolder, f.id+"-"+randomName())
 	file, err := f.disk.create(path)
 	if err != nil {
 		return nil, err
@@ -109,12 +125,32 @@ func (s *stagedFile) Write(p []byte) (int, error) {
 func (s *stagedFile) ReadAt(p []byte, off int64) (int, error) { return s.f.ReadAt(p, off) }
 
 func (s *stagedFile) publish(ctx context.Context, name string) error {
+	if s.published {
+		return s.again(ctx, name)
+	}
 	s.f.startWriteback()
 	err := s.files.group.publish(ctx, s.f, s.path, s.files.path(name))
 	if err == nil {
 		s.published = true
 	}
 	return err
+}
+
+// again publishes bytes whose name was taken away since they were published: the open file still has them.
+func (s *stagedFile) again(ctx context.Context, name string) error {
+	info, err := s.f.Stat()
+	if err != nil {
+		return err
+	}
+	copied, err := s.files.stage(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(struct{ io.Writer }{copied}, io.NewSectionReader(s.f, 0, info.Size()))
+	if err == nil {
+		err = copied.publish(ctx, name)
+	}
+	return errors.Join(err, copied.discard())
 }
 
 func (s *stagedFile) discard() error {
@@ -215,6 +251,7 @@ func (f *files) list(ctx context.Context) iter.Seq2[entry, error] {
 	}
 }
 
+// sweep removes the temporaries of stores that are open no more: nobody holds their lock.
 func (f *files) sweep(ctx context.Context, before time.Time) (int, error) {
 	dir := filepath.Join(f.dir, tmpFolder)
 	names, err := f.disk.readDir(dir)
@@ -222,16 +259,41 @@ func (f *files) sweep(ctx context.Context, before time.Time) (int, error) {
 		return 0, err
 	}
 	n := 0
+	dead := map[string]bool{f.id: false}
+	locks := map[string]io.Closer{} // held while sweeping, so that no two sweep the same
+	defer func() {
+		for _, l := range locks {
+			l.Close()
+		}
+	}()
 	for _, e := range names {
+		if err := ctx.Err(); err != nil {
+			return n, err
+		}
 		info, err := e.Info()
-		if err != nil || strings.HasPrefix(e.Name(), ".") || !info.ModTime().Before(before) {
+		if err != nil || !info.ModTime().Before(before) {
+			continue
+		}
+		owner, _, temporary := strings.Cut(strings.TrimSuffix(e.Name(), lockSuffix), "-")
+		if _, judged := dead[owner]; !judged {
+			l, err := f.disk.lock(filepath.Join(dir, owner+lockSuffix))
+			if err != nil && !errors.Is(err, errHeld) {
+				return n, err
+			}
+			if dead[owner] = err == nil; dead[owner] {
+				locks[owner] = l
+			}
+		}
+		if !dead[owner] || !temporary {
 			continue
 		}
 		if err := f.disk.remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return n, err
 		}
 		n++
-		if err := ctx.Err(); err != nil {
+	}
+	for owner := range locks {
+		if err := f.disk.remove(filepath.Join(dir, owner+lockSuffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return n, err
 		}
 	}

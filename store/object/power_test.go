@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -149,8 +148,9 @@ func (l *lossy) readDir(path string) ([]fs.DirEntry, error) {
 	return out, nil
 }
 
-func (l *lossy) mkdir(string) error { return nil }
-func (l *lossy) free(string) int64  { return 1 << 40 }
+func (l *lossy) mkdir(string) error             { return nil }
+func (l *lossy) free(string) int64              { return 1 << 40 }
+func (l *lossy) lock(string) (io.Closer, error) { return io.NopCloser(nil), nil }
 
 type lossyInfo struct {
 	name string
@@ -326,18 +326,74 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
+// TestSweep: temporaries go when their store is gone, not before.
 func TestSweep(t *testing.T) {
-	dir := t.TempDir()
-	s, err := Open(context.Background(), dir, Options{})
+	ctx, dir := context.Background(), t.TempDir()
+	s, err := Open(ctx, dir, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	old := filepath.Join(dir, tmpFolder, "old")
-	os.WriteFile(old, []byte("half"), 0o600)
-	os.Chtimes(old, time.Time{}, time.Now().Add(-2*time.Hour))
-	os.WriteFile(filepath.Join(dir, tmpFolder, "young"), []byte("half"), 0o600)
-	if n, err := s.Sweep(context.Background(), time.Now().Add(-time.Hour)); n != 1 || err != nil {
-		t.Errorf("swept %d, %v", n, err)
+	other, err := Open(ctx, dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := other.Create(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Write([]byte("half"))
+	mine, err := s.Create(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mine.Close()
+	now := time.Now().Add(time.Second)
+	if n, err := s.Sweep(ctx, now); n != 0 || err != nil {
+		t.Errorf("swept %d that are in use, %v", n, err)
+	}
+	other.back.(*files).alive.Close() // as when its process ends
+	if n, err := s.Sweep(ctx, time.Now().Add(-time.Hour)); n != 0 || err != nil {
+		t.Errorf("swept %d that are young, %v", n, err)
+	}
+	if n, err := s.Sweep(ctx, now); n != 1 || err != nil {
+		t.Errorf("swept %d, want 1, %v", n, err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, tmpFolder, "*")); len(left) != 2 { // our lock and our temporary
+		t.Errorf("left: %v", left)
+	}
+	if _, _, err := mine.Publish(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestPublishAgain: a writer can put its bytes back after they were removed behind its back.
+func TestPublishAgain(t *testing.T) {
+	ctx := context.Background()
+	s, err := Open(ctx, t.TempDir(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	w, err := s.Create(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	w.Write([]byte("abc"))
+	info, _, err := w.Publish(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.Remove(ctx, info.Digest); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Replace(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := s.Verify(ctx, info.Digest); n != 3 || err != nil {
+			t.Errorf("%d bytes, %v", n, err)
+		}
 	}
 }
