@@ -27,9 +27,21 @@ type metric struct {
 	binary     func(*binary, settings) compute
 	multi      func(*multi, settings) compute
 	regression func(*regression) compute
-	labels     bool // multilabel targets have the mean over labels of the binary form
-	proportion bool // a share of rows, so that Wilson's interval makes sense where resampling shows no spread
+	labels     bool        // multilabel targets have the mean over labels of the binary form
+	share      denominator // of which rows it is the share, so that Wilson's interval can stand in where resampling shows no spread
 }
+
+// denominator names the rows of which a metric is the share.
+type denominator int
+
+const (
+	noShare denominator = iota
+	ofAll
+	ofPositive
+	ofNegative
+	ofCalled
+	ofUncalled
+)
 
 // settings are the choices that metrics depend on.
 type settings struct {
@@ -69,7 +81,7 @@ var protocol = []metric{
 	{name: "auprc", better: higher, needs: needsPos, labels: true,
 		binary: func(b *binary, _ settings) compute { return b.auprc() },
 		multi:  func(m *multi, _ settings) compute { return macro(m.each((*binary).auprc)) }},
-	{name: "accuracy", better: higher, needs: needsRows, labels: true, proportion: true,
+	{name: "accuracy", better: higher, needs: needsRows, labels: true, share: ofAll,
 		binary: counted(counts.accuracy), multi: tabled(tableAccuracy)},
 	{name: "balanced_accuracy", better: higher, needs: needsBoth, labels: true,
 		binary: counted(counts.balanced), multi: tabled(tableBalanced)},
@@ -77,18 +89,18 @@ var protocol = []metric{
 		binary: counted(counts.f1), multi: tabled(tableF1)},
 	{name: "kappa", better: higher, needs: "needs rows of more than one class",
 		multi: tabled(tableKappa)},
-	{name: "sensitivity", better: higher, needs: needsPos, labels: true, proportion: true, binary: counted(counts.sensitivity)},
-	{name: "specificity", better: higher, needs: needsNeg, labels: true, proportion: true, binary: counted(counts.specificity)},
-	{name: "ppv", better: higher, needs: "needs a row that is called positive", proportion: true, binary: counted(counts.ppv)},
-	{name: "npv", better: higher, needs: "needs a row that is called negative", proportion: true, binary: counted(counts.npv)},
-	{name: "sensitivity_at_specificity", better: higher, needs: needsBoth, proportion: true,
+	{name: "sensitivity", better: higher, needs: needsPos, labels: true, share: ofPositive, binary: counted(counts.sensitivity)},
+	{name: "specificity", better: higher, needs: needsNeg, labels: true, share: ofNegative, binary: counted(counts.specificity)},
+	{name: "ppv", better: higher, needs: "needs a row that is called positive", share: ofCalled, binary: counted(counts.ppv)},
+	{name: "npv", better: higher, needs: "needs a row that is called negative", share: ofUncalled, binary: counted(counts.npv)},
+	{name: "sensitivity_at_specificity", better: higher, needs: needsBoth, share: ofPositive,
 		binary: func(b *binary, s settings) compute {
 			if math.IsNaN(s.fixed) {
 				return b.sensitivityAt(s.specificity)
 			}
 			return func(w []float64) float64 { return b.at(w, s.fixed).sensitivity() }
 		}},
-	{name: "specificity_achieved", better: higher, needs: needsNeg, proportion: true,
+	{name: "specificity_achieved", better: higher, needs: needsNeg, share: ofNegative,
 		binary: func(b *binary, s settings) compute {
 			if math.IsNaN(s.fixed) {
 				return nil
