@@ -14,6 +14,8 @@ type Spec struct {
 	Where     map[string]string `yaml:"where,omitempty"`     // keep rows whose column has this value ("a|b" for either, "!a" for not)
 	Targets   []TargetSpec      `yaml:"targets,omitempty"`
 	Derive    []DeriveSpec      `yaml:"derive,omitempty"`
+
+	Base string `yaml:"-"` // the recipe's folder, where relative roots are looked for after the working directory
 }
 
 // TargetSpec is a prediction target read from columns.
@@ -22,8 +24,8 @@ type TargetSpec struct {
 	Kind     string   `yaml:"kind"`               // binary | class | multilabel | regression
 	Column   string   `yaml:"column,omitempty"`   // default: Name
 	Columns  []string `yaml:"columns,omitempty"`  // for multilabel
-	Classes  []string `yaml:"classes,omitempty"`  // in index order; default: sorted distinct values of the training rows
-	Positive string   `yaml:"positive,omitempty"` // for binary: the value(s, "a|b") that count as 1; default "1"
+	Classes  []string `yaml:"classes,omitempty"`  // in index order; default: the sorted distinct values of all rows
+	Positive string   `yaml:"positive,omitempty"` // for binary: the value(s, "a|b") that count as 1 (all others as 0); default: 1, true, yes against 0, false, no
 	Unit     string   `yaml:"unit,omitempty"`
 	Weight   float64  `yaml:"weight,omitempty"` // of its loss; default 1
 }

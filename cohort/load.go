@@ -1,0 +1,348 @@
+package cohort
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/cineloop/cineloop/internal/fault"
+)
+
+// Cohort is a loaded data set. It is read-only once loaded; every room may read it from any goroutine.
+type Cohort struct {
+	Spec       Spec         // as given, with Root absolute and every target's defaults and classes filled in
+	Columns    []string     // of the table
+	Groups     []string     // names of the subgroups, in the order of Spec.Subgroups
+	Rows       []Row        // usable items, in table order
+	Quarantine []Quarantine // rows left out because of their file or key
+	Flow       []Stage      // how many rows and patients each stage left, for the report's flow chart
+	Warnings   []string     // what a person should know, free of values
+	Digest     string       // SHA-256 of the table's bytes; of the sorted names and sizes for a scanned folder
+}
+
+// Row is one item.
+type Row struct {
+	ID      string               // key of the item, unique in the cohort
+	Patient string               // key of the patient; never printed
+	Site    string               // empty: unknown
+	Path    string               // absolute file or folder, maybe with a fragment: what clip.Open takes
+	Line    int                  // in the table (header = 1), for messages
+	Groups  []string             // subgroup by position in Cohort.Groups; empty: unknown
+	Columns []string             // cells by position in Cohort.Columns
+	Truth   map[string][]float64 // by target name: 1 value, or 1 a label; NaN is missing. Class: index. Binary: 0 or 1
+}
+
+// Quarantine is a row that cannot be used, and why. It holds no value of the table but the item's key.
+type Quarantine struct {
+	Line   int    `json:"line"`
+	ID     string `json:"id"`
+	Reason string `json:"reason"`
+}
+
+// Stage is a step of the flow from the table to the usable rows.
+type Stage struct {
+	What     string `json:"what"`
+	Rows     int    `json:"rows"`
+	Patients int    `json:"patients"`
+}
+
+// Value is the cell of row i in the named column; ok is false when the column is unknown or the cell is missing.
+func (c *Cohort) Value(i int, column string) (v string, ok bool) {
+	j := slices.Index(c.Columns, column)
+	if j < 0 || missing(c.Rows[i].Columns[j]) {
+		return "", false
+	}
+	return c.Rows[i].Columns[j], true
+}
+
+// Patients is the number of distinct patients among rows.
+func (c *Cohort) Patients(rows []int) int {
+	seen := map[string]bool{}
+	for _, r := range rows {
+		seen[c.Rows[r].Patient] = true
+	}
+	return len(seen)
+}
+
+// All is every row's index.
+func (c *Cohort) All() []int {
+	out := make([]int, len(c.Rows))
+	for i := range out {
+		out[i] = i
+	}
+	return out
+}
+
+// Load reads the table that spec names and checks every row: where-filter, keys, targets, file present. It does not decode files:
+// the loader and the fingerprint do, and quarantine what they cannot read.
+//
+// Errors: usage (an unknown column, kind or variable), notfound (no root, no table), input (a malformed table, a value that is not of
+// its target's kind, no usable row).
+func Load(ctx context.Context, spec Spec) (*Cohort, error) {
+	c := &Cohort{Spec: spec}
+	t, err := c.open()
+	if err != nil {
+		return nil, err
+	}
+	c.Columns = t.columns
+	l, err := newRowReader(c, t)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := c.filter(t)
+	if err != nil {
+		return nil, err
+	}
+	for _, rec := range kept {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("loading the cohort: %w", err)
+		}
+		l.add(rec)
+	}
+	if err := l.unique(); err != nil {
+		return nil, err
+	}
+	c.stage("usable file and keys")
+	if len(c.Rows) == 0 {
+		return nil, c.nothingLeft(t)
+	}
+	if err := c.readTargets(); err != nil {
+		return nil, err
+	}
+	if err := c.readSubgroups(); err != nil {
+		return nil, err
+	}
+	return c, c.checkDerive()
+}
+
+// open finds the root and reads the table.
+func (c *Cohort) open() (*table, error) {
+	name, err := Expand(c.Spec.Table)
+	if err != nil {
+		return nil, err
+	}
+	if name == "" {
+		return nil, fault.New(fault.Usage, `data.table is not set: a CSV file, an .npz, or "dicom" to scan data.root`)
+	}
+	if c.Spec.Root == "" && filepath.IsAbs(name) {
+		c.Spec.Root = filepath.Dir(name)
+	}
+	if c.Spec.Root, err = ResolvePath(c.Spec.Root, c.Spec.Base); err != nil {
+		return nil, fmt.Errorf("data.root: %w", err)
+	}
+	path := name
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(c.Spec.Root, name)
+	}
+	if c.Digest, err = fileDigest(path); err != nil {
+		return nil, openTableError(path, err)
+	}
+	if strings.EqualFold(filepath.Ext(path), ".npz") {
+		return readNPZ(path)
+	}
+	if c.Spec.File == "" {
+		return nil, fault.New(fault.Usage, `data.file is not set: the template of the file name, such as "clips/{name}"`)
+	}
+	return readCSV(path)
+}
+
+func fileDigest(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+func (c *Cohort) stage(what string) {
+	c.Flow = append(c.Flow, Stage{what, len(c.Rows), c.Patients(c.All())})
+}
+
+func (c *Cohort) nothingLeft(t *table) error {
+	if len(c.Quarantine) > 0 {
+		q := c.Quarantine[0]
+		return fault.New(fault.Input, "%s: none of %d rows is usable; the first, line %d: %s", t.name, len(t.records), q.Line, q.Reason).
+			WithHint("check data.root and data.file")
+	}
+	return fault.New(fault.Input, "%s: none of %d rows is left", t.name, len(t.records)).WithHint("check data.where")
+}
+
+// rowReader makes rows of records.
+type rowReader struct {
+	c                 *Cohort
+	t                 *table
+	file              []part
+	id, patient, site int // columns; -1: none
+}
+
+// part is a piece of the file template: text, or the column whose cell stands there.
+type part struct {
+	text   string
+	column int // -1: text
+}
+
+var placeholder = regexp.MustCompile(`\{([^{}]*)\}`)
+
+func newRowReader(c *Cohort, t *table) (*rowReader, error) {
+	l := &rowReader{c: c, t: t}
+	for _, k := range []struct {
+		at         *int
+		name, what string
+	}{{&l.id, c.Spec.ID, "data.id"}, {&l.patient, c.Spec.Patient, "data.patient"}, {&l.site, c.Spec.Site, "data.site"}} {
+		*k.at = -1
+		if k.name == "" {
+			continue
+		}
+		i, err := t.column(k.name, k.what)
+		if err != nil {
+			return nil, err
+		}
+		*k.at = i
+	}
+	tmpl, err := Expand(c.Spec.File)
+	if err != nil {
+		return nil, err
+	}
+	last := 0
+	for _, m := range placeholder.FindAllStringSubmatchIndex(tmpl, -1) {
+		i, err := t.column(tmpl[m[2]:m[3]], "data.file")
+		if err != nil {
+			return nil, err
+		}
+		l.file = append(l.file, part{text: tmpl[last:m[0]], column: -1}, part{column: i})
+		last = m[1]
+	}
+	if tmpl != "" {
+		l.file = append(l.file, part{text: tmpl[last:], column: -1})
+	}
+	return l, nil
+}
+
+// add appends rec as a row, or quarantines it.
+func (l *rowReader) add(rec record) {
+	row := Row{Line: rec.line, Columns: rec.cells}
+	name, ok := l.name(rec)
+	row.ID = name
+	if l.id >= 0 {
+		row.ID = rec.cells[l.id]
+	}
+	quarantine := func(reason string) {
+		l.c.Quarantine = append(l.c.Quarantine, Quarantine{rec.line, row.ID, reason})
+	}
+	if !ok {
+		quarantine("a column of the file name is empty")
+		return
+	}
+	if l.id >= 0 && missing(row.ID) {
+		quarantine(fmt.Sprintf("column %s is empty", l.c.Spec.ID))
+		return
+	}
+	if row.Patient = row.ID; l.patient >= 0 {
+		if row.Patient = rec.cells[l.patient]; missing(row.Patient) {
+			quarantine(fmt.Sprintf("column %s is empty, so the item cannot be kept on one side of a split", l.c.Spec.Patient))
+			return
+		}
+	}
+	if l.site >= 0 && !missing(rec.cells[l.site]) {
+		row.Site = rec.cells[l.site]
+	}
+	if row.Path = rec.path; row.Path == "" {
+		row.Path = name
+		if !filepath.IsAbs(name) {
+			row.Path = filepath.Join(l.c.Spec.Root, name)
+		}
+	}
+	if reason := checkFile(row.Path); reason != "" {
+		quarantine(reason)
+		return
+	}
+	l.c.Rows = append(l.c.Rows, row)
+}
+
+// name fills the file template; ok is false where a column in it is missing. Tables that know their files need no template.
+func (l *rowReader) name(rec record) (name string, ok bool) {
+	if len(l.file) == 0 {
+		rel, err := filepath.Rel(l.c.Spec.Root, rec.path)
+		if err != nil {
+			rel = rec.path
+		}
+		return filepath.ToSlash(rel), true
+	}
+	var b strings.Builder
+	for _, p := range l.file {
+		if p.column < 0 {
+			b.WriteString(p.text)
+			continue
+		}
+		if missing(rec.cells[p.column]) {
+			return "", false
+		}
+		b.WriteString(rec.cells[p.column])
+	}
+	return b.String(), true
+}
+
+// checkFile says why the item's file cannot be there; "" when it is. Its content is looked at when it is decoded.
+func checkFile(path string) string {
+	st, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if i := strings.LastIndexByte(path, '#'); i > 0 {
+			st, err = os.Stat(path[:i])
+		}
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "the file is not there"
+	case err != nil:
+		return "the file cannot be looked at: " + withoutPath(err, path)
+	case st.Mode().IsRegular() && st.Size() == 0:
+		return "the file is empty"
+	case !st.Mode().IsRegular() && !st.IsDir():
+		return "neither a file nor a folder"
+	}
+	return ""
+}
+
+// withoutPath is err's text with the item's path, which may name a patient, taken out.
+func withoutPath(err error, path string) string {
+	text := err.Error()
+	file := path
+	if i := strings.LastIndexByte(path, '#'); i > 0 {
+		file = path[:i]
+	}
+	for _, p := range []string{path, file, filepath.Base(path), filepath.Base(file)} {
+		text = strings.ReplaceAll(text, p, "the file")
+	}
+	return text
+}
+
+// unique refuses two rows with one key.
+func (l *rowReader) unique() error {
+	what := "data.file"
+	if l.id >= 0 {
+		what = "data.id"
+	}
+	first := map[string]int{}
+	for _, r := range l.c.Rows {
+		if f, ok := first[r.ID]; ok {
+			return fault.New(fault.Input, "%s: lines %d and %d have the same key (%s)", l.t.name, f, r.Line, what).
+				WithHint("remove one of them, or set data.id to a column that tells them apart")
+		}
+		first[r.ID] = r.Line
+	}
+	return nil
+}
