@@ -1,0 +1,110 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/cineloop/cineloop/cohort"
+	"github.com/cineloop/cineloop/internal/atomicfile"
+	"github.com/cineloop/cineloop/learn"
+)
+
+// Train trains every fold of every split that is not trained yet. It may be stopped at any time and repeated.
+func (r *Run) Train(ctx context.Context) error {
+	if r.Plan.Kind == kindCatalog {
+		return nil
+	}
+	for i, s := range r.Splits {
+		for k := range s.Folds {
+			if err := r.trainFold(ctx, i, k); err != nil {
+				return fmt.Errorf("training %s: %w", r.label(i, k), err)
+			}
+		}
+	}
+	return nil
+}
+
+// label names a fit for people: "random clips, fold 2 of 5".
+func (r *Run) label(split, fold int) string {
+	s := r.Splits[split]
+	switch {
+	case len(s.Folds) > 1:
+		return fmt.Sprintf("%s, fold %d of %d", s.Name, fold+1, len(s.Folds))
+	case len(r.Splits) > 1:
+		return s.Name
+	}
+	return r.Plan.Name
+}
+
+func (r *Run) trainFold(ctx context.Context, split, k int) error {
+	s := r.Splits[split]
+	dir := r.Dir.Variant(split, s.Name)
+	fold := dir.Fold(k, len(s.Folds))
+	if err := mkdir(string(fold)); err != nil {
+		return err
+	}
+	_, err := learn.Train(ctx, learn.TrainOptions{
+		Plan: r.Plan, Cohort: r.Cohort, Fold: s.Folds[k], Dir: string(fold),
+		Label: r.label(split, k), Log: r.log, Cache: r.sharedCache(),
+	})
+	if err != nil {
+		return err
+	}
+	return publish(dir, fold, k, len(s.Folds))
+}
+
+// publish puts a fold's weights where a run's weights are looked for. Links cost no space; where the file system has none, a copy is made.
+func publish(dir, fold Folder, k, n int) error {
+	if n == 1 {
+		return nil
+	}
+	to := weights(dir, n)[k]
+	if err := mkdir(filepath.Dir(to)); err != nil {
+		return err
+	}
+	from := filepath.Join(fold.Checkpoints(), learn.BestName)
+	if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if os.Link(from, to) == nil {
+		return nil
+	}
+	src, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	return atomicfile.Write(to, func(w io.Writer) error { _, err := io.Copy(w, src); return err })
+}
+
+// weights are the files of a (variant of a) run's models, one a fold.
+func weights(dir Folder, folds int) []string {
+	if folds == 1 {
+		return []string{filepath.Join(dir.Checkpoints(), learn.BestName)}
+	}
+	files := make([]string, folds)
+	for k := range files {
+		files[k] = filepath.Join(dir.Checkpoints(), fmt.Sprintf("fold-%d.safetensors", k))
+	}
+	return files
+}
+
+// cacheBytes bounds the decoded clips that a run keeps in memory.
+const cacheBytes = 2 << 30
+
+// sharedCache is the decoded clips that all stages and folds of this process share.
+func (r *Run) sharedCache() *cohort.Cache {
+	if r.cache == nil {
+		c, err := cohort.NewCache(cohort.CacheConfig{Bytes: cacheBytes})
+		if err != nil {
+			panic(err) // without a folder there is nothing that can fail
+		}
+		r.cache = c
+	}
+	return r.cache
+}
