@@ -121,11 +121,11 @@ var protocol = []metric{
 		multi:  func(m *multi, s settings) compute { return m.ece(Bins{Count: s.bins, Mass: true}) }},
 	{name: "calibration_slope", better: neither, needs: "needs both classes, overlapping in score",
 		binary: func(b *binary, _ settings) compute {
-			c := newRecalibrator(b.p, b.y)
+			c := newRecalibrator(b.p, b.y).warm()
 			return func(w []float64) float64 { slope, _ := c.both(w); return slope }
 		}},
 	{name: "calibration_intercept", better: neither, needs: needsBoth,
-		binary: func(b *binary, _ settings) compute { return newRecalibrator(b.p, b.y).inLarge }},
+		binary: func(b *binary, _ settings) compute { return newRecalibrator(b.p, b.y).warm().inLarge }},
 	{name: "mae", better: lower, needs: needsRows, regression: (*regression).mae},
 	{name: "rmse", better: lower, needs: needsRows, regression: (*regression).rmse},
 	{name: "r2", better: higher, needs: needsVary, regression: (*regression).r2},
