@@ -1,0 +1,277 @@
+package phantom
+
+import (
+	"math"
+	"math/rand/v2"
+)
+
+// The polar grid: samples along a beam × beams, and the coarse grid on which tissue is evaluated.
+const (
+	polarDepths = 256
+	polarBeams  = 128
+	nodeStep    = 4
+	nodeDepths  = polarDepths/nodeStep + 1
+	nodeBeams   = polarBeams/nodeStep + 1
+)
+
+// The separable point spread function: Gaussians of 1.1 samples (two cycles at 2.5 MHz) and 1.5 beams.
+const (
+	axialSigma   = 1.1
+	lateralSigma = 1.5
+)
+
+var (
+	axialPSF   = gaussianTaps[[4]float32](axialSigma)
+	lateralPSF = gaussianTaps[[5]float32](lateralSigma)
+)
+
+// gaussianTaps is one half of a symmetric kernel, centre first. The squares of all taps of the two kernels sum to 1 each: white
+// noise of unit power keeps its power.
+func gaussianTaps[A [4]float32 | [5]float32](sigma float64) A {
+	var a A
+	var sum float64
+	for i := range len(a) {
+		v := math.Exp(-0.5 * float64(i*i) / (sigma * sigma))
+		sum += v * v
+		if i > 0 {
+			sum += v * v
+		}
+	}
+	for i := range len(a) {
+		a[i] = float32(math.Exp(-0.5*float64(i*i)/(sigma*sigma)) / math.Sqrt(sum))
+	}
+	return a
+}
+
+// The share of a scatterer's power that stays from frame to frame; the rest is new, from tissue that moved through the plane. The
+// correlation of successive frames in material coordinates is thus 0.75.
+const (
+	keptAmplitude = 0.8660254
+	newAmplitude  = 0.5
+)
+
+// beamformer makes polar pictures. Its buffers are reused; it belongs to one goroutine.
+type beamformer struct {
+	tex     []float32 // [texSide+1, texSide+1] complex
+	ranks   []uint8   // [modSide, modSide]
+	scratch []float32
+
+	nodes  [fieldN + 2][nodeBeams][nodeDepths]float32 // fields, then material coordinates in texture cells
+	points [nodeBeams][nodeDepths][3]float32          // 3D places of the nodes
+	raw    [polarBeams][2 * (polarDepths + 6)]float32 // scatterers, with three samples of margin
+	axial  [polarBeams + 8][2 * polarDepths]float32   // after the axial kernel, with four beams of margin
+	grey   [polarBeams][polarDepths]float32           // display level, 0…255
+
+	gain  [polarBeams][polarDepths]float32 // amplitude: attenuation, gain compensation, drop-out, shadows
+	noise [polarDepths]float32             // amplitude of electronic noise
+	haze  []float32                        // static reverberation, same shape as the rows of raw; nil without
+	amp   [tissueN]float32
+	blood *[256]float32 // amplitude modulation of blood by rank
+	back  *[256]float32 // of the background
+	wall  *[256]float32 // and of the heart's walls
+
+	plane      plane
+	dr, half   float64 // mm a sample; half of the sector's angle
+	texU, texV float32
+	valves     []leafPoint
+	lookup     [lookupLen]float32
+}
+
+func newBeamformer() *beamformer {
+	return &beamformer{
+		tex:     make([]float32, texStride*(texSide+1)),
+		ranks:   make([]uint8, modSide*modSide),
+		scratch: make([]float32, texSide*texSide*2),
+	}
+}
+
+// angle of a beam in radians; beams are numbered from the left.
+func (b *beamformer) angle(beam float64) float64 {
+	return b.half * (2*beam/(polarBeams-1) - 1)
+}
+
+// aim sets the geometry of an acquisition.
+func (b *beamformer) aim(q *acquisition) {
+	b.plane = q.plane
+	b.dr = q.depth / (polarDepths - 1)
+	b.half = q.half
+	for j := range nodeBeams {
+		sin, cos := math.Sincos(b.angle(float64(j * nodeStep)))
+		for i := range nodeDepths {
+			r := float64(i*nodeStep) * b.dr
+			p := b.plane.at(r*sin, r*cos)
+			b.points[j][i] = [3]float32{float32(p.x), float32(p.y), float32(p.z)}
+		}
+	}
+}
+
+// place evaluates the heart at the nodes. shift is the heart's displacement by breathing.
+func (b *beamformer) place(g *figure, shift vec3) {
+	sx, sy, sz := float32(shift.x), float32(shift.y), float32(shift.z)
+	px, py, pz := float32(b.plane.probe.x), float32(b.plane.probe.y), float32(b.plane.probe.z)
+	rx, ry, rz := float32(b.plane.right.x/texCell), float32(b.plane.right.y/texCell), float32(b.plane.right.z/texCell)
+	dx, dy, dz := float32(b.plane.down.x/texCell), float32(b.plane.down.y/texCell), float32(b.plane.down.z/texCell)
+	var f [fieldN]float32
+	for j := range nodeBeams {
+		for i := range nodeDepths {
+			p := b.points[j][i]
+			x, y, z := g.eval(p[0]-sx, p[1]-sy, p[2]-sz, &f)
+			for k, v := range f {
+				b.nodes[k][j][i] = v
+			}
+			x, y, z = x-px, y-py, z-pz
+			b.nodes[fieldN][j][i] = x*rx + y*ry + z*rz + b.texU
+			b.nodes[fieldN+1][j][i] = x*dx + y*dy + z*dz + b.texV
+		}
+	}
+}
+
+// scatter fills raw with one frame's scatterers from the nodes. salt makes the frame's noise its own.
+func (b *beamformer) scatter(salt uint64) {
+	fresh := freshNoise()
+	var col [fieldN + 2][nodeDepths]float32
+	var kind [nodeDepths]tissue
+	for beam := range polarBeams {
+		j, t := beam/nodeStep, float32(beam%nodeStep)*(1.0/nodeStep)
+		for k := range col {
+			lo, hi := &b.nodes[k][j], &b.nodes[k][j+1]
+			out := &col[k]
+			for i := range out {
+				out[i] = lo[i] + t*(hi[i]-lo[i])
+			}
+		}
+		var f [fieldN]float32
+		for i := range kind {
+			for k := range f {
+				f[k] = col[k][i]
+			}
+			kind[i] = classify(&f)
+		}
+		off := int(splitmix(salt+uint64(beam))%freshLen) * 2
+		white := fresh[off : off+2*polarDepths]
+		row := b.raw[beam][6 : 6+2*polarDepths]
+		gain, noise := &b.gain[beam], &b.noise
+		for i := range nodeDepths - 1 {
+			u, v := col[fieldN][i], col[fieldN+1][i]
+			du, dv := (col[fieldN][i+1]-u)*(1.0/nodeStep), (col[fieldN+1][i+1]-v)*(1.0/nodeStep)
+			what, mixed := kind[i], kind[i] != kind[i+1]
+			// Tissue away from the heart is lung and fat, and darker.
+			far := 1 / (1 + 0.10*max(0, col[fWall][i]-1.5))
+			for n := range nodeStep {
+				d := i*nodeStep + n
+				if mixed && n > 0 {
+					w := float32(n) * (1.0 / nodeStep)
+					for k := range f {
+						f[k] = col[k][i] + w*(col[k][i+1]-col[k][i])
+					}
+					what = classify(&f)
+				}
+				a := b.amp[what] * gain[d]
+				ui, vi := int(u), int(v)
+				switch {
+				case what.blood():
+					// Blood is new in every frame; its gamma texture drifts with the frame.
+					a = a*b.blood[b.ranks[(vi>>1+int(salt&63))&(modSide-1)*modSide+(ui>>1)&(modSide-1)]] + noise[d]
+					row[2*d], row[2*d+1] = a*white[2*d], a*white[2*d+1]
+				default:
+					rank := b.ranks[(vi>>1)&(modSide-1)*modSide+(ui>>1)&(modSide-1)]
+					if what == background {
+						a *= b.back[rank] * far
+					} else {
+						a *= b.wall[rank]
+					}
+					fu, fv := u-float32(ui), v-float32(vi)
+					at := (vi&(texSide-1))*texStride + (ui&(texSide-1))*2
+					t0 := b.tex[at : at+4 : at+4]
+					t1 := b.tex[at+texStride : at+texStride+4 : at+texStride+4]
+					r0, i0 := t0[0]+fu*(t0[2]-t0[0]), t0[1]+fu*(t0[3]-t0[1])
+					r1, i1 := t1[0]+fu*(t1[2]-t1[0]), t1[1]+fu*(t1[3]-t1[1])
+					kept, fresh := a*keptAmplitude, a*newAmplitude+noise[d]
+					row[2*d] = kept*(r0+fv*(r1-r0)) + fresh*white[2*d]
+					row[2*d+1] = kept*(i0+fv*(i1-i0)) + fresh*white[2*d+1]
+				}
+				u += du
+				v += dv
+			}
+		}
+		if b.haze != nil {
+			still := b.haze[beam*2*polarDepths : (beam+1)*2*polarDepths]
+			for i, v := range still {
+				row[i] += v
+			}
+		}
+	}
+}
+
+// blur applies the axial and then the lateral kernel, and turns power into display levels.
+func (b *beamformer) blur() {
+	k0, k1, k2, k3 := axialPSF[0], axialPSF[1], axialPSF[2], axialPSF[3]
+	for beam := range polarBeams {
+		in := b.raw[beam][:]
+		out := b.axial[beam+4][:]
+		a, c, d, e, f, g, h := in[0:512], in[2:514], in[4:516], in[6:518], in[8:520], in[10:522], in[12:524]
+		for i := range out {
+			out[i] = k0*e[i] + k1*(d[i]+f[i]) + k2*(c[i]+g[i]) + k3*(a[i]+h[i])
+		}
+	}
+	l0, l1, l2, l3, l4 := lateralPSF[0], lateralPSF[1], lateralPSF[2], lateralPSF[3], lateralPSF[4]
+	for beam := range polarBeams {
+		m4, m3, m2, m1 := &b.axial[beam], &b.axial[beam+1], &b.axial[beam+2], &b.axial[beam+3]
+		c0 := &b.axial[beam+4]
+		p1, p2, p3, p4 := &b.axial[beam+5], &b.axial[beam+6], &b.axial[beam+7], &b.axial[beam+8]
+		out := &b.grey[beam]
+		for d := range out {
+			i := 2 * d
+			re := l0*c0[i] + l1*(m1[i]+p1[i]) + l2*(m2[i]+p2[i]) + l3*(m3[i]+p3[i]) + l4*(m4[i]+p4[i])
+			i++
+			im := l0*c0[i] + l1*(m1[i]+p1[i]) + l2*(m2[i]+p2[i]) + l3*(m3[i]+p3[i]) + l4*(m4[i]+p4[i])
+			out[d] = b.lookup[lookupIndex(re*re+im*im)]
+		}
+	}
+}
+
+// transmit draws what is static along the beams for one acquisition: attenuation that gain compensation restores to 93 %, with an
+// error of ±4 dB every 3 cm; drop-out towards the sides; rib shadows in 30 %; near haze in 20 %; a noise floor that rises with
+// depth.
+func (b *beamformer) transmit(r *rand.Rand, q *acquisition, noiseDB float64) {
+	const lossPerCM = 0.5 * 2.5 // dB, two-way, at 2.5 MHz
+	knots := make([]float64, int(q.depth/30)+3)
+	for i := range knots {
+		knots[i] = uniform(r, -4, 4) * 0.5
+	}
+	var depthDB [polarDepths]float64
+	for d := range depthDB {
+		mm := float64(d) * b.dr
+		i := int(mm / 30)
+		f := mm/30 - float64(i)
+		depthDB[d] = -0.07*lossPerCM*mm/10 + knots[i] + f*(knots[i+1]-knots[i])
+		b.noise[d] = float32(math.Pow(10, (noiseDB+8*mm/q.depth)/20))
+	}
+	ribs, haze := r.Float64() < 0.30, r.Float64() < 0.20
+	ribAt, ribWidth, ribDB := uniform(r, -0.9, 0.9), uniform(r, 0.06, 0.16), uniform(r, 8, 20)
+	if math.Abs(ribAt) < 0.45 {
+		ribDB *= 0.5 // a sonographer moves the probe when a rib hides the middle
+	}
+	hazeDB, hazeDepth := uniform(r, -26, -14), uniform(r, 12, 28)
+	for beam := range polarBeams {
+		side := 2*float64(beam)/(polarBeams-1) - 1
+		db := 20 * math.Log10(1-0.45*math.Abs(math.Sin(b.angle(float64(beam)))))
+		if ribs {
+			x := (side - ribAt) / ribWidth
+			db -= ribDB * math.Exp(-x*x*x*x)
+		}
+		for d := range polarDepths {
+			near := math.Min(1, float64(d)*b.dr/8) // the skin's ringing hides the first millimetres' loss
+			b.gain[beam][d] = float32(math.Pow(10, (depthDB[d]+db*near)/20))
+		}
+	}
+	b.haze = nil
+	if haze {
+		b.haze = make([]float32, polarBeams*2*polarDepths)
+		fillGauss(b.haze, r.Uint64())
+		for i := range b.haze {
+			mm := float64(i/2%polarDepths) * b.dr
+			b.haze[i] *= float32(math.Pow(10, hazeDB/20) * math.Exp(-mm/hazeDepth) * math.Sqrt2 / 2)
+		}
+	}
+}
