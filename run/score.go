@@ -139,7 +139,7 @@ func setParts(p *evaluate.Predictions, c *cohort.Cohort, rows []int, parts []str
 }
 
 func (r *Run) predict(ctx context.Context, c *cohort.Cohort, rows []int, files []string) (*evaluate.Predictions, error) {
-	return learn.Predict(ctx, learn.PredictOptions{Plan: r.Plan, Cohort: c, Rows: rows, Checkpoints: files, Log: r.log, Cache: r.sharedCache()})
+	return learn.Predict(ctx, learn.PredictOptions{Plan: r.Plan, Cohort: c, Rows: rows, Checkpoints: files, Progress: r.log, Cache: r.sharedCache()})
 }
 
 // withTraining adds the training rows' truths, without scores, so that baselines know what the model knew. In cross-validation every

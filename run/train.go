@@ -50,7 +50,7 @@ func (r *Run) trainFold(ctx context.Context, split, k int) error {
 	}
 	_, err := learn.Train(ctx, learn.TrainOptions{
 		Plan: r.Plan, Cohort: r.Cohort, Fold: s.Folds[k], Dir: string(fold),
-		Label: r.label(split, k), Log: r.log, Cache: r.sharedCache(),
+		Resume: true, Label: r.label(split, k) + ": ", Progress: r.log, Cache: r.sharedCache(),
 	})
 	if err != nil {
 		return err
@@ -67,7 +67,7 @@ func publish(dir, fold Folder, k, n int) error {
 	if err := mkdir(filepath.Dir(to)); err != nil {
 		return err
 	}
-	from := filepath.Join(fold.Checkpoints(), learn.BestName)
+	from := filepath.Join(fold.Checkpoints(), bestWeights)
 	if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -82,10 +82,13 @@ func publish(dir, fold Folder, k, n int) error {
 	return atomicfile.Write(to, func(w io.Writer) error { _, err := io.Copy(w, src); return err })
 }
 
+// bestWeights is the file that learn.Train leaves for prediction.
+const bestWeights = "best.safetensors"
+
 // weights are the files of a (variant of a) run's models, one a fold.
 func weights(dir Folder, folds int) []string {
 	if folds == 1 {
-		return []string{filepath.Join(dir.Checkpoints(), learn.BestName)}
+		return []string{filepath.Join(dir.Checkpoints(), bestWeights)}
 	}
 	files := make([]string, folds)
 	for k := range files {
