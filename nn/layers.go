@@ -70,7 +70,10 @@ func (b *BatchNorm) Visit(prefix string, v func(string, *Param)) {
 // Forward implements [Module].
 func (b *BatchNorm) Forward(p *Pass, x *torch.Tensor) *torch.Tensor {
 	if p.Train {
-		b.Batches.T.AddScalar_(1) // nothing here reads it; torch's users expect it in the state dict
+		// Nothing here reads the count; torch's users expect it in the state dict.
+		if _, err := p.E.Call("aten::add_.Scalar", b.Batches.T, 1); err != nil {
+			panic(err)
+		}
 	}
 	return torch.BatchNorm(x, b.Weight.T, b.Bias.T, b.Mean.T, b.Var.T, p.Train, 0.1, 1e-5)
 }
