@@ -239,12 +239,12 @@ func (b *beamformer) transmit(r *rand.Rand, q *acquisition, noiseDB float64) {
 	for i := range knots {
 		knots[i] = uniform(r, -4, 4) * 0.5
 	}
-	var depthDB [polarDepths]float64
-	for d := range depthDB {
+	var depth [polarDepths]float32
+	for d := range depth {
 		mm := float64(d) * b.dr
 		i := int(mm / 30)
 		f := mm/30 - float64(i)
-		depthDB[d] = -0.07*lossPerCM*mm/10 + knots[i] + f*(knots[i+1]-knots[i])
+		depth[d] = float32(math.Pow(10, (-0.07*lossPerCM*mm/10+knots[i]+f*(knots[i+1]-knots[i]))/20))
 		b.noise[d] = float32(math.Pow(10, (noiseDB+8*mm/q.depth)/20))
 	}
 	ribs, haze := r.Float64() < 0.30, r.Float64() < 0.20
@@ -260,9 +260,9 @@ func (b *beamformer) transmit(r *rand.Rand, q *acquisition, noiseDB float64) {
 			x := (side - ribAt) / ribWidth
 			db -= ribDB * math.Exp(-x*x*x*x)
 		}
+		across := float32(math.Pow(10, db/20))
 		for d := range polarDepths {
-			near := math.Min(1, float64(d)*b.dr/8) // the skin's ringing hides the first millimetres' loss
-			b.gain[beam][d] = float32(math.Pow(10, (depthDB[d]+db*near)/20))
+			b.gain[beam][d] = depth[d] * across
 		}
 	}
 	b.haze = nil

@@ -213,5 +213,5 @@ func (b *beamformer) prepare(r *rand.Rand, cfg *Config, p *Patient, q *acquisiti
 	}
 	view := display{gainDB: gain, rangeDB: 48 + 12*dynamic, gamma: uniform(r, 0.8, 1.2)}
 	view.fillLookup(&b.lookup)
-	b.valves = drawLeaves(r, &p.heart, &b.plane)
+	b.valves = drawLeaves(r.Uint64(), &p.heart, &b.plane)
 }

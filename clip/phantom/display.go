@@ -2,16 +2,16 @@ package phantom
 
 import "math"
 
-// Log compression by table: a power's exponent and upper eight mantissa bits choose one of lookupLen display levels, steps of
-// 0.017 dB from −96 to +48 dB.
+// Log compression by table: a power's exponent and upper seven mantissa bits choose one of lookupLen display levels, steps of
+// 0.03 dB from −96 to +48 dB.
 const (
 	lookupMinExp = -32
 	lookupMaxExp = 16
-	lookupLen    = (lookupMaxExp - lookupMinExp) << 8
+	lookupLen    = (lookupMaxExp - lookupMinExp) << 7
 )
 
 func lookupIndex(power float32) int {
-	i := int(math.Float32bits(power)>>15) - (127+lookupMinExp)<<8
+	i := int(math.Float32bits(power)>>16) - (127+lookupMinExp)<<7
 	return min(max(i, 0), lookupLen-1)
 }
 
@@ -28,8 +28,8 @@ const whiteDB = 17
 // fillLookup computes the level of every power. Mean myocardium is at 0 dB.
 func (v display) fillLookup(t *[lookupLen]float32) {
 	for i := range t {
-		exp := float64(i>>8) + lookupMinExp
-		mantissa := 1 + (float64(i&255)+0.5)/256
+		exp := float64(i>>7) + lookupMinExp
+		mantissa := 1 + (float64(i&127)+0.5)/128
 		db := 10*math.Log10(mantissa) + 10*math.Log10(2)*exp + v.gainDB
 		x := clamp((db-whiteDB+v.rangeDB)/v.rangeDB, 0, 1)
 		t[i] = float32(255 * math.Pow(x, v.gamma))
