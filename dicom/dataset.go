@@ -107,6 +107,17 @@ func (ds *DataSet) walk(depth int, yield func(int, *Element) bool) bool {
 	return true
 }
 
+// Count is the number of elements at any depth, without group lengths and without pixel data that the file's end cuts off between
+// fragments: the number that other readers agree on.
+func (ds *DataSet) Count() (n int) {
+	for _, e := range ds.Walk() {
+		if !e.Tag.IsGroupLength() && !(e.short && e.frags != nil) {
+			n++
+		}
+	}
+	return n
+}
+
 // Parent is the data set that ds is an item of, or nil.
 func (ds *DataSet) Parent() *DataSet { return ds.parent }
 

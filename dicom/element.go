@@ -94,8 +94,8 @@ func (e *Element) Kind() vr.VR {
 		return vr.SQ
 	case e.VR == vr.SQ: // only the dictionary says so, and the bytes are no items
 		return vr.UN
-	case e.VR == vr.UN && !e.Tag.IsPrivate():
-		v := e.Tag.VR()
+	case e.VR == vr.UN:
+		v := implicitVR(e.in, e.Tag)
 		if v == vr.SQ { // it would have items if it were one
 			return vr.UN
 		}

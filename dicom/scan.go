@@ -281,7 +281,7 @@ func (s *scanner) element(top *level) (done bool, err error) {
 	}
 	s.pos = e.at + e.n
 	certain := e.VR == vr.SQ && !(top.implicit && t.IsPrivate())
-	if certain || e.VR == vr.SQ || s.maybeSequence(&e) {
+	if certain || e.VR == vr.SQ || s.maybeSequence(top.ds, &e) {
 		return false, s.enter(top, e, e.at+int64(length), certain)
 	}
 	s.add(top, e)
@@ -388,8 +388,8 @@ func (s *scanner) enter(top *level, e Element, given int64, certain bool) error 
 }
 
 // maybeSequence reports whether an element of VR UN with a given length is a sequence by the dictionary.
-func (s *scanner) maybeSequence(e *Element) bool {
-	if e.VR != vr.UN || e.n < 8 || e.n >= 0xFFFF || e.Tag.IsPrivate() || e.Tag.VR() != vr.SQ {
+func (s *scanner) maybeSequence(ds *DataSet, e *Element) bool {
+	if e.VR != vr.UN || e.n < 8 || e.n >= 0xFFFF || implicitVR(ds, e.Tag) != vr.SQ {
 		return false
 	}
 	h := s.at(e.at, 8, 8)

@@ -104,7 +104,9 @@ func (e *Element) Strings() []string {
 		parts := strings.Split(s, `\`)
 		for i, p := range parts {
 			p = strings.TrimRight(p, " \x00")
-			if v != vr.PN {
+			if v == vr.PN {
+				p = strings.TrimRight(p, "=") // component groups that are empty
+			} else {
 				p = strings.TrimLeft(p, " ")
 			}
 			parts[i] = p
