@@ -1,0 +1,336 @@
+package clip
+
+import (
+	"bytes"
+	"image"
+	"image/color"
+	"image/gif"
+	"image/png"
+	"math"
+	"sync"
+
+	"golang.org/x/image/font"
+	"golang.org/x/image/font/gofont/goregular"
+	"golang.org/x/image/font/opentype"
+	"golang.org/x/image/font/sfnt"
+	"golang.org/x/image/math/fixed"
+
+	"github.com/cineloop/cineloop/internal/fault"
+)
+
+// PreviewOptions says how a clip is shown. Zero values are sensible.
+type PreviewOptions struct {
+	MaxSide   int       // longest side of the picture, pixels; default 256, never enlarged beyond twice the clip's own
+	MaxFrames int       // frames shown, spread over the clip; default 48
+	FPS       float64   // frames a second; default the clip's own rate, 10 for stacks
+	Overlay   []float32 // heat map [T, H, W] of any T, H, W given by OverlayShape, values 0..1; nil for none
+	// OverlayShape is [T, H, W] of Overlay; its zero value means the clip's own.
+	OverlayShape [3]int
+	Alpha        float64   // opacity of the overlay at value 1; default 0.5
+	Grey         bool      // show colour clips in grey, as overlays are read best
+	Caption      string    // one line under the picture
+	Window       []float64 // [centre, width] in stored units; default the 0.5–99.5 percentile range, or the whole range of bytes
+}
+
+// AnimatedGIF renders c as a looping GIF. The palette is fixed (a ramp of 64 greys and a heat ramp, or a 6×7×6 colour cube), so that equal
+// input gives equal bytes.
+func AnimatedGIF(c *Clip, opt PreviewOptions) ([]byte, error) {
+	if err := checkPreview(c, &opt); err != nil {
+		return nil, err
+	}
+	show := newDisplay(c, opt)
+	n := min(opt.MaxFrames, c.T)
+	frames := UniformFrames(c.T, n)
+	delay := gifDelay(c, opt.FPS, n)
+	pal, index := show.palette()
+	out := &gif.GIF{}
+	for _, t := range frames {
+		img := image.NewPaletted(image.Rect(0, 0, show.w, show.h+show.captionHeight()), pal)
+		show.render(t, func(x, y int, r, g, b uint8) { img.Pix[y*img.Stride+x] = index(r, g, b) })
+		show.caption(img)
+		out.Image = append(out.Image, img)
+		out.Delay = append(out.Delay, delay)
+	}
+	var b bytes.Buffer
+	if err := gif.EncodeAll(&b, out); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// PNG renders frame t of c at its own size, windowed like a preview.
+func PNG(c *Clip, t int) ([]byte, error) {
+	if t < 0 || t >= c.T {
+		return nil, fault.New(fault.Usage, "frame %d of a clip with %d", t, c.T)
+	}
+	var b bytes.Buffer
+	err := png.Encode(&b, FrameImage(c, t, PreviewOptions{MaxSide: max(c.H, c.W)}))
+	return b.Bytes(), err
+}
+
+// FrameImage renders frame t with the overlay and caption of opt.
+func FrameImage(c *Clip, t int, opt PreviewOptions) image.Image {
+	if err := checkPreview(c, &opt); err != nil {
+		panic(err)
+	}
+	show := newDisplay(c, opt)
+	if !show.colour() {
+		img := image.NewGray(image.Rect(0, 0, show.w, show.h+show.captionHeight()))
+		show.render(t, func(x, y int, r, _, _ uint8) { img.Pix[y*img.Stride+x] = r })
+		show.caption(img)
+		return img
+	}
+	img := image.NewNRGBA(image.Rect(0, 0, show.w, show.h+show.captionHeight()))
+	for i := 3; i < len(img.Pix); i += 4 {
+		img.Pix[i] = 255
+	}
+	show.render(t, func(x, y int, r, g, b uint8) { copy(img.Pix[y*img.Stride+4*x:], []uint8{r, g, b}) })
+	show.caption(img)
+	return img
+}
+
+func checkPreview(c *Clip, opt *PreviewOptions) error {
+	if opt.MaxSide <= 0 {
+		opt.MaxSide = 256
+	}
+	if opt.MaxFrames <= 0 {
+		opt.MaxFrames = 48
+	}
+	if opt.Alpha <= 0 {
+		opt.Alpha = 0.5
+	}
+	if opt.Overlay != nil {
+		if opt.OverlayShape == [3]int{} {
+			opt.OverlayShape = [3]int{c.T, c.H, c.W}
+		}
+		s := opt.OverlayShape
+		if s[0] <= 0 || s[1] <= 0 || s[2] <= 0 || len(opt.Overlay) != s[0]*s[1]*s[2] {
+			return fault.New(fault.Usage, "an overlay of %d values for the shape %v", len(opt.Overlay), s)
+		}
+	}
+	if len(opt.Window) != 0 && (len(opt.Window) != 2 || !(opt.Window[1] > 0)) {
+		return fault.New(fault.Usage, "window %v: give [centre, width] with a positive width", opt.Window)
+	}
+	return nil
+}
+
+// gifDelay is a frame's time in hundredths of a second, so that the loop lasts as long as the clip; browsers play below 2 slowly.
+func gifDelay(c *Clip, fps float64, n int) int {
+	total := float64(n) * 10 // stacks: 10 a second
+	switch rate := c.FrameRate(); {
+	case fps > 0:
+		total = float64(n) * 100 / fps
+	case rate > 0:
+		total = float64(c.T) * 100 / rate
+	}
+	return max(2, int(math.Round(total/float64(n))))
+}
+
+// display turns frames into 8-bit pictures of one size.
+type display struct {
+	c       *Clip
+	opt     PreviewOptions
+	w, h    int
+	planes  int // 1 grey, 3 colour
+	m       matrix
+	buf     [3][]float32
+	heat    []float32
+	scale   float32
+	shift   float32
+	sampler sampler
+}
+
+func newDisplay(c *Clip, opt PreviewOptions) *display {
+	d := &display{c: c, opt: opt, planes: 1}
+	if c.C >= 3 && !opt.Grey {
+		d.planes = 3
+	}
+	// Pixels are shown square: rows and columns of unequal spacing are stretched.
+	w, h := float64(c.W), float64(c.H)
+	if sp := c.Spacing; sp.Row > 0 && sp.Column > 0 {
+		h *= min(max(sp.Row/sp.Column, 0.1), 10)
+	}
+	k := min(float64(opt.MaxSide)/max(w, h), 2)
+	if opt.MaxSide >= int(max(w, h)) && opt.MaxSide < 2*int(max(w, h)) {
+		k = 1
+	}
+	d.w, d.h = max(1, int(math.Round(w*k))), max(1, int(math.Round(h*k)))
+	sx, sy := float64(c.W)/float64(d.w), float64(c.H)/float64(d.h)
+	d.m = matrix{sx, 0, sx/2 - 0.5, 0, sy, sy/2 - 0.5}
+	for ch := range d.planes {
+		d.buf[ch] = make([]float32, d.w*d.h)
+	}
+	lo, hi := displayRange(c, opt.Window)
+	d.scale = float32(255 / (hi - lo))
+	d.shift = float32(-lo) * d.scale
+	if c.Photometric == Inverse {
+		d.scale, d.shift = -d.scale, 255-d.shift
+	}
+	return d
+}
+
+// displayRange is the stored values shown as black and white.
+func displayRange(c *Clip, window []float64) (lo, hi float64) {
+	if len(window) == 2 {
+		return window[0] - window[1]/2, window[0] + window[1]/2
+	}
+	if c.DType == Uint8 && c.Photometric != Mask {
+		return 0, 255
+	}
+	x := sampledValues(c, 1<<16)
+	if len(x) == 0 {
+		return 0, 1
+	}
+	lo, hi = float64(quantile(x, 0.005)), float64(quantile(x, 0.995))
+	if c.Photometric == Mask || !(hi > lo) {
+		lo, hi = float64(quantile(x, 0)), float64(quantile(x, 1))
+	}
+	if !(hi > lo) {
+		hi = lo + 1
+	}
+	return lo, hi
+}
+
+// colour reports whether pictures need more than greys.
+func (d *display) colour() bool { return d.planes == 3 || d.opt.Overlay != nil }
+
+// render calls set for every pixel of frame t.
+func (d *display) render(t int, set func(x, y int, r, g, b uint8)) {
+	d.sample(t)
+	if d.opt.Overlay != nil {
+		d.sampleHeat(t)
+	}
+	for y := range d.h {
+		for x := range d.w {
+			i := y*d.w + x
+			var v [3]float32
+			for ch := range v {
+				v[ch] = min(max(d.buf[min(ch, d.planes-1)][i]*d.scale+d.shift, 0), 255)
+			}
+			if d.heat != nil {
+				hv := min(max(d.heat[i], 0), 1)
+				// Opacity grows with the value, so that cold parts leave the image as it is.
+				a := float32(d.opt.Alpha) * hv
+				r, g, b := heatColour(hv)
+				v[0] += (float32(r) - v[0]) * a
+				v[1] += (float32(g) - v[1]) * a
+				v[2] += (float32(b) - v[2]) * a
+			}
+			set(x, y, uint8(v[0]+0.5), uint8(v[1]+0.5), uint8(v[2]+0.5))
+		}
+	}
+}
+
+func (d *display) sample(t int) {
+	g := geometry{axes: [3]int{0, 1, 2}, m: d.m, mixes: []frameMix{single(t)}}
+	channels := d.planes
+	if d.c.C < channels {
+		channels = d.c.C
+	}
+	out := make([]float32, channels*d.w*d.h)
+	sampleClip(&d.sampler, d.c, g, [4]int{channels, 1, d.h, d.w}, out)
+	fillOutside(out, d.c)
+	for ch := range channels {
+		copy(d.buf[ch], out[ch*d.w*d.h:])
+	}
+}
+
+// sampleHeat reads the overlay at the moment of frame t, linear in time and space.
+func (d *display) sampleHeat(t int) {
+	s := d.opt.OverlayShape
+	d.heat = grow(d.heat, d.w*d.h)
+	clear(d.heat)
+	sx, sy := float64(s[2])/float64(d.w), float64(s[1])/float64(d.h)
+	m := matrix{sx, 0, sx/2 - 0.5, 0, sy, sy/2 - 0.5}
+	step := float64(s[0]) / float64(d.c.T)
+	mix := axisWeights((float64(t)+0.5)*step-0.5, min(step, 1), s[0])
+	view := &Clip{T: s[0], H: s[1], W: s[2]}
+	for k, f := range mix.frames {
+		addPlane(&d.sampler, d.heat, d.w, d.h, planeOf(view, d.opt.Overlay, [3]int{0, 1, 2}, f, 0, 1), m, mix.weights[k], false)
+	}
+}
+
+// heatColour is a ramp from dark blue over red and orange to pale yellow, rising evenly in lightness (after matplotlib's inferno).
+func heatColour(v float32) (r, g, b uint8) {
+	p := v * float32(len(heatStops)-1)
+	i := min(int(p), len(heatStops)-2)
+	f := p - float32(i)
+	lerp := func(a, b uint8) uint8 { return uint8(float32(a) + (float32(b)-float32(a))*f + 0.5) }
+	a, c := heatStops[i], heatStops[i+1]
+	return lerp(a[0], c[0]), lerp(a[1], c[1]), lerp(a[2], c[2])
+}
+
+var heatStops = [...][3]uint8{{0, 0, 4}, {40, 11, 84}, {101, 21, 110}, {159, 42, 99}, {212, 72, 66}, {245, 125, 21}, {250, 193, 39}, {252, 255, 164}}
+
+// palette gives the fixed palette and the nearest entry of a colour: 256 greys, or 40 greys and a 6×6×6 cube.
+func (d *display) palette() (color.Palette, func(r, g, b uint8) uint8) {
+	pal := make(color.Palette, 0, 256)
+	if !d.colour() {
+		for i := range 256 {
+			pal = append(pal, color.RGBA{uint8(i), uint8(i), uint8(i), 255})
+		}
+		return pal, func(r, _, _ uint8) uint8 { return r }
+	}
+	const greys = 40
+	for i := range greys {
+		v := uint8(i * 255 / (greys - 1))
+		pal = append(pal, color.RGBA{v, v, v, 255})
+	}
+	for i := range 216 {
+		pal = append(pal, color.RGBA{uint8(i / 36 * 51), uint8(i / 6 % 6 * 51), uint8(i % 6 * 51), 255})
+	}
+	return pal, func(r, g, b uint8) uint8 {
+		hi, lo := max(r, g, b), min(r, g, b)
+		if hi-lo < 18 {
+			return uint8((int(r) + int(g) + int(b)) * (greys - 1) / (3 * 255))
+		}
+		q := func(v uint8) int { return (int(v) + 25) / 51 }
+		return uint8(greys + q(r)*36 + q(g)*6 + q(b))
+	}
+}
+
+const captionRow = 16 // pixels of one caption line
+
+func (d *display) captionHeight() int {
+	if d.opt.Caption == "" {
+		return 0
+	}
+	return captionRow
+}
+
+func (d *display) caption(img drawImage) {
+	if d.opt.Caption != "" {
+		drawText(img, 3, d.h+12, d.w-6, d.opt.Caption)
+	}
+}
+
+type drawImage interface {
+	image.Image
+	Set(x, y int, c color.Color)
+}
+
+var captionFont = sync.OnceValue(func() *sfnt.Font {
+	f, err := opentype.Parse(goregular.TTF)
+	if err != nil {
+		panic(err) // the font is part of the program
+	}
+	return f
+})
+
+// drawText writes one line in white, its base line at y, cut with "…" to width pixels.
+func drawText(img drawImage, x, y, width int, text string) {
+	face, err := opentype.NewFace(captionFont(), &opentype.FaceOptions{Size: 12, DPI: 72, Hinting: font.HintingFull})
+	if err != nil {
+		panic(err) // the font is part of the program
+	}
+	defer face.Close()
+	if font.MeasureString(face, text).Ceil() > width {
+		r := []rune(text)
+		for len(r) > 0 && font.MeasureString(face, string(r)+"…").Ceil() > width {
+			r = r[:len(r)-1]
+		}
+		text = string(r) + "…"
+	}
+	f := font.Drawer{Dst: img, Src: image.White, Face: face, Dot: fixed.P(x, y)}
+	f.DrawString(text)
+}
