@@ -89,7 +89,7 @@ func (c *Cohort) All() []int {
 // its target's kind, no usable row).
 func Load(ctx context.Context, spec Spec) (*Cohort, error) {
 	c := &Cohort{Spec: spec}
-	t, err := c.open()
+	t, err := c.open(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func Load(ctx context.Context, spec Spec) (*Cohort, error) {
 }
 
 // open finds the root and reads the table.
-func (c *Cohort) open() (*table, error) {
+func (c *Cohort) open(ctx context.Context) (*table, error) {
 	name, err := Expand(c.Spec.Table)
 	if err != nil {
 		return nil, err
@@ -138,6 +138,16 @@ func (c *Cohort) open() (*table, error) {
 	}
 	if c.Spec.Root, err = ResolvePath(c.Spec.Root, c.Spec.Base); err != nil {
 		return nil, fmt.Errorf("data.root: %w", err)
+	}
+	if name == "dicom" {
+		t, digest, err := scanDICOM(ctx, c.Spec.Root)
+		if err != nil {
+			return nil, err
+		}
+		if c.Digest = digest; c.Spec.Patient == "" {
+			c.Spec.Patient = "patient"
+		}
+		return t, nil
 	}
 	path := name
 	if !filepath.IsAbs(path) {
@@ -249,6 +259,10 @@ func (l *rowReader) add(rec record) {
 	}
 	if l.id >= 0 && missing(row.ID) {
 		quarantine(fmt.Sprintf("column %s is empty", l.c.Spec.ID))
+		return
+	}
+	if rec.broken != "" {
+		quarantine(rec.broken)
 		return
 	}
 	if row.Patient = row.ID; l.patient >= 0 {

@@ -8,7 +8,7 @@ type Spec struct {
 	Table     string            `yaml:"table"`               // CSV under Root; or an .npz with {train,val,test}_{images,labels} (MedMNIST layout); or "dicom" to scan Root
 	File      string            `yaml:"file"`                // template of the file name over columns, e.g. "clips/{clip}"
 	ID        string            `yaml:"id,omitempty"`        // column of the item's key; default: the file
-	Patient   string            `yaml:"patient,omitempty"`   // column of the patient key; default: the item itself
+	Patient   string            `yaml:"patient,omitempty"`   // column of the patient key; default: the item itself; for "dicom", the patient in the header
 	Site      string            `yaml:"site,omitempty"`      // column of the site
 	Subgroups []string          `yaml:"subgroups,omitempty"` // columns to audit by; numeric ones as "age:50,65" with cut points
 	Where     map[string]string `yaml:"where,omitempty"`     // keep rows whose column has this value ("a|b" for either, "!a" for not)

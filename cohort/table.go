@@ -27,6 +27,8 @@ type record struct {
 	line  int // in the file, header = 1; for tables without lines, the row counted from 1
 	cells []string
 	path  string // file of the item where the table itself knows it (npz, dicom)
+
+	broken string // why the file cannot be used, where that is known already
 }
 
 // column is the position of the column called name; the error names the nearest one. what says who asks ("data.patient").
