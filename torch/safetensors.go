@@ -116,8 +116,8 @@ func parseSafeHeader(header []byte) (map[string]safeEntry, map[string]string, er
 		if err := dec.Decode(&entry); err != nil {
 			return nil, nil, fmt.Errorf("tensor %q: %w", name, err)
 		}
-		if entry.Offsets == nil {
-			return nil, nil, fmt.Errorf("tensor %q has no data_offsets", name)
+		if entry.Offsets == nil || entry.Shape == nil {
+			return nil, nil, fmt.Errorf("tensor %q has no shape or no data_offsets", name)
 		}
 		entries[name] = entry
 	}

@@ -169,7 +169,7 @@ func boolWord(b bool) int64 {
 // handleOf checks that t may be used now, by this engine.
 func (e *Engine) handleOf(t *Tensor) (int64, error) {
 	if t.e != e {
-		return 0, fmt.Errorf("a tensor of another engine; share it with Engine.Share")
+		return 0, fmt.Errorf("a tensor of another engine")
 	}
 	if t.h == 0 {
 		return 0, fmt.Errorf("a freed tensor")
