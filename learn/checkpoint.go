@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/cineloop/cineloop/clip"
 	"github.com/cineloop/cineloop/internal/fault"
@@ -82,7 +83,11 @@ func writeCheckpoint(path string, s State, tensors map[string]torch.Array) error
 		return fmt.Errorf("checkpoint folder: %w", err)
 	}
 	if err := torch.WriteSafetensors(path, tensors, map[string]string{stateKey: string(js)}); err != nil {
-		return fmt.Errorf("checkpoint of step %d: %w", s.Step, err)
+		err = fmt.Errorf("checkpoint of step %d: %w", s.Step, err)
+		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+			return fault.New(fault.Resource, "%w", err).WithHint("free some space and repeat the command; it goes on from the last whole checkpoint")
+		}
+		return err
 	}
 	return nil
 }

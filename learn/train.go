@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -30,6 +31,8 @@ type TrainOptions struct {
 	Progress io.Writer   // nil: silence
 	Label    string      // before every progress line, such as the split's name
 	Cache    *cohort.Cache
+
+	afterStep func(step int) // tests watch and interrupt here
 }
 
 // TrainResult is what became of a training.
@@ -198,6 +201,9 @@ func cacheOr(c *cohort.Cache) (*cohort.Cache, error) {
 // begin restores the last checkpoint or starts anew, and opens the journal.
 func (t *trainer) begin() (loaded string, err error) {
 	path := filepath.Join(t.opts.Dir, checkpointDir, lastFile)
+	if err := sweep(filepath.Dir(path)); err != nil {
+		return "", err
+	}
 	resumed := false
 	if t.opts.Resume {
 		if resumed, err = t.restore(path); err != nil {
@@ -224,6 +230,20 @@ func (t *trainer) begin() (loaded string, err error) {
 	return loaded, t.journal.write(LogLine{Event: "start", Time: t.started.UTC().Format(time.RFC3339)})
 }
 
+// sweep removes half-written checkpoints that a killed training left behind.
+func sweep(dir string) error {
+	torn, err := filepath.Glob(filepath.Join(dir, ".*.safetensors-*"))
+	if err != nil {
+		return fmt.Errorf("checkpoint folder: %w", err)
+	}
+	for _, f := range torn {
+		if err := os.Remove(f); err != nil {
+			return fmt.Errorf("removing a half-written checkpoint: %w", err)
+		}
+	}
+	return nil
+}
+
 // restore loads a checkpoint; false where there is none.
 func (t *trainer) restore(path string) (bool, error) {
 	s, tensors, err := readCheckpoint(path)
@@ -234,11 +254,11 @@ func (t *trainer) restore(path string) (bool, error) {
 		return false, err
 	}
 	if s.Plan != t.state.Plan || s.Rows != t.state.Rows {
-		what := "plan"
+		what := "another plan"
 		if s.Plan == t.state.Plan {
-			what = "rows"
+			what = "other rows"
 		}
-		return false, fault.New(fault.Conflict, "checkpoint %s was made with another %s", path, what).
+		return false, fault.New(fault.Conflict, "checkpoint %s was made with %s", path, what).
 			WithHint("train into another folder, or delete it to begin again")
 	}
 	report, err := nn.Load(t.e, t.net, only(tensors, t.net))

@@ -214,7 +214,12 @@ func (t *trainer) advance(norm *float64, lr float64) error {
 	t.stepped, t.waited = now, 0
 	every := t.plan.Train.CheckpointSteps
 	if every > 0 && t.state.Step%every == 0 || every == 0 && now.Sub(t.saved) >= saveEvery {
-		return t.save()
+		if err := t.save(); err != nil {
+			return err
+		}
+	}
+	if t.opts.afterStep != nil {
+		t.opts.afterStep(t.state.Step)
 	}
 	return nil
 }
