@@ -31,21 +31,24 @@ func (c *Cohort) Len() int { return c.cfg.Patients }
 
 // Truth is what is known about one clip.
 type Truth struct {
-	Patient     *Patient
-	View        View
-	FPS         float64   // frames a second, as stored
-	Volumes     []float64 // mL by biplane discs, for each frame
-	Phases      []float64 // 0…1 through the beat, from the R wave, for each frame
-	ED, ES      []int     // frames nearest to each end-diastole and end-systole inside the clip
-	HR          float64   // beats a minute in this clip
-	Foreshorten float64   // degrees
-	Depth       float64   // mm shown
-	Masks       []uint8   // [T, H, W] mask classes; nil unless asked for
-	Boxes       []TextBox // burned-in text
-	Shortcut    []uint8   // [H, W], 1 where a confounder is drawn in any frame
-	Sector      [4]int    // bounding box of the sector: x0, y0, x1, y1, pixels, inclusive
-	Origin      [2]int    // the probe's face in pixels, x, y
-	Doppler     *[4]int   // bounding box of the colour box
+	Patient     *Patient  `json:"-"`
+	View        View      `json:"view"`
+	FPS         float64   `json:"fps"`        // frames a second, as stored
+	Volumes     []float64 `json:"volumes_ml"` // by biplane discs, for each frame
+	Phases      []float64 `json:"phases"`     // 0…1 through the beat, from the R wave, for each frame
+	ED          []int     `json:"ed"`         // frames nearest to each end-diastole inside the clip
+	ES          []int     `json:"es"`         // and end-systole
+	HR          float64   `json:"hr"`         // beats a minute in this clip
+	Foreshorten float64   `json:"foreshorten_deg"`
+	Depth       float64   `json:"depth_mm"`
+	PixelMM     float64   `json:"pixel_mm"`
+	Boxes       []TextBox `json:"text,omitempty"`       // burned-in text
+	Sector      [4]int    `json:"sector"`               // bounding box of the sector: x0, y0, x1, y1, pixels, inclusive
+	Origin      [2]int    `json:"origin"`               // the probe's face in pixels, x, y
+	Doppler     *[4]int   `json:"colour_box,omitempty"` // bounding box of the colour box
+	Tracings    []Tracing `json:"tracings,omitempty"`   // the first end-diastole and the end-systole after it; not in short axis
+	Masks       []uint8   `json:"-"`                    // [T, H, W] mask classes; nil unless asked for
+	Shortcut    []uint8   `json:"-"`                    // [H, W], 1 where a confounder is drawn in any frame
 }
 
 // timing chooses the acquisition: its rate, and which frames are kept. A scanner runs at 30–80 frames/s. A clip of N frames keeps
@@ -103,7 +106,7 @@ func (c *Cohort) ClipOf(p *Patient, v View) (*clip.Clip, *Truth) {
 	out := clip.New(clip.Uint8, len(times), H, W, channels)
 	out.Spacing = clip.Spacing{Row: s.mm, Column: s.mm}
 	out.TimesMS = make([]float64, len(times))
-	truth := &Truth{Patient: p, View: v, FPS: fps, Foreshorten: q.Foreshorten, Depth: q.depth, Sector: s.box(), Origin: [2]int{int(math.Round(s.x0)), int(math.Round(s.y0))}}
+	truth := &Truth{Patient: p, View: v, FPS: fps, Foreshorten: q.Foreshorten, Depth: q.depth, PixelMM: s.mm, Sector: s.box(), Origin: [2]int{int(math.Round(s.x0)), int(math.Round(s.y0))}}
 	truth.describe(p, times, &beats)
 	if c.cfg.Masks {
 		truth.Masks = make([]uint8, len(times)*H*W)
@@ -132,6 +135,11 @@ func (c *Cohort) ClipOf(p *Patient, v View) (*clip.Clip, *Truth) {
 		} else {
 			s.convert(grey, &b.grey)
 			paint.frame(out.Frame(t), grey, t, m, &g, shift)
+		}
+		if truth.traced(t) {
+			if tr := g.trace(&q, shift, s, t); tr != nil {
+				truth.Tracings = append(truth.Tracings, *tr)
+			}
 		}
 		if truth.Masks != nil {
 			s.labels(truth.Masks[t*H*W:(t+1)*H*W], b)
@@ -180,6 +188,19 @@ func (t *Truth) describe(p *Patient, times []float64, q *rhythm) {
 		t.Volumes = append(t.Volumes, p.heart.biplane(&state))
 		t.Phases = append(t.Phases, m.phase)
 	}
+}
+
+// traced says whether an expert would outline frame i: the first end-diastole that has an end-systole after it, and that one. Where
+// the clip has no such pair, the first of each.
+func (t *Truth) traced(i int) bool {
+	for _, ed := range t.ED {
+		for _, es := range t.ES {
+			if es > ed {
+				return i == ed || i == es
+			}
+		}
+	}
+	return len(t.ED) > 0 && i == t.ED[0] || len(t.ES) > 0 && i == t.ES[0]
 }
 
 // prepare draws an acquisition's texture, gains and grey map.

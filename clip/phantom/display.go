@@ -49,10 +49,14 @@ type scan struct {
 	bottomPx float64
 }
 
+// cropped is the share of the sector's width that pictures show. The outer corners, where no heart is, are cut off so that the
+// heart is larger.
+const cropped = 0.85
+
 // newScan lays the sector out on h×w pixels, as large as fits with a margin of 3 %.
 func newScan(h, w int, depth, half float64, flip bool) *scan {
 	s := &scan{h: h, w: w, flip: flip}
-	s.mm = math.Max(depth/(0.95*float64(h)), 2*depth*math.Sin(half)/(0.97*float64(w)))
+	s.mm = math.Max(depth/(0.95*float64(h)), cropped*2*depth*math.Sin(half)/(0.97*float64(w)))
 	s.x0 = float64(w)/2 - 0.5
 	s.y0 = math.Max(0.025*float64(h), (float64(h)-depth/s.mm)*0.35) - 0.5
 	s.halfSin = math.Sin(half)

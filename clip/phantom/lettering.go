@@ -22,10 +22,13 @@ import (
 
 // TextBox is one line of burned-in text: the smallest rectangle round its drawn pixels, and what it says.
 type TextBox struct {
-	Kind           string // name, id, birthdate, date, institution, device, technical
-	Text           string
-	Font           string
-	X0, Y0, X1, Y1 int // pixels, X1 and Y1 exclusive
+	Kind string `json:"kind"` // name, id, birthdate, date, institution, device, technical
+	Text string `json:"text"`
+	Font string `json:"font"`
+	X0   int    `json:"x0"` // pixels, X1 and Y1 exclusive
+	Y0   int    `json:"y0"`
+	X1   int    `json:"x1"`
+	Y1   int    `json:"y1"`
 }
 
 // Identifies says whether the line tells who the patient is.
