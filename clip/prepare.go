@@ -134,10 +134,6 @@ func drawGeometry(c *Clip, box Box, in InputSpec, shape [4]int, rng *rand.Rand, 
 			stepY = in.SpacingMM[1] / mm[ay]
 		}
 	}
-	aspect := 1.0 // mm a row for each mm a column
-	if mm[ax] > 0 && mm[ay] > 0 {
-		aspect = mm[ay] / mm[ax]
-	}
 	var angle, tx, ty float64
 	zoom := 1.0
 	if rng != nil {
@@ -155,25 +151,45 @@ func drawGeometry(c *Clip, box Box, in InputSpec, shape [4]int, rng *rand.Rand, 
 	if !(zoom > 0) {
 		zoom = 1
 	}
-	sx, sy := stepX, stepY
 	if flip[2] {
-		sx = -sx
+		stepX = -stepX
 	}
 	if flip[1] {
-		sy = -sy
+		stepY = -stepY
 	}
-	cos, sin := math.Cos(angle)/zoom, math.Sin(angle)/zoom
-	if angle == 0 {
-		sin = 0
-	}
-	cx := float64(lo[ax]) + w/2 - 0.5 - tx*w
-	cy := float64(lo[ay]) + h/2 - 0.5 - ty*h
-	midU, midV := float64(shape[3]-1)/2, float64(shape[2]-1)/2
-	g.m[0], g.m[1] = sx*cos, -sy*aspect*sin
-	g.m[3], g.m[4] = sx*sin/aspect, sy*cos
-	g.m[2] = cx - g.m[0]*midU - g.m[1]*midV
-	g.m[5] = cy - g.m[3]*midU - g.m[4]*midV
+	p := inPlane{angle: angle, zoom: zoom, aspect: aspectOf(mm[ay], mm[ax]), stepX: stepX, stepY: stepY,
+		midX: float64(lo[ax]) + w/2 - 0.5 - tx*w, midY: float64(lo[ay]) + h/2 - 0.5 - ty*h}
+	g.m = p.matrix(shape[2], shape[3])
 	return g
+}
+
+// inPlane is a similarity between an output picture and stored samples.
+type inPlane struct {
+	angle, zoom  float64 // of what is shown: radians anticlockwise, magnification
+	aspect       float64 // mm a stored row for each mm a stored column
+	stepX, stepY float64 // stored samples an output sample, negative when mirrored
+	midX, midY   float64 // stored place of the output's middle
+}
+
+// aspectOf is row over column spacing, 1 when either is unknown.
+func aspectOf(row, column float64) float64 {
+	if row > 0 && column > 0 {
+		return row / column
+	}
+	return 1
+}
+
+// matrix composes the similarity for an output of h×w. The picture turns one way when the sampling grid turns the other; rows count
+// downwards.
+func (p inPlane) matrix(h, w int) matrix {
+	var m matrix
+	cos, sin := math.Cos(p.angle)/p.zoom, math.Sin(p.angle)/p.zoom
+	m[0], m[1] = p.stepX*cos, -p.stepY*p.aspect*sin
+	m[3], m[4] = p.stepX*sin/p.aspect, p.stepY*cos
+	midU, midV := float64(w-1)/2, float64(h-1)/2
+	m[2] = p.midX - m[0]*midU - m[1]*midV
+	m[5] = p.midY - m[3]*midU - m[4]*midV
+	return m
 }
 
 // happens is one toss with the spec's probability.

@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"image/gif"
 	"image/png"
+	"io"
 	"math"
 	"sync"
 
@@ -20,7 +21,7 @@ import (
 
 // PreviewOptions says how a clip is shown. Zero values are sensible.
 type PreviewOptions struct {
-	MaxSide   int       // longest side of the picture, pixels; default 256, never enlarged beyond twice the clip's own
+	MaxSide   int       // longest side of the picture, pixels; default 256. Small clips are enlarged at most eight times
 	MaxFrames int       // frames shown, spread over the clip; default 48
 	FPS       float64   // frames a second; default the clip's own rate, 10 for stacks
 	Overlay   []float32 // heat map [T, H, W] of any T, H, W given by OverlayShape, values 0..1; nil for none
@@ -66,6 +67,42 @@ func PNG(c *Clip, t int) ([]byte, error) {
 	var b bytes.Buffer
 	err := png.Encode(&b, FrameImage(c, t, PreviewOptions{MaxSide: max(c.H, c.W)}))
 	return b.Bytes(), err
+}
+
+// WritePNG writes frame t with its stored values: 8 or 16 bits, grey or RGB. Other sample types have no place in a PNG: see [PNG].
+func WritePNG(w io.Writer, c *Clip, t int) error {
+	if t < 0 || t >= c.T {
+		return fault.New(fault.Usage, "frame %d of a clip with %d", t, c.T)
+	}
+	r := image.Rect(0, 0, c.W, c.H)
+	f := c.Frame(t)
+	switch {
+	case c.DType == Uint8 && c.C == 1:
+		return png.Encode(w, &image.Gray{Pix: f, Stride: c.W, Rect: r})
+	case c.DType == Uint8 && c.C == 3:
+		return png.Encode(w, jpegImage(c, t))
+	case c.DType == Uint16 && (c.C == 1 || c.C == 3):
+		s := Samples[uint16](&Clip{DType: Uint16, Data: f})
+		if c.C == 1 {
+			img := image.NewGray16(r)
+			for i, v := range s {
+				img.Pix[2*i], img.Pix[2*i+1] = uint8(v>>8), uint8(v)
+			}
+			return png.Encode(w, img)
+		}
+		img := image.NewRGBA64(r)
+		for i := range c.W * c.H {
+			for k := range 4 {
+				v := uint16(0xffff)
+				if k < 3 {
+					v = s[3*i+k]
+				}
+				img.Pix[8*i+2*k], img.Pix[8*i+2*k+1] = uint8(v>>8), uint8(v)
+			}
+		}
+		return png.Encode(w, img)
+	}
+	return fault.New(fault.Usage, "a PNG holds 8- or 16-bit grey or RGB, the clip has %d channels of %v", c.C, c.DType).WithHint("window it first")
 }
 
 // FrameImage renders frame t with the overlay and caption of opt.
@@ -133,6 +170,8 @@ type display struct {
 	w, h    int
 	planes  int // 1 grey, 3 colour
 	m       matrix
+	flipX   bool
+	flipY   bool
 	buf     [3][]float32
 	heat    []float32
 	scale   float32
@@ -150,13 +189,20 @@ func newDisplay(c *Clip, opt PreviewOptions) *display {
 	if sp := c.Spacing; sp.Row > 0 && sp.Column > 0 {
 		h *= min(max(sp.Row/sp.Column, 0.1), 10)
 	}
-	k := min(float64(opt.MaxSide)/max(w, h), 2)
+	k := min(float64(opt.MaxSide)/max(w, h), 8)
 	if opt.MaxSide >= int(max(w, h)) && opt.MaxSide < 2*int(max(w, h)) {
 		k = 1
 	}
 	d.w, d.h = max(1, int(math.Round(w*k))), max(1, int(math.Round(h*k)))
 	sx, sy := float64(c.W)/float64(d.w), float64(c.H)/float64(d.h)
 	d.m = matrix{sx, 0, sx/2 - 0.5, 0, sy, sy/2 - 0.5}
+	d.flipX, d.flipY = mirrored(c.Affine)
+	if d.flipX {
+		d.m[0], d.m[2] = -sx, float64(c.W)-sx/2-0.5
+	}
+	if d.flipY {
+		d.m[4], d.m[5] = -sy, float64(c.H)-sy/2-0.5
+	}
 	for ch := range d.planes {
 		d.buf[ch] = make([]float32, d.w*d.h)
 	}
@@ -167,6 +213,26 @@ func newDisplay(c *Clip, opt PreviewOptions) *display {
 		d.scale, d.shift = -d.scale, 255-d.shift
 	}
 	return d
+}
+
+// mirrored says whether a stack is shown mirrored, so that anterior or superior is up and the patient's left (for sagittal planes:
+// posterior) is on the right, as radiologists read.
+func mirrored(a *Affine) (x, y bool) {
+	if a == nil {
+		return false, false
+	}
+	axis := func(col int) (axis int, sign float64) {
+		for i := range 3 {
+			if math.Abs(a[i][col]) > math.Abs(a[axis][col]) {
+				axis = i
+			}
+		}
+		return axis, a[axis][col]
+	}
+	_, sx := axis(0)
+	ay, sy := axis(1)
+	// In LPS, columns should run towards left (+x) or posterior (+y), rows towards posterior (+y) or inferior (-z).
+	return sx < 0, (sy < 0) != (ay == 2)
 }
 
 // displayRange is the stored values shown as black and white.
@@ -242,6 +308,12 @@ func (d *display) sampleHeat(t int) {
 	clear(d.heat)
 	sx, sy := float64(s[2])/float64(d.w), float64(s[1])/float64(d.h)
 	m := matrix{sx, 0, sx/2 - 0.5, 0, sy, sy/2 - 0.5}
+	if d.flipX {
+		m[0], m[2] = -sx, float64(s[2])-sx/2-0.5
+	}
+	if d.flipY {
+		m[4], m[5] = -sy, float64(s[1])-sy/2-0.5
+	}
 	step := float64(s[0]) / float64(d.c.T)
 	mix := axisWeights((float64(t)+0.5)*step-0.5, min(step, 1), s[0])
 	view := &Clip{T: s[0], H: s[1], W: s[2]}

@@ -27,7 +27,7 @@ var nan32 = float32(math.NaN())
 // sampler holds the scratch memory of one goroutine.
 type sampler struct {
 	reduced []float32
-	sums    []uint16
+	sums    []uint32
 	cols    []axisTap
 	luma8   []uint8
 	lumaF   []float32
@@ -138,60 +138,74 @@ func reduce[T Number](dst []float32, p plane[T], x0, x1, y0, y1, kx, ky int) {
 	}
 }
 
-// reduceBytes is reduce for contiguous bytes: eight columns at a time in the 16-bit lanes of two words, then along each row.
+// reduceBytes is reduce for contiguous bytes. Columns are added sixteen at a time in the 16-bit lanes of four words; their running
+// total along the row then gives each box by one subtraction.
 func reduceBytes(s *sampler, data []byte, stride, x0, x1, y0, y1, kx, ky int) {
 	const lanes = 0x00ff00ff00ff00ff
 	width := x1 - x0
-	s.sums = grow(s.sums, width+8)
-	sums := s.sums
+	s.sums = grow(s.sums, width+1)
+	sums := s.sums // sums[x]: of the columns before x
 	o := 0
 	for y := y0; y < y1; y += ky {
 		rows := min(ky, y1-y)
 		top := data[y*stride+x0:]
+		var total uint32
+		sums[0] = 0
 		x := 0
-		for ; x+8 <= width; x += 8 {
-			var even, odd uint64
+		for ; x+16 <= width; x += 16 {
+			var even, odd, even2, odd2 uint64
 			i := x
 			for range rows {
-				v := binary.LittleEndian.Uint64(top[i : i+8])
+				p := top[i : i+16 : i+16]
+				v, w := binary.LittleEndian.Uint64(p), binary.LittleEndian.Uint64(p[8:])
 				even += v & lanes
 				odd += v >> 8 & lanes
+				even2 += w & lanes
+				odd2 += w >> 8 & lanes
 				i += stride
 			}
-			out := sums[x : x+8 : x+8]
-			out[0], out[1] = uint16(even), uint16(odd)
-			out[2], out[3] = uint16(even>>16), uint16(odd>>16)
-			out[4], out[5] = uint16(even>>32), uint16(odd>>32)
-			out[6], out[7] = uint16(even>>48), uint16(odd>>48)
+			out := (*[16]uint32)(sums[x+1:])
+			total = addLanes(out[:8:8], total, even, odd)
+			total = addLanes(out[8:16:16], total, even2, odd2)
 		}
 		for ; x < width; x++ {
-			var sum uint16
 			for i, r := x, 0; r < rows; i, r = i+stride, r+1 {
-				sum += uint16(top[i])
+				total += uint32(top[i])
 			}
-			sums[x] = sum
+			sums[x+1] = total
 		}
 		inv := 1 / float32(rows*kx)
 		full := width / kx
-		rest := sums
-		for range full {
-			var sum uint32
-			for _, v := range rest[:kx] {
-				sum += uint32(v)
-			}
-			rest = rest[kx:]
-			s.reduced[o] = float32(sum) * inv
-			o++
+		out := s.reduced[o : o+full]
+		var before uint32
+		at := kx
+		for i := range out {
+			after := sums[at]
+			out[i] = float32(after-before) * inv
+			before = after
+			at += kx
 		}
+		o += full
 		if left := width - full*kx; left > 0 {
-			var sum uint32
-			for _, v := range rest[:left] {
-				sum += uint32(v)
-			}
-			s.reduced[o] = float32(sum) / float32(rows*left)
+			s.reduced[o] = float32(sums[width]-before) / float32(rows*left)
 			o++
 		}
 	}
+}
+
+// addLanes writes the running totals after each of eight columns.
+func addLanes(out []uint32, total uint32, even, odd uint64) uint32 {
+	_ = out[7]
+	a := total + uint32(even&0xffff)
+	b := a + uint32(odd&0xffff)
+	c := b + uint32(even>>16&0xffff)
+	d := c + uint32(odd>>16&0xffff)
+	e := d + uint32(even>>32&0xffff)
+	f := e + uint32(odd>>32&0xffff)
+	g := f + uint32(even>>48)
+	h := g + uint32(odd>>48)
+	out[0], out[1], out[2], out[3], out[4], out[5], out[6], out[7] = a, b, c, d, e, f, g, h
+	return h
 }
 
 // edge is how far, in samples, before the first centre a position still belongs to the image.
