@@ -226,7 +226,7 @@ func TestEdges(t *testing.T) {
 	}
 	near(t, "correlation interval", CorrelationInterval(.5, 28, .95).Low, math.Tanh(math.Atanh(.5)-1.959963984540054/5), 1e-9)
 	for what, v := range map[string]float64{
-		"Pearson of constants": Pearson([]float64{1, 1}, []float64{1, 2}), "Pearson of one": Pearson([]float64{1}, []float64{1}),
+		"Pearson of constants": Pearson([]float64{1, 1}, []float64{1, 2}), "Pearson of a constant that no sum holds exactly": Pearson([]float64{.1, .1, .1}, []float64{1, 2, 3}), "Pearson of one": Pearson([]float64{1}, []float64{1}),
 		"Spearman with NaN": Spearman([]float64{1, nan, 2}, []float64{1, 2, 3}), "kappa of nothing": CohenKappa(nil, nil, 2, Linear),
 		"kappa of one category": CohenKappa([]int{1, 1}, []int{1, 1}, 2, Unweighted), "Mann–Whitney of nothing": MannWhitney(nil, []float64{1}).P,
 	} {
