@@ -204,11 +204,7 @@ func (u *unpickler) literal(opcode byte) bool {
 	case 'V': // UNICODE
 		u.push(u.line())
 	case 'S': // STRING
-		s, err := strconv.Unquote(u.line())
-		if err != nil {
-			u.fail("a quoted string: %v", err)
-		}
-		u.push(s)
+		u.push(u.quoted(u.line()))
 	case 'C': // SHORT_BINBYTES
 		u.push(append([]byte{}, u.take(u.size(1))...))
 	case 'B': // BINBYTES
@@ -233,6 +229,23 @@ func (u *unpickler) literal(opcode byte) bool {
 		return false
 	}
 	return true
+}
+
+// quoted reads a Python string literal in single or double quotes.
+func (u *unpickler) quoted(s string) string {
+	if len(s) < 2 || s[0] != s[len(s)-1] || s[0] != '\'' && s[0] != '"' {
+		u.fail("a string without quotes")
+	}
+	quote, rest := s[0], s[1:len(s)-1]
+	var out []byte
+	for rest != "" {
+		c, _, tail, err := strconv.UnquoteChar(rest, quote)
+		if err != nil {
+			u.fail("a quoted string: %v", err)
+		}
+		out, rest = append(out, byte(c)), tail // Python 2's strings are bytes
+	}
+	return string(out)
 }
 
 func (u *unpickler) index() int {
