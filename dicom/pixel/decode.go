@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/cineloop/cineloop/dicom/pixel/jpeg"
+	"github.com/cineloop/cineloop/dicom/pixel/jpegls"
 	"github.com/cineloop/cineloop/dicom/pixel/rle"
 	"github.com/cineloop/cineloop/dicom/uid"
 	"github.com/cineloop/cineloop/internal/fault"
@@ -48,10 +49,36 @@ func (im *Image) decodeFrame(i int) ([]byte, error) {
 // enough that the bytes decide.
 func (im *Image) decodeStream(src []byte) ([]byte, error) {
 	switch {
+	case isJPEGLS(src):
+		h, b, err := jpegls.Decode(src, jpegls.Options{Rows: im.Rows, Columns: im.Columns, MaxBytes: im.maxBytes})
+		if err != nil {
+			return nil, fault.New(fault.Input, "%w", err)
+		}
+		return im.fit(b, h.Components, h.Precision)
 	case len(src) > 3 && src[0] == 0xFF && src[1] == 0xD8:
 		return im.decodeJPEG(src, false, false)
 	}
 	return nil, fault.New(fault.Input, "%s is not decoded by this program", im.TransferSyntax.Name())
+}
+
+// isJPEGLS reports whether the first frame header of a JPEG stream is that of JPEG-LS.
+func isJPEGLS(src []byte) bool {
+	if len(src) < 4 || src[0] != 0xFF || src[1] != 0xD8 {
+		return false
+	}
+	for at := 2; at+4 <= len(src); {
+		switch m := src[at+1]; {
+		case src[at] != 0xFF || m == 0xFF:
+			at++
+		case m == 0xF7:
+			return true
+		case m == 0xDA || m >= 0xC0 && m <= 0xCF && m != 0xC4:
+			return false
+		default:
+			at += 2 + int(src[at+2])<<8 + int(src[at+3])
+		}
+	}
+	return false
 }
 
 // decodeJPEG decodes a JPEG frame and brings it to the header's cells.
