@@ -64,6 +64,7 @@ type beamformer struct {
 
 	gain  [polarBeams][polarDepths]float32 // amplitude: attenuation, gain compensation, drop-out, shadows
 	noise [polarDepths]float32             // amplitude of electronic noise
+	kept  [polarDepths]float32             // amplitude of the material texture
 	haze  []float32                        // static reverberation, same shape as the rows of raw; nil without
 	amp   [tissueN]float32
 	blood *[256]float32 // amplitude modulation of blood by rank
@@ -95,6 +96,7 @@ func (b *beamformer) aim(q *acquisition) {
 	b.plane = q.plane
 	b.dr = q.depth / (polarDepths - 1)
 	b.half = q.half
+	b.equalise()
 	for j := range nodeBeams {
 		sin, cos := math.Sincos(b.angle(float64(j * nodeStep)))
 		for i := range nodeDepths {
@@ -102,6 +104,25 @@ func (b *beamformer) aim(q *acquisition) {
 			p := b.plane.at(r*sin, r*cos)
 			b.points[j][i] = [3]float32{float32(p.x), float32(p.y), float32(p.z)}
 		}
+	}
+}
+
+// equalise sets the texture's amplitude at each depth so that its speckle has the same power everywhere. Near the probe beams are
+// closer together than the texture's cells: neighbouring samples are alike and would add up to more.
+func (b *beamformer) equalise() {
+	summed := func(taps []float32, spacing float64) float64 {
+		var p float64
+		for i := 1 - len(taps); i < len(taps); i++ {
+			for j := 1 - len(taps); j < len(taps); j++ {
+				p += float64(taps[max(i, -i)]*taps[max(j, -j)]) * textureCorrelation(float64(i-j)*spacing)
+			}
+		}
+		return p
+	}
+	axial := summed(axialPSF[:], b.dr/texCell)
+	for d := range b.kept {
+		across := float64(d) * b.dr * 2 * b.half / (polarBeams - 1)
+		b.kept[d] = float32(keptAmplitude / math.Sqrt(axial*summed(lateralPSF[:], across/texCell)))
 	}
 }
 
@@ -186,7 +207,7 @@ func (b *beamformer) scatter(salt uint64) {
 					t1 := b.tex[at+texStride : at+texStride+4 : at+texStride+4]
 					r0, i0 := t0[0]+fu*(t0[2]-t0[0]), t0[1]+fu*(t0[3]-t0[1])
 					r1, i1 := t1[0]+fu*(t1[2]-t1[0]), t1[1]+fu*(t1[3]-t1[1])
-					kept, fresh := a*keptAmplitude, a*newAmplitude+noise[d]
+					kept, fresh := a*b.kept[d], a*newAmplitude+noise[d]
 					row[2*d] = kept*(r0+fv*(r1-r0)) + fresh*white[2*d]
 					row[2*d+1] = kept*(i0+fv*(i1-i0)) + fresh*white[2*d+1]
 				}

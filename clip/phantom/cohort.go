@@ -214,10 +214,10 @@ func (b *beamformer) prepare(r *rand.Rand, cfg *Config, p *Patient, q *acquisiti
 
 	quality := clamp(p.body.quality+0.5*r.NormFloat64(), -1.5, 2.5) // high is bad
 	b.amp = amplitudes
-	clutter := float32(math.Pow(10, 3*math.Max(0, quality)/20))
+	clutter := math.Pow(10, (-36+3.5*quality)/20) // echoes by other paths, in blood only
 	for t := range tissueN {
 		if t.blood() {
-			b.amp[t] *= clutter
+			b.amp[t] = float32(math.Hypot(float64(b.amp[t]), clutter))
 		}
 	}
 	noise := -52 + 2*quality

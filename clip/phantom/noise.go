@@ -103,6 +103,22 @@ func fillTexture(tex, scratch []float32, seed uint64) {
 	copy(tex[texSide*texStride:], tex[:texStride])
 }
 
+// textureCorrelation is the texture's correlation at a lag of t cells along one axis, read bilinearly and averaged over offsets: the
+// smoothing kernel's [1 4 6 4 1] convolved with the cubic B-spline, which is the triangle's own correlation.
+func textureCorrelation(t float64) float64 {
+	var sum float64
+	for i, w := range [5]float64{1, 4, 6, 4, 1} {
+		x := math.Abs(t - float64(i-2))
+		switch {
+		case x < 1:
+			sum += w * (2.0/3 - x*x + x*x*x/2)
+		case x < 2:
+			sum += w * (2 - x) * (2 - x) * (2 - x) / 6
+		}
+	}
+	return sum / (16.0 / 3)
+}
+
 // fillRanks makes a smooth random field on the gamma texture's torus as ranks 0…255, uniformly distributed, so that any marginal
 // distribution is one table away. Its correlation length is about 5 mm, wider than the point spread function: a narrower one
 // would average out to ordinary speckle.
