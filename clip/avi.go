@@ -79,6 +79,9 @@ func (p *aviParser) list(off, end, depth int) error {
 		size := int(binary.LittleEndian.Uint32(p.b[off+4:]))
 		body := off + 8
 		stop := body + size
+		if id == "LIST" && size == 0 { // never closed by its writer
+			stop = end
+		}
 		if stop > end {
 			// A recorder that lost power leaves the last list open: take what is there. A cut frame is dropped.
 			if id != "LIST" {
@@ -93,7 +96,7 @@ func (p *aviParser) list(off, end, depth int) error {
 			}
 			kind := string(p.b[body : body+4])
 			if kind == "movi" {
-				if size == 4 || size == 0 { // never closed by its writer
+				if size == 4 {
 					stop = end
 				}
 				if p.movi == 0 {

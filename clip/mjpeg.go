@@ -48,7 +48,7 @@ func decodeMotionJPEG(a *aviFile, cfg *readConfig) (*Clip, error) {
 			return inputf("AVI: frame %d of %d: %w", first+i, len(a.frames), err).WithHint(aviHint)
 		}
 		if img.Rect.Dx() != conf.Width || img.Rect.Dy() != conf.Height {
-			return inputf("AVI: frame %d is %d×%d, the first one %d×%d", first+i, img.Rect.Dx(), img.Rect.Dy(), conf.Width, conf.Height)
+			return inputf("AVI: frame %d is %d×%d, the first one %d×%d", first+i, img.Rect.Dx(), img.Rect.Dy(), conf.Width, conf.Height).WithHint(aviHint)
 		}
 		copyPlane(grey.Frame(i), img.Y, img.YStride, conf.Width, conf.Height)
 		if img.Cb != nil && !coloured.Load() && !neutral(img) {

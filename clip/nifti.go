@@ -287,26 +287,20 @@ func (h *niftiHeader) readVolume(s *niftiSource, index int, cfg *readConfig) (*C
 		return nil, fault.New(fault.NotFound, "NIfTI: volume %d of %d", index, nt)
 	}
 	dt := npyHeader{kind: typ.kind, size: typ.size}.dtype()
-	if nx > math.MaxInt32 || ny > math.MaxInt32 || nz > math.MaxInt32 {
+	volume, ok := count([]int{int(nx), int(ny), int(nz), typ.size * typ.channels})
+	if !ok || index > 0 && int64(index) > (1<<62)/volume {
 		return nil, inputf("NIfTI: impossible size %d×%d×%d", nx, ny, nz).WithHint(niftiHint)
 	}
-	if err := cfg.checkSize(dt, int(nz), int(ny), int(nx), typ.channels); err != nil {
-		return nil, err
-	}
-	volume := nx * ny * nz * int64(typ.size*typ.channels)
-	skip := h.offset - s.at
-	if index > 0 {
-		if int64(index) > (1<<62)/volume {
-			return nil, inputf("NIfTI: impossible size").WithHint(niftiHint)
-		}
-		skip += int64(index) * volume
-	}
+	skip := h.offset - s.at + int64(max(index, 0))*volume
 	if skip < 0 {
 		return nil, inputf("NIfTI: the samples start inside the header").WithHint(niftiHint)
 	}
 	if s.at+skip+volume > s.stored {
 		return nil, inputf("NIfTI: %d×%d×%d samples need %d bytes, the file can hold %d at most", nx, ny, nz, volume, s.stored).
 			WithHint("it was cut: copy it again from its source")
+	}
+	if err := cfg.checkSize(dt, int(nz), int(ny), int(nx), typ.channels); err != nil {
+		return nil, err
 	}
 	if _, err := io.CopyN(io.Discard, s, skip); err != nil {
 		return nil, h.shortOf(err)
