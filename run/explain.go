@@ -15,6 +15,7 @@ import (
 	"github.com/cineloop/cineloop/internal/progress"
 	"github.com/cineloop/cineloop/learn"
 	"github.com/cineloop/cineloop/methods/explain"
+	"github.com/cineloop/cineloop/torch"
 )
 
 // Example is one explained item of explain/explain.json.
@@ -66,9 +67,12 @@ func (r *Run) Explain(ctx context.Context) error {
 	out := Explanations{PlanDigest: r.Plan.Digest(), Criteria: explain.DefaultCriteria}
 	bar := progress.New(r.log, "explaining", int64(len(picks)))
 	defer bar.Close()
-	files := weights(r.Dir, len(r.Splits[0].Folds))
+	models, err := r.models(0)
+	if err != nil {
+		return err
+	}
 	for n, ex := range picks {
-		e, err := r.explainOne(ctx, n, ex, files[max(0, ex.fold)])
+		e, err := r.explainOne(ctx, n, ex, models[max(0, ex.fold)])
 		if err != nil {
 			return fmt.Errorf("explaining example %d: %w", n+1, err)
 		}
@@ -82,6 +86,7 @@ func (r *Run) Explain(ctx context.Context) error {
 type example struct {
 	Example
 	row, fold, class int
+	kind             evaluate.Kind
 }
 
 // pick chooses the examples of each kind, by rank of confidence or error; ties and order by the table's order.
@@ -101,10 +106,16 @@ func (r *Run) pick(p *evaluate.Predictions) ([]example, error) {
 		if p.Split[i] != part || math.IsNaN(truth[0]) || math.IsNaN(score[0]) {
 			continue
 		}
-		e := example{Example: Example{Item: p.Item[i], Target: t.Name, Truth: truth[0], Score: score[0], Method: "Grad-CAM"}, row: rowOf[p.Item[i]], fold: p.Fold[i]}
+		e := example{Example: Example{Item: p.Item[i], Target: t.Name, Truth: truth[0], Score: score[0], Method: "Grad-CAM"}, row: rowOf[p.Item[i]], fold: p.Fold[i], kind: t.Kind}
 		if t.Kind == evaluate.Class {
 			e.class = argmax(score)
 			e.Score, e.Class = score[e.class], t.Classes[e.class]
+		}
+		if t.Kind == evaluate.Binary {
+			e.Class = "yes"
+			if e.Score < 0.5 {
+				e.Class = "no"
+			}
 		}
 		all = append(all, e)
 	}
@@ -210,8 +221,8 @@ func argmax(v []float64) int {
 	return best
 }
 
-// explainOne maps, tests and draws one item.
-func (r *Run) explainOne(ctx context.Context, n int, ex example, weights string) (Example, error) {
+// explainOne maps, tests and draws one item with the model in a training folder.
+func (r *Run) explainOne(ctx context.Context, n int, ex example, model string) (Example, error) {
 	in := r.Plan.Input
 	c, err := clip.Open(r.Cohort.Rows[ex.row].Path, clip.WithContext(ctx))
 	if err != nil {
@@ -223,28 +234,38 @@ func (r *Run) explainOne(ctx context.Context, n int, ex example, weights string)
 	}
 	e := ex.Example
 	var cam, occlusion *explain.Map
-	err = learn.WithProbe(ctx, learn.ProbeOptions{Plan: r.Plan, Checkpoint: weights, Target: e.Target, Class: ex.class, Layer: r.Plan.Explain.Layer, Log: r.log},
-		func(p *learn.Probe) error {
-			var grid [3]int
-			var err error
-			if cam, grid, err = gradCAM(p, input); err != nil {
-				return err
-			}
-			occ := explain.OcclusionOptions{Window: [3]int{r.Plan.Explain.OccludeFrames, r.Plan.Explain.OccludePixels, r.Plan.Explain.OccludePixels}}
-			if occlusion, _, err = explain.Occlusion(ctx, input, occ, p.Score); err != nil {
-				return err
-			}
-			var control *explain.Map
-			if err := p.Randomised(r.Plan.Seed, func() error {
-				control, _, err = gradCAM(p, input)
-				return err
-			}); err != nil {
-				return err
-			}
-			e.Verdict, err = explain.Examine(ctx, explain.Examination{Input: input, Map: cam, Randomised: control, Grid: grid, Score: p.Score,
-				Rand: r.Plan.Seed.Stream("explain", e.Item)})
+	cfg := torch.Config{Device: r.Plan.Train.Device, Threads: r.Plan.Train.Threads, Seed: r.Plan.Seed, Log: r.log}
+	err = torch.Run(ctx, cfg, func(eng *torch.Engine) error {
+		m, err := learn.LoadModel(eng, model)
+		if err != nil {
 			return err
-		})
+		}
+		defer m.Close()
+		control, err := learn.LoadModel(eng, model)
+		if err != nil {
+			return err
+		}
+		defer control.Close()
+		control.Randomise(r.Plan.Seed)
+		view := viewOf(ex, r.Plan.Explain.Layer)
+		exam := explain.Examination{Input: input, Rand: r.Plan.Seed.Stream("explain", e.Item), Effect: view.effect}
+		if exam.Score, err = view.scorer(m, input); err != nil {
+			return err
+		}
+		if cam, exam.Grid, err = view.gradCAM(m, input); err != nil {
+			return err
+		}
+		exam.Map = cam
+		if exam.Randomised, _, err = view.gradCAM(control, input); err != nil {
+			return err
+		}
+		window := explain.OcclusionOptions{Window: [3]int{r.Plan.Explain.OccludeFrames, r.Plan.Explain.OccludePixels, r.Plan.Explain.OccludePixels}}
+		if occlusion, _, err = explain.Occlusion(ctx, input, window, exam.Score); err != nil {
+			return err
+		}
+		e.Verdict, err = explain.Examine(ctx, exam)
+		return err
+	})
 	if err != nil {
 		return Example{}, err
 	}
@@ -256,28 +277,88 @@ func (r *Run) explainOne(ctx context.Context, n int, ex example, weights string)
 	stem := fmt.Sprintf("example-%d", n+1)
 	e.Plain, e.Overlay, e.Occluded = stem+".gif", stem+"-gradcam.gif", stem+"-occlusion.gif"
 	for _, f := range []struct {
-		name string
-		m    *explain.Map
-		grey bool
+		name   string
+		m      *explain.Map
+		failed bool
 	}{{e.Plain, nil, false}, {e.Overlay, cam, e.Verdict.Finding != explain.Supported}, {e.Occluded, occlusion, false}} {
-		if err := r.draw(f.name, shown, f.m, f.grey); err != nil {
+		if err := r.draw(f.name, shown, f.m, f.failed); err != nil {
 			return Example{}, err
 		}
 	}
 	return e, nil
 }
 
-// gradCAM is the probe's map at the input's resolution, with the layer's own resolution.
-func gradCAM(p *learn.Probe, in explain.Input) (*explain.Map, [3]int, error) {
-	act, grad, shape, err := p.Relevance(in.X)
+// view is the side from which a score is explained: a class for what speaks for it, a binary target's "no" by what speaks against
+// "yes", and a quantity by what moves it either way.
+type view struct {
+	layer, target string
+	class         int
+	negate        bool
+	either        bool
+	effect        string
+}
+
+func viewOf(ex example, layer string) view {
+	v := view{layer: layer, target: ex.Target, class: ex.class, effect: "lowers the probability by"}
+	switch ex.kind {
+	case evaluate.Binary:
+		v.negate = ex.Score < 0.5
+	case evaluate.Regression:
+		v.either, v.effect = true, "moves the prediction by"
+	}
+	return v
+}
+
+// scorer is the model's score as the view sees it. Under either, it is minus the distance from the prediction for the whole input.
+func (v view) scorer(m *learn.Model, in explain.Input) (explain.ScoreFunc, error) {
+	raw := func(x []float32, n int) ([]float64, error) {
+		all, err := m.Score(x, n, v.target)
+		if err != nil {
+			return nil, err
+		}
+		out := make([]float64, n)
+		for i := range out {
+			if out[i] = all[i][v.class]; v.negate {
+				out[i] = 1 - out[i]
+			}
+		}
+		return out, nil
+	}
+	if !v.either {
+		return raw, nil
+	}
+	whole, err := raw(in.X, 1)
+	if err != nil {
+		return nil, err
+	}
+	return func(x []float32, n int) ([]float64, error) {
+		out, err := raw(x, n)
+		for i := range out {
+			out[i] = -math.Abs(out[i] - whole[0])
+		}
+		return out, err
+	}, nil
+}
+
+// gradCAM is a model's map at the input's resolution, with the layer's own resolution.
+func (v view) gradCAM(m *learn.Model, in explain.Input) (*explain.Map, [3]int, error) {
+	a, err := m.Activation(in.X, v.layer, v.target, v.class)
 	if err != nil {
 		return nil, [3]int{}, err
 	}
-	m, err := explain.GradCAM(act, grad, shape[0], shape[1], shape[2], shape[3], false)
+	if v.negate {
+		for i := range a.Grad {
+			a.Grad[i] = -a.Grad[i]
+		}
+	}
+	cam, err := explain.GradCAM(a.Value, a.Grad, a.Channels, a.T, a.H, a.W, v.either)
 	if err != nil {
 		return nil, [3]int{}, err
 	}
-	return m.Resize(in.T, in.H, in.W), [3]int{shape[1], shape[2], shape[3]}, nil
+	if v.either {
+		cam = cam.Abs()
+	}
+	return cam.Resize(in.T, in.H, in.W), [3]int{a.T, a.H, a.W}, nil
 }
 
 // shownClip is the network's input as a grey picture, so that people see exactly what the network saw.

@@ -41,11 +41,9 @@ func EvaluateOn(ctx context.Context, dir string, opt ExternalOptions) (*Run, *Me
 	if err != nil {
 		return nil, nil, err
 	}
-	files := weights(r.Dir, len(r.Splits[0].Folds))
-	for _, f := range files {
-		if !exists(f) {
-			return nil, nil, fault.New(fault.NotFound, "%s: the run is not trained yet", dir).WithHint("cineloop train %s", dir)
-		}
+	models, err := r.models(0)
+	if err != nil {
+		return nil, nil, err
 	}
 	h := hasher{}
 	known, err := r.learntFrom(h)
@@ -72,7 +70,7 @@ func EvaluateOn(ctx context.Context, dir string, opt ExternalOptions) (*Run, *Me
 	} else if seen > 0 {
 		notes = append(notes, fmt.Sprintf("%d of %d items were used in training or in choosing the model; the metrics leave them out", seen, len(rows)))
 	}
-	p, err := r.predict(ctx, other, rows, files)
+	p, err := r.predict(ctx, other, rows, models)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -92,12 +92,12 @@ func (r *Run) predictions(ctx context.Context, i int) (*evaluate.Predictions, er
 	if exists(dir.Predictions()) {
 		return evaluate.ReadFile(dir.Predictions(), r.targets())
 	}
-	files := weights(dir, len(s.Folds))
+	models, err := r.models(i)
+	if err != nil {
+		return nil, err
+	}
 	all := r.emptyPredictions()
 	for k, f := range s.Folds {
-		if !exists(files[k]) {
-			return nil, fault.New(fault.NotFound, "%s has no trained model for %s", dir, r.label(i, k)).WithHint("train it first: cineloop train %s", r.Dir)
-		}
 		rows, parts := slices.Clone(f.Test), repeat(partTest, len(f.Test))
 		if len(s.Folds) == 1 {
 			rows, parts = append(rows, f.Val...), append(parts, repeat(partVal, len(f.Val))...)
@@ -105,7 +105,7 @@ func (r *Run) predictions(ctx context.Context, i int) (*evaluate.Predictions, er
 		if len(rows) == 0 {
 			continue
 		}
-		p, err := r.predict(ctx, r.Cohort, rows, files[k:k+1])
+		p, err := r.predict(ctx, r.Cohort, rows, models[k:k+1])
 		if err != nil {
 			return nil, err
 		}
@@ -138,8 +138,15 @@ func setParts(p *evaluate.Predictions, c *cohort.Cohort, rows []int, parts []str
 	return nil
 }
 
-func (r *Run) predict(ctx context.Context, c *cohort.Cohort, rows []int, files []string) (*evaluate.Predictions, error) {
-	return learn.Predict(ctx, learn.PredictOptions{Plan: r.Plan, Cohort: c, Rows: rows, Checkpoints: files, Progress: r.log, Cache: r.sharedCache()})
+func (r *Run) predict(ctx context.Context, c *cohort.Cohort, rows []int, models []string) (*evaluate.Predictions, error) {
+	var bad []cohort.Quarantine
+	p, err := learn.Predict(ctx, learn.PredictOptions{Plan: r.Plan, Cohort: c, Rows: rows, CheckpointDirs: models, Progress: r.log,
+		Cache: r.sharedCache(), Quarantine: &bad})
+	for _, q := range bad {
+		r.say("line %d is quarantined: %s", q.Line, q.Reason)
+	}
+	c.Quarantine = append(c.Quarantine, bad...)
+	return p, err
 }
 
 // withTraining adds the training rows' truths, without scores, so that baselines know what the model knew. In cross-validation every

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cineloop/cineloop/cohort"
 	"github.com/cineloop/cineloop/internal/atomicfile"
+	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/learn"
 )
 
@@ -58,15 +59,19 @@ func (r *Run) trainFold(ctx context.Context, split, k int) error {
 	return publish(dir, fold, k, len(s.Folds))
 }
 
-// publish puts a fold's weights where a run's weights are looked for. Links cost no space; where the file system has none, a copy is made.
+// bestWeights is the file that learn.Train leaves for prediction.
+const bestWeights = "best.safetensors"
+
+// publish puts a fold's weights into the checkpoints folder of the run, where people look for them. Links cost no space; where the file
+// system has none, a copy is made.
 func publish(dir, fold Folder, k, n int) error {
 	if n == 1 {
 		return nil
 	}
-	to := weights(dir, n)[k]
-	if err := mkdir(filepath.Dir(to)); err != nil {
+	if err := mkdir(dir.Checkpoints()); err != nil {
 		return err
 	}
+	to := filepath.Join(dir.Checkpoints(), fmt.Sprintf("fold-%d.safetensors", k))
 	from := filepath.Join(fold.Checkpoints(), bestWeights)
 	if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -82,19 +87,19 @@ func publish(dir, fold Folder, k, n int) error {
 	return atomicfile.Write(to, func(w io.Writer) error { _, err := io.Copy(w, src); return err })
 }
 
-// bestWeights is the file that learn.Train leaves for prediction.
-const bestWeights = "best.safetensors"
-
-// weights are the files of a (variant of a) run's models, one a fold.
-func weights(dir Folder, folds int) []string {
-	if folds == 1 {
-		return []string{filepath.Join(dir.Checkpoints(), bestWeights)}
+// models are the training folders of a (variant of a) run, one a fold. One that is not trained is an error that says what to do.
+func (r *Run) models(split int) ([]string, error) {
+	s := r.Splits[split]
+	dir := r.Dir.Variant(split, s.Name)
+	var out []string
+	for k := range s.Folds {
+		f := dir.Fold(k, len(s.Folds))
+		if !exists(filepath.Join(f.Checkpoints(), bestWeights)) {
+			return nil, fault.New(fault.NotFound, "%s has no trained model for %s", r.Dir, r.label(split, k)).WithHint("train it first: cineloop train %s", r.Dir)
+		}
+		out = append(out, string(f))
 	}
-	files := make([]string, folds)
-	for k := range files {
-		files[k] = filepath.Join(dir.Checkpoints(), fmt.Sprintf("fold-%d.safetensors", k))
-	}
-	return files
+	return out, nil
 }
 
 // cacheBytes bounds the decoded clips that a run keeps in memory.
