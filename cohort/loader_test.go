@@ -253,7 +253,7 @@ func TestLoaderErrors(t *testing.T) {
 		code fault.Code
 		want string
 	}{
-		{all, LoaderConfig{BatchSize: 2, Train: true}, fault.Input, "none of the 6 rows that could stand in"},
+		{all, LoaderConfig{BatchSize: 2, Train: true}, fault.Input, ": bad; and none of the 6 rows that could stand in"},
 		{missing, LoaderConfig{BatchSize: 2}, fault.Missing, "ffmpeg is not installed"},
 		{missing, LoaderConfig{BatchSize: 2, Train: true}, fault.Missing, "ffmpeg is not installed"},
 		{&double{}, LoaderConfig{BatchSize: 2, Input: clip.InputSpec{Channels: 1, Frames: 1, Height: 3, Width: 2}}, fault.Usage, "6 places"},

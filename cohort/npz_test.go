@@ -120,3 +120,21 @@ func TestLoadAdrenal(t *testing.T) {
 		t.Errorf("%.3f of the training rows are positive, want 22 %%", share)
 	}
 }
+
+func FuzzReadNPZ(f *testing.F) {
+	f.Add([]byte("'descr': '|u1', 'fortran_order': False, 'shape': (2, 1), "), []byte{0, 1})
+	f.Add([]byte("'descr': '<f8', 'fortran_order': False, 'shape': (0,), "), []byte{})
+	f.Fuzz(func(t *testing.T, head, data []byte) {
+		a, err := parseNPYHeader(string(head))
+		if err != nil || a.read(bytes.NewReader(data)) != nil {
+			return
+		}
+		n := 1
+		for _, d := range a.shape {
+			n *= d
+		}
+		if len(a.values) != n || n > len(data) {
+			t.Fatalf("%d values for shape %v from %d bytes", len(a.values), a.shape, len(data))
+		}
+	})
+}

@@ -221,7 +221,10 @@ func (p *pipeline) substitute(j job) error {
 		}
 		l.reject(row, err)
 	}
-	return fault.New(fault.Input, "none of the %d rows that could stand in for line %d can be read", len(pool), l.c.Rows[j.w.slots[j.at].row].Line)
+	row := j.w.slots[j.at].row
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return fault.New(fault.Input, "line %d: %s; and none of the %d rows that could stand in for it can be read", l.c.Rows[row].Line, l.bad[row], len(pool))
 }
 
 // errKnown is the error of a row that is quarantined already.
