@@ -174,11 +174,26 @@ type pinnedBuffer struct {
 // are asynchronous. Any goroutine may read and write it until Run ends. [Engine.ViewFloat32] gives a tensor over it without a copy.
 func (e *Engine) PinnedFloat32(n int) []float32 {
 	e.check()
+	if n <= 0 {
+		return nil
+	}
 	t := opEmpty.one(e, []int64{int64(n)}, Float32, nil, CPU, e.device.IsCUDA()).Keep()
 	data := memory[float32](t.info().address(), n)
 	clear(data)
 	e.pinned = append(e.pinned, pinnedBuffer{t, data})
 	return data
+}
+
+// FreePinned gives memory of PinnedFloat32 back before Run ends. Nothing may use it any more.
+func (e *Engine) FreePinned(data []float32) {
+	e.check()
+	for i, b := range e.pinned {
+		if len(data) > 0 && &b.data[0] == &data[0] {
+			b.tensor.Free()
+			e.pinned = append(e.pinned[:i], e.pinned[i+1:]...)
+			return
+		}
+	}
 }
 
 // ViewFloat32 is a CPU tensor over memory of PinnedFloat32, without a copy: what is written to the memory later shows in the tensor,
