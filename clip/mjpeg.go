@@ -51,10 +51,12 @@ func decodeMotionJPEG(a *aviFile, cfg *readConfig) (*Clip, error) {
 			return inputf("AVI: frame %d is %d×%d, the first one %d×%d", first+i, img.Rect.Dx(), img.Rect.Dy(), conf.Width, conf.Height).WithHint(aviHint)
 		}
 		copyPlane(grey.Frame(i), img.Y, img.YStride, conf.Width, conf.Height)
-		if img.Cb != nil && !coloured.Load() && !neutral(img) {
+		if img.Cb != nil && !cfg.grey && !coloured.Load() && !neutral(img) {
 			coloured.Store(true)
 		}
-		images[i] = img
+		if !cfg.grey {
+			images[i] = img
+		}
 		return nil
 	}
 	var g errgroup.Group

@@ -29,6 +29,7 @@ type readConfig struct {
 	workers  int
 	mask     bool
 	layout   string
+	grey     bool
 }
 
 // MaxBytes limits the decoded size. Larger clips are refused, before memory is asked for, with an error of code resource.
@@ -44,6 +45,10 @@ func WithContext(ctx context.Context) ReadOption { return func(c *readConfig) { 
 // [Mask], so that transforms never interpolate it. Values that are not whole are an error.
 func AsMask() ReadOption { return func(c *readConfig) { c.mask = true } }
 
+// AsGrey reads colour as luma (ITU-R BT.601) from the start, which for JPEG means that its colour is never decoded: about twice as fast and a
+// third of the memory for networks with one input channel.
+func AsGrey() ReadOption { return func(c *readConfig) { c.grey = true } }
+
 // Layout names the axes of an npy array, slowest first, with letters T, H, W and C: "CTHW" for an array [3, 32, 112, 112]. Without
 // it: [H W], [T H W], [H W C] where the last axis is at most 4 and the others more, and [T H W C].
 func Layout(axes string) ReadOption { return func(c *readConfig) { c.layout = strings.ToUpper(axes) } }
@@ -51,7 +56,8 @@ func Layout(axes string) ReadOption { return func(c *readConfig) { c.layout = st
 // Open reads a clip of any format, known by its content rather than its name.
 //
 // path is a file, a folder that is one series, or either with a fragment: `file.npz#images` (member), `file.npz#images[12]` (member
-// and first-axis index), `file.npy#[12]`, `scan.nii.gz#[3]` (volume of a 4-D file), `folder#1.2.840…` (series of a DICOM folder).
+// and first-axis index), `file.npy#[12]`, `scan.nii.gz#[3]` (volume of a 4-D file), `folder#1.2.840…` (series of a DICOM
+// folder), `folder#1.2.840…[3]` (one moment of a stack that beats).
 // Errors: notfound, input (damaged or unsuitable), resource (over the limit), missing (ffmpeg is needed and absent).
 func Open(path string, opts ...ReadOption) (*Clip, error) {
 	cfg := readConfig{ctx: context.Background(), maxBytes: DefaultMaxBytes, workers: runtime.GOMAXPROCS(0)}
@@ -64,6 +70,9 @@ func Open(path string, opts ...ReadOption) (*Clip, error) {
 		return nil, openError(path, err)
 	}
 	c.Source.Reader = ReaderVersion
+	if cfg.grey && c.C >= 3 {
+		c = greyOf(c)
+	}
 	if cfg.mask {
 		if err := toMask(c); err != nil {
 			return nil, openError(path, err)
@@ -96,7 +105,7 @@ func openFile(file string, frag fragment, cfg *readConfig) (*Clip, error) {
 	if err != nil {
 		return nil, err
 	}
-	if frag.set && kind != formatNPY && kind != formatNPZ && kind != formatNIfTI {
+	if frag.set && kind != formatNPY && kind != formatNPZ && kind != formatNIfTI && kind != formatDICOM {
 		return nil, inputf("%s files have no parts that %q could name", kind, frag.String()).WithHint("leave out what follows the #")
 	}
 	switch kind {
@@ -111,7 +120,7 @@ func openFile(file string, frag fragment, cfg *readConfig) (*Clip, error) {
 	case formatPNG, formatJPEG:
 		return openImage(file, cfg)
 	case formatDICOM:
-		return openDICOM(file, cfg)
+		return openDICOM(file, frag, cfg)
 	}
 	return openVideo(file, cfg)
 }
@@ -272,6 +281,28 @@ func toMask(c *Clip) error {
 		return wholeNumbers(c, Samples[float64](c))
 	}
 	return nil
+}
+
+// greyOf is the luma of a colour clip.
+func greyOf(c *Clip) *Clip {
+	out := New(c.DType, c.T, c.H, c.W, 1)
+	if c.DType == Uint8 {
+		lumaBytes(out.Data, c.Data, c.C)
+	} else {
+		x := make([]float32, c.T*c.H*c.W)
+		for t := range c.T {
+			frame := &Clip{T: 1, H: c.H, W: c.W, C: c.C, DType: c.DType, Data: c.Frame(t)}
+			v := make([]float32, c.H*c.W*c.C)
+			scaleSamples(v, frame, 1, 0)
+			for i := range c.H * c.W {
+				p := v[i*c.C:]
+				x[t*c.H*c.W+i] = 0.299*p[0] + 0.587*p[1] + 0.114*p[2]
+			}
+		}
+		storeRounded(out, x)
+	}
+	out.TimesMS, out.Spacing, out.Affine, out.Source = c.TimesMS, c.Spacing, c.Affine, c.Source
+	return out
 }
 
 func wholeNumbers[T float32 | float64](c *Clip, s []T) error {

@@ -47,7 +47,7 @@ func openSeries(dir string, frag fragment, cfg *readConfig) (*Clip, error) {
 	case len(images) > 0 && len(dicoms) > 0:
 		return nil, inputf("the folder holds both images and DICOM files").WithHint("put each series in a folder of its own")
 	case len(dicoms) > 0:
-		c, err = openDICOMSeries(dicoms, frag.member, cfg)
+		c, err = openDICOMSeries(dicoms, frag, cfg)
 	case frag.set:
 		return nil, inputf("a folder of images has no series that %q could name", frag.String())
 	case len(images) > 0:
