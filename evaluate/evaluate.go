@@ -220,7 +220,7 @@ func (s *sample) entries(names []string) []entry {
 			continue
 		}
 		e := entry{class: -1, m: m, f: f, rows: m.share, bin: s.bin}
-		if s.base != nil && !m.point {
+		if s.base != nil && !m.alone {
 			e.base = s.base.prepare(m, s.s)
 		}
 		out = append(out, e)

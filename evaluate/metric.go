@@ -28,7 +28,7 @@ type metric struct {
 	multi      func(*multi, settings) compute
 	regression func(*regression) compute
 	labels     bool        // multilabel targets have the mean over labels of the binary form
-	point      bool        // depends on where the threshold lies: one predictor's gain is another metric's loss, so no baseline is set beside it
+	alone      bool        // no baseline is set beside it: a point of a trade-off, or a calibration that saying the prevalence always has
 	share      denominator // of which rows it is the share, so that Wilson's interval can stand in where resampling shows no spread
 }
 
@@ -86,22 +86,22 @@ var protocol = []metric{
 		binary: counted(counts.accuracy), multi: tabled(tableAccuracy)},
 	{name: "balanced_accuracy", better: higher, needs: needsBoth, labels: true,
 		binary: counted(counts.balanced), multi: tabled(tableBalanced)},
-	{name: "f1", better: higher, point: true, needs: "needs a row that is or is called positive", labels: true,
+	{name: "f1", better: higher, alone: true, needs: "needs a row that is or is called positive", labels: true,
 		binary: counted(counts.f1), multi: tabled(tableF1)},
 	{name: "kappa", better: higher, needs: "needs rows of more than one class",
 		multi: tabled(tableKappa)},
-	{name: "sensitivity", better: higher, point: true, needs: needsPos, labels: true, share: ofPositive, binary: counted(counts.sensitivity)},
-	{name: "specificity", better: higher, point: true, needs: needsNeg, labels: true, share: ofNegative, binary: counted(counts.specificity)},
-	{name: "ppv", better: higher, point: true, needs: "needs a row that is called positive", share: ofCalled, binary: counted(counts.ppv)},
-	{name: "npv", better: higher, point: true, needs: "needs a row that is called negative", share: ofUncalled, binary: counted(counts.npv)},
-	{name: "sensitivity_at_specificity", better: higher, point: true, needs: needsBoth, share: ofPositive,
+	{name: "sensitivity", better: higher, alone: true, needs: needsPos, labels: true, share: ofPositive, binary: counted(counts.sensitivity)},
+	{name: "specificity", better: higher, alone: true, needs: needsNeg, labels: true, share: ofNegative, binary: counted(counts.specificity)},
+	{name: "ppv", better: higher, alone: true, needs: "needs a row that is called positive", share: ofCalled, binary: counted(counts.ppv)},
+	{name: "npv", better: higher, alone: true, needs: "needs a row that is called negative", share: ofUncalled, binary: counted(counts.npv)},
+	{name: "sensitivity_at_specificity", better: higher, alone: true, needs: needsBoth, share: ofPositive,
 		binary: func(b *binary, s settings) compute {
 			if math.IsNaN(s.fixed) {
 				return b.sensitivityAt(s.specificity)
 			}
 			return func(w []float64) float64 { return b.at(w, s.fixed).sensitivity() }
 		}},
-	{name: "specificity_achieved", better: higher, point: true, needs: needsNeg, share: ofNegative,
+	{name: "specificity_achieved", better: higher, alone: true, needs: needsNeg, share: ofNegative,
 		binary: func(b *binary, s settings) compute {
 			if math.IsNaN(s.fixed) {
 				return nil
@@ -114,10 +114,10 @@ var protocol = []metric{
 	{name: "log_loss", better: lower, needs: needsRows, labels: true,
 		binary: func(b *binary, _ settings) compute { return b.logLoss() },
 		multi:  func(m *multi, _ settings) compute { return m.logLoss() }},
-	{name: "ece", better: lower, needs: needsRows, labels: true,
+	{name: "ece", better: lower, alone: true, needs: needsRows, labels: true,
 		binary: func(b *binary, s settings) compute { return b.ece(Bins{Count: s.bins}) },
 		multi:  func(m *multi, s settings) compute { return m.ece(Bins{Count: s.bins}) }},
-	{name: "ece_mass", better: lower, needs: needsRows, labels: true,
+	{name: "ece_mass", better: lower, alone: true, needs: needsRows, labels: true,
 		binary: func(b *binary, s settings) compute { return b.ece(Bins{Count: s.bins, Mass: true}) },
 		multi:  func(m *multi, s settings) compute { return m.ece(Bins{Count: s.bins, Mass: true}) }},
 	{name: "calibration_slope", better: neither, needs: "needs both classes, overlapping in score",

@@ -41,7 +41,7 @@ func fakePage(t testing.TB) Page {
 		for i := range p.Item {
 			d.Phase = append(d.Phase, []string{"ED", "ES"}[i%2])
 		}
-		r, err := evaluate.Evaluate(context.Background(), p, evaluate.Options{Name: name, Resamples: 300, Seed: seed, Derive: []evaluate.Derivation{d}})
+		r, err := evaluate.Evaluate(context.Background(), p, evaluate.Options{Name: name, Resamples: 100, Seed: seed, Derive: []evaluate.Derivation{d}})
 		if err != nil {
 			t.Fatal(err)
 		}

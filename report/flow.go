@@ -116,7 +116,10 @@ func (f Flow) chart(id string) chart {
 	var body svg.Writer
 	y := 2.0
 	stage := func(title string, c Count) float64 {
-		b := box{x: 2, y: y, w: main, lines: append([]string{title}, wrap(c.words(noun), main)...)}
+		b := box{x: 2, y: y, w: main, lines: append([]string{title}, wrap(thousands(c.Items)+" "+noun, main)...)}
+		if c.Patients > 0 {
+			b.lines = append(b.lines, wrap(thousands(c.Patients)+" patients", main)...)
+		}
 		b.draw(&body)
 		count(title, c)
 		y += b.height()

@@ -61,23 +61,19 @@ func (s scale) bar(low, value, high, line float64) *bar {
 	return b
 }
 
-// forests are the subgroup tables of a target, one a metric.
-func forests(name string, t *evaluate.TargetReport) []forest {
+// forests are the subgroup tables of a target, one a metric: those that are shown, and those that are folded.
+func forests(name string, t *evaluate.TargetReport) (shown, folded []forest) {
 	if len(t.Subgroups) == 0 {
-		return nil
+		return nil, nil
 	}
-	metrics := []string{headMetric(t.Kind)}
+	shown = []forest{forestOf(name, headMetric(t.Kind), t)}
 	switch t.Kind {
 	case evaluate.Regression:
-		metrics = append(metrics, "bias")
+		shown = append(shown, forestOf(name, "bias", t))
 	case evaluate.Binary:
-		metrics = append(metrics, "sensitivity", "specificity")
+		folded = []forest{forestOf(name, "sensitivity", t), forestOf(name, "specificity", t)}
 	}
-	var out []forest
-	for _, m := range metrics {
-		out = append(out, forestOf(name, m, t))
-	}
-	return out
+	return shown, folded
 }
 
 func forestOf(name, metric string, t *evaluate.TargetReport) forest {
@@ -99,7 +95,9 @@ func forestOf(name, metric string, t *evaluate.TargetReport) forest {
 	add(all)
 	for _, groups := range t.Subgroups {
 		for _, g := range groups {
-			add(g.Metrics[metric])
+			if m, ok := g.Metrics[metric]; ok {
+				add(m)
+			}
 		}
 	}
 	if metric == "auroc" {
@@ -112,7 +110,7 @@ func forestOf(name, metric string, t *evaluate.TargetReport) forest {
 	if share { // rounding must not leave 0 to 1
 		s.Min, s.Max = math.Max(s.Min, -1), math.Min(s.Max, 1)
 	}
-	s.Count = 4
+	s.Count = 3
 	labels := s.Labels()
 	for i, v := range s.Ticks() {
 		f.Axis = append(f.Axis, tick{labels[i], s.percent(v)})
@@ -130,7 +128,7 @@ func forestOf(name, metric string, t *evaluate.TargetReport) forest {
 			r.Reason = m.Reason
 		}
 		if r.Reason == "" {
-			r.Value, r.Span = number(float64(m.Value), share), interval(m, share)
+			r.Value, r.Span, _ = printed(m, share)
 			if m.Low.Defined() {
 				r.Bar = s.bar(float64(m.Low), float64(m.Value), float64(m.High), line)
 			} else {

@@ -203,7 +203,7 @@ func TestSparsePages(t *testing.T) {
 	}
 	page := write(t, Page{Title: "one row", Variants: []Variant{{Report: r, Tables: []*evaluate.Predictions{p}}, {Name: "again", Report: r}}})
 	wellFormed(t, page)
-	for _, want := range []string{"event could not be judged: no row has both", "finding could not be judged", "ef: the typical error is 5.00 %", "unknown", "cannot be compared"} {
+	for _, want := range []string{"<b>event.</b> Could not be judged: no row has both", "<b>finding.</b> Could not be judged: AUROC is undefined", "The typical error is 5.00\u00a0%", "unknown", "Cannot be compared"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q", want)
 		}

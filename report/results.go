@@ -23,6 +23,7 @@ type targetView struct {
 	Charts    []chart
 	Confusion *confusion
 	Forests   []forest
+	Folded    []forest // further metrics by group
 }
 
 // metricRow is a metric beside its baseline.
@@ -81,7 +82,7 @@ func targetsOf(v Variant) (names []string, of map[string]*evaluate.TargetReport)
 }
 
 func viewTarget(id, name string, t *evaluate.TargetReport, v Variant) targetView {
-	out := targetView{ID: id, Name: name, Headline: headline(name, t), Notes: t.Notes, Judged: judged(t)}
+	out := targetView{ID: id, Name: name, Headline: headline(t), Notes: t.Notes, Judged: judged(t)}
 	main := mainMetrics[t.Kind]
 	for _, m := range main {
 		if x, ok := t.Metrics[m]; ok {
@@ -100,8 +101,11 @@ func viewTarget(id, name string, t *evaluate.TargetReport, v Variant) targetView
 	out.Charts = chartsOf(id, name, t, v)
 	if t.Confusion != nil && t.N > 0 {
 		out.Confusion = confusionOf(t.Confusion)
+		if t.Kind == evaluate.Binary {
+			out.Confusion.rename("no", "yes")
+		}
 	}
-	out.Forests = forests(name, t)
+	out.Forests, out.Folded = forests(name, t)
 	return out
 }
 
@@ -110,7 +114,7 @@ func judged(t *evaluate.TargetReport) string {
 	s := fmt.Sprintf("Judged on %s rows of %s patients", thousands(t.N), thousands(t.Patients))
 	switch {
 	case t.Kind == evaluate.Binary && t.N > 0:
-		s += fmt.Sprintf(", %s of them with the outcome (%s)", thousands(t.Counts["1"]), percent(float64(t.Counts["1"])/float64(t.N)))
+		s += fmt.Sprintf(", %s rows with the outcome (%s)", thousands(t.Counts["1"]), percent(float64(t.Counts["1"])/float64(t.N)))
 	case t.Truth != nil && t.Truth.Mean.Defined():
 		s += fmt.Sprintf("; true values %s to %s", number(float64(t.Truth.Min), false), strings.TrimSpace(number(float64(t.Truth.Max), false)+" "+t.Unit))
 	}
@@ -118,15 +122,15 @@ func judged(t *evaluate.TargetReport) string {
 		s += fmt.Sprintf("; %s more have no known truth", thousands(t.MissingTruth))
 	}
 	if b := t.Baseline; b != nil && len(b.Values) > 0 {
-		what := "how common each class is"
+		what := "how common each class is among"
 		if b.Method == "mean" {
-			what = "the mean"
+			what = "the mean of"
 		}
-		from := b.From + " rows"
+		from := "the " + b.From + " rows"
 		if b.From == "other folds" {
-			from = b.From
+			from = "the other folds"
 		}
-		s += fmt.Sprintf(". Guessing means saying %s (of the %s) for everyone", what, from)
+		s += fmt.Sprintf(". Guessing means the same answer for everyone: %s %s", what, from)
 	}
 	if op := t.Operating; op != nil {
 		s += fmt.Sprintf(". A probability of %s or more is called yes", number(op.Threshold, true))
@@ -146,13 +150,11 @@ func rowOf(name string, m evaluate.Measure, unit string) metricRow {
 	if inUnit(name) {
 		r.Unit = unit
 	}
-	if m.Baseline != nil {
-		r.Base = number(float64(*m.Baseline), t.share)
-	}
+	_, _, r.Base = printed(m, t.share)
 	if !m.Value.Defined() {
 		return r
 	}
-	r.Value, r.Span = number(float64(m.Value), t.share), interval(m, t.share)
+	r.Value, r.Span, _ = printed(m, t.share)
 	r.Verdict, r.VerdictClass = verdict(m)
 	low, high, base := float64(m.Low), float64(m.High), math.NaN()
 	if !m.Low.Defined() {
@@ -194,9 +196,9 @@ func classTable(t *evaluate.TargetReport) *table {
 		row := []string{c, thousands(p.N)}
 		for _, m := range shown {
 			x := p.Metrics[m]
-			text := number(float64(x.Value), true)
-			if v := interval(x, true); v != "" {
-				text += " (" + v + ")"
+			text, span, _ := printed(x, true)
+			if span != "" {
+				text += " (" + span + ")"
 			}
 			row = append(row, text)
 		}
@@ -224,6 +226,14 @@ func confusionOf(c *evaluate.Confusion) *confusion {
 		out.Rows = append(out.Rows, row)
 	}
 	return out
+}
+
+// rename gives the classes names that need no key.
+func (c *confusion) rename(names ...string) {
+	c.Classes = names
+	for i := range c.Rows {
+		c.Rows[i].Name = names[i]
+	}
 }
 
 // chartsOf draws what the kind of target has.

@@ -22,16 +22,20 @@ var page = template.Must(template.ParseFS(files, "page.gohtml"))
 type view struct {
 	Page
 	CSS      template.CSS
-	Summary  []string
-	Compare  []string
-	Sides    []table // variants side by side, a table a target
+	Summary  []sentence
+	Compare  []comparison
+	Chance   []string // targets that do not clearly differ between splits
+	Sides    []table  // variants side by side, a table a target
 	Results  []variantView
 	FlowView *chart
 	Splits   []table
-	Groups   []exampleGroup
+	Shown    []exampleView
 	SheetsV  []pictureView
 	Facts    []factTable
 }
+
+// sentence is what is said of a target.
+type sentence struct{ Target, Words string }
 
 type variantView struct {
 	ID, Name, About string
@@ -43,11 +47,6 @@ type variantView struct {
 type factTable struct {
 	Title string
 	Facts []Fact
-}
-
-type exampleGroup struct {
-	Name     string
-	Examples []exampleView
 }
 
 type exampleView struct {
@@ -64,7 +63,7 @@ type pictureView struct {
 
 const howToRead = "Every number stands with the range in which the truth plausibly lies (its interval, found by resampling patients) and " +
 	"beside what guessing would reach. A wide interval means that there is little data, not that the network is poor. " +
-	"Nothing here was measured on the patients that the network learnt from."
+	"All numbers are from rows that were kept out of training; whether their patients and sources were kept out too is said with each split."
 
 // Write writes the page. It fails with code internal when a picture is not a data URI of an image, since the page must load nothing.
 func (p Page) Write(w io.Writer) error {
@@ -107,7 +106,7 @@ func (p Page) view() (*view, error) {
 			t := viewTarget(fmt.Sprintf("%s-t%d", x.ID, k+1), name, of[name], variant)
 			x.Targets = append(x.Targets, t)
 			if x.Primary {
-				v.Summary = append(v.Summary, t.Headline)
+				v.Summary = append(v.Summary, sentence{name, t.Headline})
 			}
 		}
 		x.Learning = learningCharts(x.ID+"-learn", variant.Learning)
@@ -157,25 +156,22 @@ func (v *view) compare(variants []Variant) {
 			t.Head = append(t.Head, other.Name)
 			for k, m := range shown {
 				x := b.Metrics[m]
-				text := number(float64(x.Value), terms[m].share)
-				if s := interval(x, terms[m].share); s != "" {
-					text += " (" + s + ")"
+				text, span, _ := printed(x, terms[m].share)
+				if span != "" {
+					text += " (" + span + ")"
 				}
 				t.Rows[k] = append(t.Rows[k], text)
 			}
 			if i > 0 {
-				v.Compare = append(v.Compare, compare(name, key, first, other, a.Metrics[key], b.Metrics[key], a.Unit))
+				c := compare(name, key, first, other, a.Metrics[key], b.Metrics[key], a.Unit)
+				v.Compare = append(v.Compare, c)
+				if !c.Clear && !slices.Contains(v.Chance, name) {
+					v.Chance = append(v.Chance, name)
+				}
 			}
 		}
 		v.Sides = append(v.Sides, t)
 	}
-}
-
-func unitOf(metric, unit string) string {
-	if inUnit(metric) {
-		return unit
-	}
-	return ""
 }
 
 func splitTable(s Split, noun string) table {
@@ -217,12 +213,7 @@ func (v *view) pictures(p Page) error {
 		if err != nil {
 			return err
 		}
-		i := slices.IndexFunc(v.Groups, func(g exampleGroup) bool { return g.Name == e.Group })
-		if i < 0 {
-			i = len(v.Groups)
-			v.Groups = append(v.Groups, exampleGroup{Name: e.Group})
-		}
-		v.Groups[i].Examples = append(v.Groups[i].Examples, exampleView{e, plain, overlay})
+		v.Shown = append(v.Shown, exampleView{e, plain, overlay})
 	}
 	return nil
 }

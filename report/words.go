@@ -93,17 +93,39 @@ func minus(s string) string {
 	return strings.ReplaceAll(s, "-", "−")
 }
 
-// interval is "low to high", or a dash.
-func interval(m evaluate.Measure, share bool) string {
-	if !m.Low.Defined() || !m.High.Defined() {
-		return ""
+// printed is value, interval ("low to high", or nothing) and baseline of a measure with the same decimals: two for shares, three where
+// the interval is narrower than 0.02; else as many as give the interval's width two digits.
+func printed(m evaluate.Measure, share bool) (value, span, base string) {
+	width := float64(m.High - m.Low)
+	if !m.Low.Defined() || !m.High.Defined() || width <= 0 {
+		width = 0
 	}
-	return number(float64(m.Low), share) + " to " + number(float64(m.High), share)
+	at := func(v float64) string { return number(v, share) }
+	if width > 0 {
+		decimals := min(max(1-int(math.Floor(math.Log10(width))), 0), 6)
+		if share {
+			decimals = min(max(decimals, 2), 3)
+			if width >= 0.02 {
+				decimals = 2
+			}
+		}
+		at = func(v float64) string {
+			if math.IsNaN(v) {
+				return "–"
+			}
+			return minus(strconv.FormatFloat(v, 'f', decimals, 64))
+		}
+		span = at(float64(m.Low)) + "\u00a0to\u00a0" + at(float64(m.High))
+	}
+	if m.Baseline != nil {
+		base = at(float64(*m.Baseline))
+	}
+	return at(float64(m.Value)), span, base
 }
 
 // percent prints a level or share as a percentage without needless decimals.
 func percent(share float64) string {
-	return strconv.FormatFloat(math.Round(share*1000)/10, 'f', -1, 64) + " %"
+	return strconv.FormatFloat(math.Round(share*1000)/10, 'f', -1, 64) + "\u00a0%"
 }
 
 // thousands sets off groups of three digits by a narrow space.
@@ -124,12 +146,22 @@ func thousands(n int) string {
 
 // full is value with interval in words: "0.84 (95 % interval 0.78 to 0.89)".
 func full(m evaluate.Measure, share bool, unit string) string {
-	s := number(float64(m.Value), share)
+	s, span, _ := printed(m, share)
 	if unit != "" {
-		s += " " + unit
+		s += "\u00a0" + unit
 	}
-	if v := interval(m, share); v != "" {
-		s += fmt.Sprintf(" (%s interval %s)", percent(m.Level), v)
+	if span != "" {
+		s += fmt.Sprintf(" (%s interval %s)", percent(m.Level), span)
+	}
+	return s
+}
+
+// asPercent is a share with its interval in per cent, for sentences.
+func asPercent(m evaluate.Measure) string {
+	whole := func(v evaluate.Number) string { return strconv.Itoa(int(math.Round(100 * float64(v)))) }
+	s := whole(m.Value) + "\u00a0%"
+	if m.Low.Defined() && m.High.Defined() {
+		s += fmt.Sprintf(" (%s interval %s\u00a0to\u00a0%s\u00a0%%)", percent(m.Level), whole(m.Low), whole(m.High))
 	}
 	return s
 }
@@ -148,69 +180,76 @@ func verdict(m evaluate.Measure) (words, class string) {
 }
 
 // headline says in one sentence how well a target is predicted.
-func headline(name string, t *evaluate.TargetReport) string {
+func headline(t *evaluate.TargetReport) string {
 	if t.N == 0 {
-		return fmt.Sprintf("%s could not be judged: no row has both a truth and a prediction.", name)
+		return "Could not be judged: no row has both a truth and a prediction."
 	}
 	key := headMetric(t.Kind)
 	m := t.Metrics[key]
 	if !m.Value.Defined() {
-		return fmt.Sprintf("%s could not be judged: %s %s.", name, terms[key].label, m.Reason)
+		return fmt.Sprintf("Could not be judged: %s is %s.", terms[key].label, m.Reason)
 	}
-	base := math.NaN()
-	if m.Baseline != nil {
-		base = float64(*m.Baseline)
+	_, _, base := printed(m, terms[key].share)
+	if base == "" {
+		base = "–"
 	}
 	var s string
 	switch t.Kind {
 	case evaluate.Regression:
-		s = fmt.Sprintf("%s: the typical error is %s; saying the mean of everyone gives %s", name, full(m, false, t.Unit), strings.TrimSpace(number(base, false)+" "+t.Unit))
+		s = fmt.Sprintf("The typical error is %s; saying the mean for everyone gives %s", full(m, false, t.Unit), strings.TrimSpace(base+"\u00a0"+t.Unit))
 	case evaluate.Class:
-		s = fmt.Sprintf("%s: right in %s of rows; always naming the commonest class is right in %s", name, full(m, true, ""), number(base, true))
+		s = fmt.Sprintf("Right in %s of rows", asPercent(m))
+		if m.Baseline != nil {
+			s += fmt.Sprintf("; always naming the commonest class is right in %.0f\u00a0%%", 100*float64(*m.Baseline))
+		}
 	case evaluate.MultiLabel:
-		s = fmt.Sprintf("%s: mean AUROC over %d labels %s; guessing gives 0.50", name, len(t.Classes), full(m, true, ""))
+		s = fmt.Sprintf("Mean AUROC over %d labels is %s; guessing gives 0.50", len(t.Classes), full(m, true, ""))
 	default:
-		s = fmt.Sprintf("%s: AUROC %s; guessing gives 0.50", name, full(m, true, ""))
+		s = fmt.Sprintf("AUROC is %s; guessing gives 0.50", full(m, true, ""))
 	}
 	if words, _ := verdict(m); words != "" {
-		s += " (" + words + ")"
+		s += ": " + words
 	}
 	return s + "."
 }
 
+// comparison is what is to be said of one metric of a target under two splits.
+type comparison struct {
+	Target string
+	Words  string
+	Clear  bool // the intervals do not overlap
+}
+
 // compare says how the same metric differs between two variants.
-func compare(name string, metric string, a, b Variant, x, y evaluate.Measure, unit string) string {
-	share := terms[metric].share
-	d := float64(y.Value - x.Value)
-	if !inUnit(metric) {
-		unit = ""
-	}
+func compare(name, metric string, a, b Variant, x, y evaluate.Measure, unit string) comparison {
 	if !x.Value.Defined() || !y.Value.Defined() {
-		return fmt.Sprintf("%s cannot be compared: the metric is undefined under one of the splits.", name)
+		return comparison{Target: name, Words: "Cannot be compared: the metric is undefined under one of the splits.", Clear: true}
 	}
-	amount := strings.TrimSpace(number(math.Abs(d), share) + " " + unit)
-	way := "higher"
-	if d < 0 {
-		way = "lower"
-	}
-	s := fmt.Sprintf("%s: %s is %s under “%s” and %s under “%s”, %s %s. ", name, terms[metric].label,
-		full(x, share, unit), a.Name, full(y, share, unit), b.Name, amount, way)
-	if math.Abs(d) < 1e-12 {
-		s = fmt.Sprintf("%s: %s is %s under both splits. ", name, terms[metric].label, full(x, share, unit))
-	}
-	overlap := !(x.Low > y.High || y.Low > x.High)
+	t := terms[metric]
+	unit = unitOf(metric, unit)
+	d := float64(y.Value - x.Value)
+	s := fmt.Sprintf("%s is %s under “%s” and %s under “%s”. ", t.label, full(x, t.share, unit), a.Name, full(y, t.share, unit), b.Name)
+	clear := x.Low > y.High || y.Low > x.High
 	worse := d < 0 == (x.Better == "higher") && d != 0
 	switch {
 	case !x.Low.Defined() || !y.Low.Defined():
-		s += "Without intervals it cannot be told from chance."
-	case overlap:
+		s += "Without intervals the difference cannot be told from chance."
+	case !clear:
 		s += "The intervals overlap: the difference may be chance."
 	case worse && b.HeldOut && !a.HeldOut:
-		s += "The intervals do not overlap. Where the data come from a source that training never saw, expect the second: the rest of the first is likely to be what the network learnt of the sources themselves."
+		s += "The intervals do not overlap. At a source that training never saw, expect the second; the rest of the first is likely to be what the network learnt of the sources themselves."
 	case !worse && a.HeldOut && !b.HeldOut:
-		s += "The intervals do not overlap. Where the data come from a source that training never saw, expect the first: what the second adds is likely to be what the network learnt of the sources themselves."
+		s += "The intervals do not overlap. At a source that training never saw, expect the first; what the second adds is likely to be what the network learnt of the sources themselves."
 	default:
 		s += "The intervals do not overlap: the difference is unlikely to be chance."
 	}
-	return s
+	return comparison{Target: name, Words: s, Clear: clear}
+}
+
+// unitOf is the unit of the metric where it has the target's.
+func unitOf(metric, unit string) string {
+	if inUnit(metric) {
+		return unit
+	}
+	return ""
 }

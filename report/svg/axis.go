@@ -41,7 +41,7 @@ func (a Axis) Ticks() []float64 {
 	if !(a.Max > a.Min) {
 		return []float64{a.Min}
 	}
-	step := niceStep((a.Max - a.Min) / float64(n))
+	step := niceStep(0.8 * (a.Max - a.Min) / float64(n)) // rather a tick too many than half as many
 	if a.Whole {
 		step = math.Max(1, math.Round(step))
 	}
