@@ -28,6 +28,13 @@ func openDICOM(file string, frag fragment, cfg *readConfig) (*Clip, error) {
 	defer d.file.Close()
 	places := framePlaces(d.ds, d.im.Frames)
 	order, geo, err := arrange(places, frag.index)
+	if fault.CodeOf(err) == fault.Input && frag.index < 0 { // places that make no stack, such as a segmentation's: frames as they are stored
+		geo.notes = append(geo.notes, "frames are in stored order: "+err.(*fault.Error).Err.Error())
+		order, err = make([]int, d.im.Frames), nil
+		for i := range order {
+			order[i] = i
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +65,7 @@ type instance struct {
 	im   *pixel.Image
 }
 
-const dicomHint = "if other DICOM software cannot show it either, fetch it again from the archive"
+const dicomHint = "try other DICOM software: if it shows the images, convert them to an uncompressed or JPEG transfer syntax, else fetch them again"
 
 func openInstance(file string, cfg *readConfig) (*instance, error) {
 	f, err := dicom.Open(file)
