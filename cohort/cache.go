@@ -19,8 +19,8 @@ type Cache struct {
 	disk  *diskCache // nil: none
 
 	mu     sync.Mutex
-	clips  map[string]*clip.Clip
-	flight map[string]*flight
+	clips  map[source]*clip.Clip
+	flight map[source]*flight
 	stats  CacheStats
 }
 
@@ -39,6 +39,15 @@ type CacheStats struct {
 	Damaged               int   // files on disk that were not what had been written, and were replaced
 }
 
+// source is what is decoded: a path as clip.Open takes it, in its colours or as grey.
+type source struct {
+	path string
+	grey bool
+}
+
+// openFunc decodes a source.
+type openFunc func(ctx context.Context, src source) (*clip.Clip, error)
+
 // flight is one read that others wait for.
 type flight struct {
 	done chan struct{}
@@ -48,7 +57,7 @@ type flight struct {
 
 // NewCache makes a cache; the folder is created when it is not there.
 func NewCache(cfg CacheConfig) (*Cache, error) {
-	c := &Cache{bytes: cfg.Bytes, clips: map[string]*clip.Clip{}, flight: map[string]*flight{}}
+	c := &Cache{bytes: cfg.Bytes, clips: map[source]*clip.Clip{}, flight: map[source]*flight{}}
 	if cfg.Dir != "" {
 		d, err := openDiskCache(cfg.Dir, cfg.DirBytes)
 		if err != nil {
@@ -66,21 +75,21 @@ func (c *Cache) Stats() CacheStats {
 	return c.stats
 }
 
-// get is the clip at path: from memory, from disk, or decoded by open. Callers that want one path at one time share one read.
-func (c *Cache) get(ctx context.Context, path string, open func(context.Context, string) (*clip.Clip, error)) (*clip.Clip, error) {
+// get is the clip of src: from memory, from disk, or decoded by open. Callers that want one source at one time share one read.
+func (c *Cache) get(ctx context.Context, src source, open openFunc) (*clip.Clip, error) {
 	for {
 		c.mu.Lock()
-		if hit := c.clips[path]; hit != nil {
+		if hit := c.clips[src]; hit != nil {
 			c.stats.Memory++
 			c.mu.Unlock()
 			return hit, nil
 		}
-		f := c.flight[path]
+		f := c.flight[src]
 		if f == nil {
 			f = &flight{done: make(chan struct{})}
-			c.flight[path] = f
+			c.flight[src] = f
 			c.mu.Unlock()
-			c.lead(ctx, f, path, open)
+			c.lead(ctx, f, src, open)
 			return f.clip, f.err
 		}
 		c.mu.Unlock()
@@ -96,15 +105,15 @@ func (c *Cache) get(ctx context.Context, path string, open func(context.Context,
 	}
 }
 
-func (c *Cache) lead(ctx context.Context, f *flight, path string, open func(context.Context, string) (*clip.Clip, error)) {
+func (c *Cache) lead(ctx context.Context, f *flight, src source, open openFunc) {
 	f.err = context.Canceled // what others see if open panics
 	fromDisk, damaged := false, false
 	defer func() {
 		c.mu.Lock()
-		delete(c.flight, path)
+		delete(c.flight, src)
 		if f.err == nil {
 			if n := int64(len(f.clip.Data)); c.stats.Bytes+n <= c.bytes {
-				c.clips[path] = f.clip
+				c.clips[src] = f.clip
 				c.stats.Bytes += n
 				c.stats.Clips++
 			}
@@ -121,14 +130,14 @@ func (c *Cache) lead(ctx context.Context, f *flight, path string, open func(cont
 		close(f.done)
 	}()
 	if c.disk != nil {
-		if f.clip, damaged = c.disk.read(path); f.clip != nil {
+		if f.clip, damaged = c.disk.read(src); f.clip != nil {
 			f.err, fromDisk = nil, true
 			return
 		}
 	}
-	cl, err := open(ctx, path)
+	cl, err := open(ctx, src)
 	if err == nil && c.disk != nil {
-		c.disk.write(path, cl)
+		c.disk.write(src, cl)
 	}
 	f.clip, f.err = cl, err
 }

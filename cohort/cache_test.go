@@ -31,20 +31,20 @@ func cine() *clip.Clip {
 }
 
 func TestCacheMemory(t *testing.T) {
-	c, err := NewCache(CacheConfig{Bytes: 100})
+	c, err := NewCache(CacheConfig{Bytes: 150})
 	if err != nil {
 		t.Fatal(err)
 	}
 	opened := 0
-	open := func(ctx context.Context, path string) (*clip.Clip, error) {
-		if path == "bad" {
+	open := func(ctx context.Context, src source) (*clip.Clip, error) {
+		if src.path == "bad" {
 			return nil, errors.New("bad")
 		}
 		opened++
 		return cine(), nil // 48 bytes
 	}
 	get := func(path string) *clip.Clip {
-		cl, err := c.get(context.Background(), path, open)
+		cl, err := c.get(context.Background(), source{path: path}, open)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,20 +53,23 @@ func TestCacheMemory(t *testing.T) {
 	if a := get("a"); get("a") != a {
 		t.Error("a second reading is another clip")
 	}
+	if grey, err := c.get(context.Background(), source{"a", true}, open); err != nil || grey == get("a") {
+		t.Error("grey and colour are one clip")
+	}
 	get("b")
 	get("c")
-	get("c") // does not fit: 2 × 48 of 100 bytes are taken
-	if _, err := c.get(context.Background(), "bad", open); err == nil {
+	get("c") // does not fit: 3 × 48 of 150 bytes are taken
+	if _, err := c.get(context.Background(), source{path: "bad"}, open); err == nil {
 		t.Error("an error was lost")
 	}
-	if d := cmp.Diff(CacheStats{Memory: 1, Decoded: 4, Bytes: 96, Clips: 2}, c.Stats()); d != "" || opened != 4 {
+	if d := cmp.Diff(CacheStats{Memory: 2, Decoded: 5, Bytes: 144, Clips: 3}, c.Stats()); d != "" || opened != 5 {
 		t.Error(d)
 	}
 	none, err := NewCache(CacheConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := none.get(context.Background(), "a", open); err != nil || none.Stats().Clips != 0 {
+	if _, err := none.get(context.Background(), source{path: "a"}, open); err != nil || none.Stats().Clips != 0 {
 		t.Errorf("%v %+v", err, none.Stats())
 	}
 }
@@ -76,7 +79,7 @@ func TestCacheSharesOneRead(t *testing.T) {
 	c, _ := NewCache(CacheConfig{})
 	started, finish := make(chan struct{}), make(chan struct{})
 	opened := 0
-	open := func(ctx context.Context, path string) (*clip.Clip, error) {
+	open := func(ctx context.Context, _ source) (*clip.Clip, error) {
 		opened++
 		if opened == 1 {
 			close(started)
@@ -91,20 +94,20 @@ func TestCacheSharesOneRead(t *testing.T) {
 	lead, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if _, err := c.get(lead, "a", open); !errors.Is(err, context.Canceled) {
+		if _, err := c.get(lead, source{path: "a"}, open); !errors.Is(err, context.Canceled) {
 			t.Errorf("the cancelled leader got %v", err)
 		}
 	})
 	<-started
 	gone, leave := context.WithCancel(context.Background())
 	wg.Go(func() {
-		if _, err := c.get(gone, "a", open); !errors.Is(err, context.Canceled) {
+		if _, err := c.get(gone, source{path: "a"}, open); !errors.Is(err, context.Canceled) {
 			t.Errorf("the cancelled follower got %v", err)
 		}
 	})
 	for range 3 {
 		wg.Go(func() {
-			if cl, err := c.get(context.Background(), "a", open); err != nil || cl == nil {
+			if cl, err := c.get(context.Background(), source{path: "a"}, open); err != nil || cl == nil {
 				t.Errorf("a follower of a cancelled leader got %v", err)
 			}
 		})
@@ -123,7 +126,7 @@ func TestCachePanicReleasesFollowers(t *testing.T) {
 	c, _ := NewCache(CacheConfig{})
 	func() {
 		defer func() { _ = recover() }()
-		_, _ = c.get(context.Background(), "a", func(context.Context, string) (*clip.Clip, error) { panic("decoder") })
+		_, _ = c.get(context.Background(), source{path: "a"}, func(context.Context, source) (*clip.Clip, error) { panic("decoder") })
 	}()
 	if len(c.flight) != 0 {
 		t.Error("the path is still locked")
@@ -137,14 +140,14 @@ func TestDiskCache(t *testing.T) {
 	}
 	path := src + "#train_images[3]"
 	opened := 0
-	open := func(context.Context, string) (*clip.Clip, error) { opened++; return cine(), nil }
+	open := func(context.Context, source) (*clip.Clip, error) { opened++; return cine(), nil }
 	get := func() CacheStats {
 		t.Helper()
 		c, err := NewCache(CacheConfig{Dir: dir}) // a new process: nothing in memory
 		if err != nil {
 			t.Fatal(err)
 		}
-		cl, err := c.get(context.Background(), path, open)
+		cl, err := c.get(context.Background(), source{path: path}, open)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -224,7 +227,7 @@ func TestDiskCacheIsBounded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.get(context.Background(), path, func(context.Context, string) (*clip.Clip, error) { return cine(), nil }); err != nil {
+		if _, err := c.get(context.Background(), source{path: path}, func(context.Context, source) (*clip.Clip, error) { return cine(), nil }); err != nil {
 			t.Fatal(err)
 		}
 		if i == 0 {
@@ -239,14 +242,17 @@ func TestDiskCacheIsBounded(t *testing.T) {
 		t.Error("a folder inside a file was made")
 	}
 	d := &diskCache{dir: dir}
-	one := d.file(filepath.Join(data, "0"))
+	one := d.file(source{path: filepath.Join(data, "0")})
 	if err := os.WriteFile(filepath.Join(data, "0", "frame2"), []byte("y"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if two := d.file(filepath.Join(data, "0")); one == two || one == "" {
+	if two := d.file(source{path: filepath.Join(data, "0")}); one == two || one == "" {
 		t.Error("a frame more did not change the key")
 	}
-	if d.file(filepath.Join(data, "none")) != "" {
+	if d.file(source{filepath.Join(data, "1"), true}) == d.file(source{filepath.Join(data, "1"), false}) {
+		t.Error("grey and colour have one key")
+	}
+	if d.file(source{path: filepath.Join(data, "none")}) != "" {
 		t.Error("an absent source has a key")
 	}
 }

@@ -57,10 +57,11 @@ func openDiskCache(dir string, limit int64) (*diskCache, error) {
 	return d, nil
 }
 
-// file is the cache file for the clip at path; "" when the source cannot be looked at.
-func (d *diskCache) file(path string) string {
+// file is the cache file for the clip of src; "" when the source cannot be looked at.
+func (d *diskCache) file(src source) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\x00%s\x00", clip.ReaderVersion, path)
+	path := src.path
+	fmt.Fprintf(h, "%s\x00%s\x00%v\x00", clip.ReaderVersion, path, src.grey)
 	st, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if i := strings.LastIndexByte(path, '#'); i > 0 {
@@ -88,8 +89,8 @@ func (d *diskCache) file(path string) string {
 }
 
 // read is the cached clip, or nil; damaged says that a file was there and was not what had been written. It has then been removed.
-func (d *diskCache) read(path string) (c *clip.Clip, damaged bool) {
-	name := d.file(path)
+func (d *diskCache) read(src source) (c *clip.Clip, damaged bool) {
+	name := d.file(src)
 	if name == "" {
 		return nil, false
 	}
@@ -161,8 +162,8 @@ func decodeCached(r io.Reader, size int64) (*clip.Clip, error) {
 }
 
 // write stores a clip where there is room. It is only a cache: a clip that cannot be written is decoded again next time.
-func (d *diskCache) write(path string, c *clip.Clip) {
-	name := d.file(path)
+func (d *diskCache) write(src source, c *clip.Clip) {
+	name := d.file(src)
 	meta := *c
 	meta.Data = nil
 	head, err := json.Marshal(meta)

@@ -30,7 +30,8 @@ type double struct {
 
 func (d *double) reader() reader {
 	return reader{
-		open: func(ctx context.Context, path string) (*clip.Clip, error) {
+		open: func(ctx context.Context, src source) (*clip.Clip, error) {
+			path := src.path
 			d.active.Add(1)
 			defer d.active.Add(-1)
 			d.mu.Lock()

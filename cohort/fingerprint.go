@@ -103,7 +103,7 @@ type FingerprintOptions struct {
 	MaxBytes int64  // of decoded clips, after which no more are taken; 0: 4 GiB
 	Workers  int    // 0: GOMAXPROCS
 	Content  bool   // digest every file's bytes
-	Cache    *Cache // keeps what is decoded for the loaders; may be nil
+	Cache    *Cache // keeps what is decoded, in its colours, for loaders that want those; may be nil
 
 	reader reader
 }
@@ -236,7 +236,7 @@ func (c *Cohort) lookAt(ctx context.Context, row int, opt FingerprintOptions) (l
 			l.err = fmt.Errorf("the decoder failed: %v", v)
 		}
 	}()
-	cl, err := opt.Cache.get(ctx, c.Rows[row].Path, opt.reader.open)
+	cl, err := opt.Cache.get(ctx, source{path: c.Rows[row].Path}, opt.reader.open)
 	if err != nil {
 		l.err = err
 		return l

@@ -41,9 +41,9 @@ func stills(t *testing.T, n int) *Cohort {
 }
 
 // openStill gives file i a clip of i+1 frames of 2×2: values 0, 0, 0, 10·(i+1) in every frame.
-func openStill(_ context.Context, path string) (*clip.Clip, error) {
+func openStill(_ context.Context, src source) (*clip.Clip, error) {
 	var i int
-	if _, err := fmt.Sscanf(filepath.Base(path), "%d", &i); err != nil {
+	if _, err := fmt.Sscanf(filepath.Base(src.path), "%d", &i); err != nil {
 		return nil, err
 	}
 	if i == 2 {
@@ -143,9 +143,9 @@ func TestFingerprintIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opt := FingerprintOptions{MaxClips: 7, Workers: 1, Cache: cache, reader: reader{open: func(ctx context.Context, path string) (*clip.Clip, error) {
+	opt := FingerprintOptions{MaxClips: 7, Workers: 1, Cache: cache, reader: reader{open: func(ctx context.Context, src source) (*clip.Clip, error) {
 		opened++
-		return openStill(ctx, filepath.Join(filepath.Dir(path), "000"))
+		return openStill(ctx, source{path: filepath.Join(filepath.Dir(src.path), "000")})
 	}}}
 	f, err := c.Fingerprint(context.Background(), opt)
 	if err != nil || f.Sampled != 7 || opened != 7 || cache.Stats().Clips != 7 {
@@ -160,7 +160,7 @@ func TestFingerprintIsBounded(t *testing.T) {
 func TestFingerprintErrors(t *testing.T) {
 	c := stills(t, 3)
 	fails := func(err error) FingerprintOptions {
-		return FingerprintOptions{reader: reader{open: func(context.Context, string) (*clip.Clip, error) { return nil, err }}}
+		return FingerprintOptions{reader: reader{open: func(context.Context, source) (*clip.Clip, error) { return nil, err }}}
 	}
 	if _, err := c.Fingerprint(context.Background(), fails(errors.New("bad"))); fault.CodeOf(err) != fault.Input || !strings.Contains(err.Error(), "none of the 3 clips that were tried can be read; line 2: bad") {
 		t.Errorf("%v", err)
@@ -173,7 +173,7 @@ func TestFingerprintErrors(t *testing.T) {
 	if _, err := c.Fingerprint(ctx, FingerprintOptions{reader: reader{open: openStill}}); fault.CodeOf(err) != fault.Interrupted {
 		t.Errorf("%v", err)
 	}
-	panics := FingerprintOptions{reader: reader{open: func(context.Context, string) (*clip.Clip, error) { panic("index") }}}
+	panics := FingerprintOptions{reader: reader{open: func(context.Context, source) (*clip.Clip, error) { panic("index") }}}
 	if _, err := c.Fingerprint(context.Background(), panics); fault.CodeOf(err) != fault.Input {
 		t.Errorf("%v", err)
 	}

@@ -39,16 +39,26 @@ type LoaderConfig struct {
 
 // reader is what the loader asks of package clip.
 type reader struct {
-	open    func(ctx context.Context, path string) (*clip.Clip, error)
+	open    openFunc
 	prepare func(c *clip.Clip, in clip.InputSpec, dst []float32, rng *rand.Rand, aug clip.AugmentSpec, evalClip int) error
 }
 
 // clipReader is the real one. A clip is decoded by one goroutine: the loader has many clips to decode at once.
 var clipReader = reader{
-	open: func(ctx context.Context, path string) (*clip.Clip, error) {
-		return clip.Open(path, clip.WithContext(ctx), clip.Workers(1))
+	open: func(ctx context.Context, src source) (*clip.Clip, error) {
+		opts := []clip.ReadOption{clip.WithContext(ctx), clip.Workers(1)}
+		if src.grey {
+			opts = append(opts, clip.AsGrey())
+		}
+		return clip.Open(src.path, opts...)
 	},
 	prepare: clip.Prepare,
+}
+
+// OpenClip decodes a row's clip as loaders with that input do: networks of one channel never see colour. It goes with clip.Prepare
+// where an input is needed outside an epoch, such as for an explanation.
+func OpenClip(ctx context.Context, row Row, in clip.InputSpec) (*clip.Clip, error) {
+	return clipReader.open(ctx, source{row.Path, in.Channels == 1})
 }
 
 // Batch is a network's input with the rows that it came from.

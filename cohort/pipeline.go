@@ -247,7 +247,7 @@ func (p *pipeline) read(j job, row int, rng *rand.Rand) (err error) {
 	if known {
 		return errKnown
 	}
-	c, err := l.cfg.Cache.get(p.ctx, l.c.Rows[row].Path, l.cfg.reader.open)
+	c, err := l.cfg.Cache.get(p.ctx, source{l.c.Rows[row].Path, l.cfg.Input.Channels == 1}, l.cfg.reader.open)
 	if err != nil {
 		return err
 	}

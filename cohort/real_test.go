@@ -158,3 +158,39 @@ func TestLoaderOnSharedClips(t *testing.T) {
 		t.Errorf("%d batches of %d rows", len(one), len(c.Rows))
 	}
 }
+
+// A one-channel network never decodes colour, and an input made outside an epoch is the epoch's.
+func TestLoaderOnStressEcho(t *testing.T) {
+	c := mustLoad(t, Spec{Root: testdata.Shared(t, "data", "imaging", "echo_dicom"), Table: "dicom", Where: map[string]string{"stage": "Baseline"}})
+	for _, channels := range []int{1, 3} {
+		in := clip.InputSpec{Channels: channels, Frames: 4, Height: 24, Width: 32, Normalise: "unit"}
+		l, err := NewLoader(c, c.All(), LoaderConfig{Input: in, BatchSize: 6, CacheBytes: 1 << 30})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := epoch(t, l, 0, 0)
+		if len(got) != 1 || got[0].Shape != [5]int{6, channels, 4, 24, 32} {
+			t.Fatalf("%d batches", len(got))
+		}
+		want, bytes := make([]float32, channels*4*24*32), int64(0)
+		for k, r := range got[0].Rows {
+			cl, err := OpenClip(context.Background(), c.Rows[r], in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if cl.C != channels {
+				t.Errorf("%d channels were decoded for a network of %d", cl.C, channels)
+			}
+			bytes += int64(len(cl.Data))
+			if err := clip.Prepare(cl, in, want, nil, clip.AugmentSpec{}, 0); err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(want, got[0].X[k*len(want):(k+1)*len(want)]); d != "" {
+				t.Errorf("row %d: %s", r, d)
+			}
+		}
+		if s := l.Stats().Cache; s.Bytes != bytes {
+			t.Errorf("the cache holds %d bytes of %d", s.Bytes, bytes)
+		}
+	}
+}
