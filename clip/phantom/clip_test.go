@@ -153,7 +153,6 @@ func TestEFNeedsTime(t *testing.T) {
 func picture(c *clip.Clip) []float64 {
 	const n = 12
 	v := make([]float64, 2*n*n)
-	var sum, sum2 float64
 	for y := range n {
 		for x := range n {
 			var perFrame []float64
@@ -167,20 +166,14 @@ func picture(c *clip.Clip) []float64 {
 				perFrame = append(perFrame, s)
 			}
 			v[y*n+x], v[n*n+y*n+x] = meanSD(perFrame)
-			sum += v[y*n+x]
-			sum2 += v[y*n+x] * v[y*n+x]
 		}
 	}
 	return v
 }
 
-// nearestNeighbourAccuracy is the leave-one-out accuracy of the majority of five nearest neighbours after standardising features.
-func nearestNeighbourAccuracy(features [][]float64, class []int) float64 {
+// centroidAccuracy is the ten-fold accuracy of the nearest class mean after standardising features.
+func centroidAccuracy(features [][]float64, class []int) float64 {
 	dims := len(features[0])
-	scaled := make([][]float64, len(features))
-	for i := range scaled {
-		scaled[i] = make([]float64, dims)
-	}
 	for d := range dims {
 		column := make([]float64, len(features))
 		for i := range features {
@@ -188,86 +181,82 @@ func nearestNeighbourAccuracy(features [][]float64, class []int) float64 {
 		}
 		mean, sd := meanSD(column)
 		for i := range features {
-			scaled[i][d] = (features[i][d] - mean) / (sd + 1e-9)
+			features[i][d] = (features[i][d] - mean) / (sd + 1e-9)
 		}
 	}
 	hits := 0
-	for i := range scaled {
-		var nearest [5]struct {
-			dist  float64
-			class int
-		}
-		for k := range nearest {
-			nearest[k].dist = math.Inf(1)
-		}
-		for j := range scaled {
-			if j == i {
+	for fold := range 10 {
+		sums, counts := map[int][]float64{}, map[int]float64{}
+		for i, f := range features {
+			if i%10 == fold {
 				continue
 			}
-			var dist float64
-			for d, x := range scaled[i] {
-				dist += (x - scaled[j][d]) * (x - scaled[j][d])
+			if sums[class[i]] == nil {
+				sums[class[i]] = make([]float64, dims)
 			}
-			for k := range nearest {
-				if dist < nearest[k].dist {
-					copy(nearest[k+1:], nearest[k:])
-					nearest[k].dist, nearest[k].class = dist, class[j]
-					break
+			counts[class[i]]++
+			for d, x := range f {
+				sums[class[i]][d] += x
+			}
+		}
+		for i := fold; i < len(features); i += 10 {
+			best, at := math.Inf(1), -1
+			for k, sum := range sums {
+				var dist float64
+				for d, x := range features[i] {
+					e := x - sum[d]/counts[k]
+					dist += e * e
+				}
+				if dist < best {
+					best, at = dist, k
 				}
 			}
-		}
-		votes := map[int]int{}
-		best := nearest[0].class
-		for _, n := range nearest {
-			votes[n.class]++
-			if votes[n.class] > votes[best] {
-				best = n.class
+			if at == class[i] {
+				hits++
 			}
-		}
-		if best == class[i] {
-			hits++
 		}
 	}
 	return float64(hits) / float64(len(class))
 }
 
-// At rho = 0 tissue pixels do not tell the site. The same classifier finds the gain's side, and at rho = 1 the test site's
+// At rho = 0 tissue pixels do not tell the site. The same classifier finds the sector's width, and at rho = 1 the test site's
 // left–right convention, so it is not blind.
 func TestSiteIsNotInTheTissue(t *testing.T) {
 	const n = 120
-	run := func(cfg Config, class func(*Patient) int) float64 {
+	cfg := Config{Seed: 24, Tissue: true, Height: 48, Width: 48, Frames: 8}
+	run := func(cfg Config, classes ...func(*Patient) int) (accuracy []float64) {
 		c := mustNew(t, cfg)
 		var features [][]float64
-		var classes []int
+		found := make([][]int, len(classes))
 		for i := range n {
 			pictures, truth := c.Clip(i, A4C)
-			features, classes = append(features, picture(pictures)), append(classes, class(truth.Patient))
+			features = append(features, picture(pictures))
+			for k, class := range classes {
+				found[k] = append(found[k], class(truth.Patient))
+			}
 		}
-		return nearestNeighbourAccuracy(features, classes)
+		for k := range classes {
+			accuracy = append(accuracy, centroidAccuracy(features, found[k]))
+		}
+		return accuracy
 	}
-	cfg := Config{Seed: 24, Tissue: true, Height: 48, Width: 48, Frames: 8}
-	isTest := func(p *Patient) int {
-		if p.Site == TestSite {
+	is := func(b bool) int {
+		if b {
 			return 1
 		}
 		return 0
 	}
+	a := run(cfg, func(p *Patient) int { return p.Site }, func(p *Patient) int { return is(p.bits[Sector]) })
 	// Chance is 1/4; four standard errors at n = 120 are 0.16.
-	if a := run(cfg, func(p *Patient) int { return p.Site }); a > 0.41 {
-		t.Errorf("the site is found with accuracy %.2f at rho 0", a)
+	if a[0] > 0.41 {
+		t.Errorf("the site is found with accuracy %.2f at rho 0", a[0])
 	}
-	if a := run(cfg, func(p *Patient) int {
-		if p.bits[Gain] {
-			return 1
-		}
-		return 0
-	}); a < 0.7 {
-		t.Errorf("the gain's side is found with accuracy %.2f only: the classifier is blind", a)
+	if a[1] < 0.8 {
+		t.Errorf("the sector's side is found with accuracy %.2f only: the classifier is blind", a[1])
 	}
-	confounded := cfg
-	confounded.Rho = 1
-	if a := run(confounded, isTest); a < 0.9 {
-		t.Errorf("the test site is found with accuracy %.2f at rho 1", a)
+	cfg.Rho = 1
+	if a := run(cfg, func(p *Patient) int { return is(p.Site == TestSite) }); a[0] < 0.9 {
+		t.Errorf("the test site is found with accuracy %.2f at rho 1", a[0])
 	}
 }
 
@@ -352,7 +341,8 @@ func TestVolumesOfFrames(t *testing.T) {
 // An outline's discs measure the same area as the mask that was drawn from the same plane.
 func TestTracingsFitTheMasks(t *testing.T) {
 	c := mustNew(t, Config{Seed: 28, Tissue: true, Masks: true, Height: 224, Width: 224, Frames: 16})
-	for i := range 5 {
+	all, close := 0, 0
+	for i := range 8 {
 		_, truth := c.Clip(i, A4C)
 		if len(truth.Tracings) == 0 {
 			t.Fatal("no tracing")
@@ -364,8 +354,19 @@ func TestTracingsFitTheMasks(t *testing.T) {
 			for _, ch := range tr.Chords[1:] {
 				area += math.Hypot(ch.X1-ch.X2, ch.Y1-ch.Y2) * length / discs
 			}
-			near(t, "area of discs over area of mask", area/leftVentricleArea(truth, tr.Frame, 224, 224), 1, 0.06)
+			ratio := area / leftVentricleArea(truth, tr.Frame, 224, 224)
+			if ratio < 0.975 || ratio > 1.12 {
+				t.Errorf("area of discs over area of mask: %.3f", ratio)
+			}
+			all++
+			if ratio < 1.025 {
+				close++
+			}
 		}
+	}
+	// The mask ends at the sector's edge, the outline goes on: a wide heart may lose some of its mask.
+	if close*10 < all*7 {
+		t.Errorf("%d of %d outlines have the mask's area", close, all)
 	}
 	if _, truth := c.Clip(0, PSAXMid); truth.Tracings != nil {
 		t.Error("a short-axis view has a long axis")

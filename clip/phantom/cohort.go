@@ -114,7 +114,9 @@ func (c *Cohort) ClipOf(p *Patient, v View) (*clip.Clip, *Truth) {
 	truth.Shortcut = make([]uint8, H*W)
 	var paint *painter
 	if !c.cfg.Tissue {
-		paint = newPainter(r, &c.cfg, p, &q, s, times, &beats, truth)
+		// A stream of its own: the tissue is the same with and without an overlay.
+		r := c.cfg.Seed.Stream("phantom overlay", p.Index, string(v))
+		paint = newPainter(r, p, &q, s, times, &beats, truth)
 	}
 	salt := r.Uint64()
 	grey := make([]uint8, H*W)

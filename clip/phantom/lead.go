@@ -2,6 +2,9 @@ package phantom
 
 import "math"
 
+// leadEcho is the distance between the echoes behind a lead, in samples.
+const leadEcho = 7
+
 // lead adds the bright dot of a pacemaker lead near the right ventricle's tip, in views that cut it, with its reverberation tail,
 // and marks its pixels as a shortcut's.
 func (b *beamformer) lead(g *figure, shift vec3, s *scan, shortcut []uint8) {
@@ -19,21 +22,18 @@ func (b *beamformer) lead(g *figure, shift vec3, s *scan, shortcut []uint8) {
 	for k, level := range []float32{9, 9, 2.2, 1.4, 0.9} {
 		at := d + k
 		if k >= 2 {
-			at = d + (k-1)*7
+			at = d + (k-1)*leadEcho
 		}
 		for n := -1; n <= 1; n++ {
 			row := b.raw[beam+n][6+2*at : 6+2*at+2]
 			row[0] += level * b.gain[beam+n][at]
 		}
 	}
-	px, py := s.pixel(x, y)
-	radius := math.Max(2, 4/s.mm)
-	for dy := -radius; dy <= radius; dy++ {
-		for dx := -radius; dx <= radius; dx++ {
-			ix, iy := int(px+dx), int(py+dy)
-			if ix >= 0 && iy >= 0 && ix < s.w && iy < s.h {
-				shortcut[iy*s.w+ix] = 1
-			}
+	// What the dot and its echoes change, blurred by the beam.
+	for i, at := range s.at {
+		db, dd := int(at)/polarDepths-beam, int(at)%polarDepths-d
+		if db >= -7 && db <= 6 && dd >= -5 && dd <= 3*leadEcho+4 {
+			shortcut[s.pixels[i]] = 1
 		}
 	}
 }

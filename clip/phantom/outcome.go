@@ -8,9 +8,9 @@ import (
 // The binary outcome's logistic model in EF and TAPSE. With the echonet preset its Bayes risk has an AUROC of about 0.75 and a
 // prevalence of about one in three; both are tested.
 const (
-	outcomeIntercept = -0.85
-	outcomePerEF     = 0.80 // a SD of EF (12.5 points) below 55
-	outcomePerTAPSE  = 0.70 // a SD of TAPSE (4 mm) below 21
+	outcomeIntercept = -0.80
+	outcomePerEF     = 0.62 // a SD of EF (12.5 points) below 55
+	outcomePerTAPSE  = 0.55 // a SD of TAPSE (4 mm) below 21
 )
 
 // drawBinaryOutcome draws an outcome like right heart failure from EF and the motion of the tricuspid annulus.

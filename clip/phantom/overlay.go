@@ -26,7 +26,7 @@ var (
 	logoTints  = [2]color.RGBA{{235, 190, 70, 255}, {110, 170, 235, 255}}
 )
 
-func newPainter(r *rand.Rand, cfg *Config, p *Patient, q *acquisition, s *scan, times []float64, beats *rhythm, truth *Truth) *painter {
+func newPainter(r *rand.Rand, p *Patient, q *acquisition, s *scan, times []float64, beats *rhythm, truth *Truth) *painter {
 	a := &painter{h: s.h, w: s.w, s: s, still: image.NewRGBA(image.Rect(0, 0, s.w, s.h))}
 	a.ticks(q.depth)
 	a.ecg(times, beats)
@@ -35,7 +35,6 @@ func newPainter(r *rand.Rand, cfg *Config, p *Patient, q *acquisition, s *scan, 
 	if p.bits[Logo] {
 		a.logo(p, corner, truth)
 	}
-	// Doppler is drawn in every stream so that later draws do not depend on it.
 	if u := r.Float64(); u < 0.10 && (q.view == A4C || q.view == A3C || q.view == PLAX || q.view == A2C) {
 		a.colour = newColourBox(r.Uint64(), p, q, s, truth)
 	}
