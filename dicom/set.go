@@ -3,7 +3,9 @@ package dicom
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -365,4 +367,32 @@ func (ds *DataSet) ToUTF8() error {
 	ds.toUTF8From(ds.Charset())
 	ds.SetText(tag.SpecificCharacterSet, vr.CS, "ISO_IR 192")
 	return nil
+}
+
+// Copy is ds with everything in it as a data set of its own: changes to one are not changes to the other. Values are shared, or are still
+// read from the file that ds came from.
+func (ds *DataSet) Copy() (*DataSet, error) {
+	if err := ds.Err(); err != nil {
+		return nil, err
+	}
+	return ds.copyInto(nil), nil
+}
+
+func (ds *DataSet) copyInto(parent *DataSet) *DataSet {
+	out := &DataSet{elems: slices.Clone(ds.elems), parent: parent, src: ds.src, implicit: ds.implicit, big: ds.big, changed: ds.changed,
+		head: ds.head, end: ds.end, undefined: ds.undefined}
+	if ds.index != nil {
+		out.index = maps.Clone(ds.index)
+	}
+	for i := range out.elems {
+		e := &out.elems[i]
+		e.in = out
+		if e.items != nil {
+			e.items = slices.Clone(e.items)
+			for k, item := range e.items {
+				e.items[k] = item.copyInto(out)
+			}
+		}
+	}
+	return out
 }

@@ -25,9 +25,16 @@ func (im *Image) decodeFrame(i int) ([]byte, error) {
 	}
 	switch ts {
 	case uid.RLELossless:
-		b, err := rle.Decode(src, nil, im.Rows*im.Columns, im.Samples, im.SampleBytes())
-		if err != nil {
+		pixels := im.Rows * im.Columns
+		if im.BitsAllocated == 1 {
+			pixels = int(im.bytesOf(1))
+		}
+		b, err := rle.Decode(src, nil, pixels, im.Samples, im.SampleBytes())
+		switch {
+		case err != nil:
 			return nil, fault.New(fault.Input, "%w", err)
+		case im.BitsAllocated == 1:
+			return im.unpack(b), nil
 		}
 		return b, nil
 	case uid.EncapsulatedUncompressedExplicitVRLittleEndian:
