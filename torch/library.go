@@ -113,3 +113,14 @@ func memory[T any](address uintptr, n int) []T {
 	}
 	return unsafe.Slice((*T)(*(*unsafe.Pointer)(unsafe.Pointer(&address))), n)
 }
+
+// Environment is the settings that libtorch's libraries were loaded with.
+func Environment() map[string]string {
+	out := map[string]string{}
+	for _, key := range []string{"OMP_WAIT_POLICY", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"} {
+		if v, ok := os.LookupEnv(key); ok {
+			out[key] = v
+		}
+	}
+	return out
+}

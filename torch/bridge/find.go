@@ -100,17 +100,23 @@ func probeDistribution(context.Context) []Candidate {
 
 // probePython asks each Python on the path where its torch lies. The module is located, not imported: importing takes a second.
 func probePython(ctx context.Context) []Candidate {
-	const script = `import importlib.util as u; s = u.find_spec("torch"); print(s.submodule_search_locations[0] if s else "")`
+	const script = `import importlib.util as u; s = u.find_spec("torch"); print(s.submodule_search_locations[0] if s and s.origin else "")`
 	var found []Candidate
 	seen := map[string]bool{}
 	for _, dir := range append(filepath.SplitList(os.Getenv("PATH")), "/usr/bin") {
+		// Folders are resolved, because /bin is often /usr/bin; the program is not, because a virtual environment's is a link.
+		if real, err := filepath.EvalSymlinks(dir); err == nil {
+			dir = real
+		}
 		python := filepath.Join(dir, "python3")
 		if info, err := os.Stat(python); err != nil || info.IsDir() || seen[python] {
 			continue
 		}
 		seen[python] = true
 		runCtx, cancel := context.WithTimeout(ctx, 20*time.Second)
-		out, err := exec.CommandContext(runCtx, python, "-c", script).Output()
+		cmd := exec.CommandContext(runCtx, python, "-c", script)
+		cmd.Dir = "/" // a folder named torch in the working directory is no module
+		out, err := cmd.Output()
 		cancel()
 		home := strings.TrimSpace(string(out))
 		switch {
