@@ -156,6 +156,9 @@ func (d *instance) decode(order []int, cfg *readConfig) (*Clip, error) {
 	if ch == 1 && !grey {
 		c = d.rescale(c, order)
 	}
+	if d.ds.String(tag.Modality) == "SEG" {
+		c.Photometric = Mask
+	}
 	return c, nil
 }
 

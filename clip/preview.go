@@ -8,6 +8,8 @@ import (
 	"image/png"
 	"io"
 	"math"
+	"strconv"
+	"strings"
 	"sync"
 
 	"golang.org/x/image/font"
@@ -30,7 +32,7 @@ type PreviewOptions struct {
 	Alpha        float64   // opacity of the overlay at value 1; default 0.5
 	Grey         bool      // show colour clips in grey, as overlays are read best
 	Caption      string    // one line under the picture
-	Window       []float64 // [centre, width] in stored units; default the 0.5–99.5 percentile range, or the whole range of bytes
+	Window       []float64 // [centre, width] in stored units; default the DICOM header's, else the whole range of bytes or the 0.5–99.5 percentile range
 }
 
 // AnimatedGIF renders c as a looping GIF. The palette is fixed (a ramp of 64 greys and a heat ramp, or a 6×7×6 colour cube), so that equal
@@ -240,6 +242,9 @@ func displayRange(c *Clip, window []float64) (lo, hi float64) {
 	if len(window) == 2 {
 		return window[0] - window[1]/2, window[0] + window[1]/2
 	}
+	if lo, hi, ok := taggedWindow(c); ok {
+		return lo, hi
+	}
 	if c.DType == Uint8 && c.Photometric != Mask {
 		return 0, 255
 	}
@@ -255,6 +260,20 @@ func displayRange(c *Clip, window []float64) (lo, hi float64) {
 		hi = lo + 1
 	}
 	return lo, hi
+}
+
+// taggedWindow is the window that the DICOM header recommends.
+func taggedWindow(c *Clip) (lo, hi float64, ok bool) {
+	first := func(key string) (float64, error) {
+		v, _, _ := strings.Cut(c.Source.Tags[key], `\`)
+		return strconv.ParseFloat(v, 64)
+	}
+	centre, err1 := first("WindowCenter")
+	width, err2 := first("WindowWidth")
+	if c.C != 1 || err1 != nil || err2 != nil || !(width > 1) {
+		return 0, 0, false
+	}
+	return centre - width/2, centre + width/2, true
 }
 
 // colour reports whether pictures need more than greys.

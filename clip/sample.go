@@ -285,7 +285,7 @@ func tap(p float64, n, stride int, end float64) axisTap {
 	p = min(max(p, 0), float64(n-1))
 	i := int(p)
 	t := axisTap{at: i * stride, frac: float32(p - float64(i)), inside: true}
-	if i < n-1 {
+	if i < n-1 && t.frac > 0 { // a neighbour of no weight may be no number
 		t.next = stride
 	}
 	return t
