@@ -13,7 +13,8 @@ import (
 // added.
 const ReportVersion = 1
 
-// Report is the content of metrics.json, whose keys are described in docs/reference/metrics.md.
+// Report is how well every target is predicted on one part of one split: the body of metrics.json, whose keys are described in
+// docs/reference/metrics.md.
 type Report struct {
 	Version   int                      `json:"version"`
 	Name      string                   `json:"name,omitempty"` // of the way the data were split
@@ -26,7 +27,6 @@ type Report struct {
 	MinGroup  int                      `json:"min_group"`
 	Targets   map[string]*TargetReport `json:"targets"`
 	Derived   map[string]*TargetReport `json:"derived,omitempty"`
-	Variants  map[string]*Report       `json:"variants,omitempty"` // the same protocol under other splits of the same data
 }
 
 // TargetReport is what is known of how well one target is predicted.

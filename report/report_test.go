@@ -127,7 +127,8 @@ func TestPage(t *testing.T) {
 }
 
 func TestSameBytes(t *testing.T) {
-	if write(t, fakePage(t)) != write(t, fakePage(t)) {
+	first, second := write(t, fakePage(t)), write(t, fakePage(t))
+	if first != second {
 		t.Error("the same page gives other bytes")
 	}
 }
