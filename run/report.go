@@ -327,7 +327,7 @@ func dataURI(mime string, data []byte) string {
 }
 
 func (r *Run) writePage(p *report.Page) error {
-	return atomicfile.Write(r.Dir.Report(), func(w io.Writer) error { return report.Write(w, p) })
+	return atomicfile.Write(r.Dir.Report(), func(w io.Writer) error { return p.Write(w) })
 }
 
 // reportExternal is the page of an evaluation on other data.
