@@ -96,7 +96,7 @@ func checkFilled(p *Plan) error {
 		{t.LR > 0, "train.lr"},
 		{slices.Contains([]string{"cosine", "step", "constant"}, t.Schedule), "train.schedule (cosine, step or constant)"},
 		{slices.Contains([]string{"", "none", "bf16", "fp16"}, t.Autocast), "train.autocast (none, bf16 or fp16)"},
-		{t.EMA >= 0 && t.EMA < 1, "train.ema (in [0, 1))"},
+		{t.EMA < 1, "train.ema (below 1)"},
 		{len(p.Model.StemStride) == 0 || len(p.Model.StemStride) == 3, "model.stem_stride (three numbers)"},
 	} {
 		if !c.ok {
