@@ -84,8 +84,9 @@ func rocChart(id, target string, curves []named) chart {
 // prChart draws precision against recall beside the prevalence.
 func prChart(id, target string, curves []named, prevalence float64) chart {
 	p := svg.Plot{ID: id, Title: "Precision and recall: " + target, Height: 330, X: unitAxis("recall (sensitivity)"), Y: unitAxis("precision"),
-		Desc: "Share of true alarms against share of cases found, over all thresholds. The dashed line is the prevalence, which guessing reaches."}
+		Desc: "Share of true alarms against share of cases found, over all thresholds."}
 	if !math.IsNaN(prevalence) {
+		p.Desc += " The dashed line is the prevalence, which guessing reaches."
 		p.Marks = append(p.Marks, svg.Line{Points: []svg.XY{{X: 0, Y: prevalence}, {X: 1, Y: prevalence}}, Class: "muted", Dashed: true})
 	}
 	t := &table{Caption: "Precision at some recalls", Head: []string{"Recall at least"}}
