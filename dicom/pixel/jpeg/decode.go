@@ -30,7 +30,7 @@ func Decode(src, dst []byte, opt Options) (Header, []byte, error) {
 
 func (d *decoder) begin(src, dst []byte, opt Options) {
 	planes := d.comps
-	*d = decoder{src: src, opt: opt, out: dst, ecs: d.ecs, segments: d.segments}
+	*d = decoder{src: src, opt: opt, out: dst, ecs: d.ecs, segments: d.segments, cache: d.cache}
 	for i := range planes { // buffers are kept from image to image
 		d.comps[i].plane, d.comps[i].wide, d.comps[i].coeffs = planes[i].plane, planes[i].wide, planes[i].coeffs
 	}
@@ -218,6 +218,10 @@ func (d *decoder) forEachMCU(s *scanHeader, block func(c *component, bx, by int)
 	}
 	d.interval(0)
 	for my := range h {
+		d.endedAt = my
+		if single {
+			d.endedAt = my / s.comps[0].v
+		}
 		for mx := range w {
 			if d.restart > 0 {
 				if left == 0 {
@@ -268,24 +272,30 @@ func (d *decoder) scanSequential(s *scanHeader) error {
 		if d.dc[c.td] == nil || d.ac[c.ta] == nil {
 			return errors.New("jpeg: no Huffman table")
 		}
-		d.grey(c)
 	}
-	return d.forEachMCU(s, d.block)
+	err := d.forEachMCU(s, d.block)
+	if err == nil && d.Truncated {
+		for _, c := range s.comps {
+			d.grey(c)
+		}
+	}
+	return err
 }
 
-// grey fills a component's plane with the middle value: what stays where the data end early.
+// grey fills a component's plane with the middle value, from the row of MCUs in which the data ended.
 func (d *decoder) grey(c *component) {
 	if c.skipAtOutput {
 		return
 	}
+	from := min(d.endedAt*8*c.v, c.rows) * c.stride
 	if d.Precision == 8 {
-		for i := range c.plane {
-			c.plane[i] = 128
+		for i := range c.plane[from:] {
+			c.plane[from+i] = 128
 		}
 		return
 	}
-	for i := range c.wide {
-		c.wide[i] = 2048
+	for i := range c.wide[from:] {
+		c.wide[from+i] = 2048
 	}
 }
 

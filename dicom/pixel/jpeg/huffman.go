@@ -15,10 +15,13 @@ type huffman struct {
 	max  [18]int32             // largest code of each length, -1 for none
 	off  [17]int32             // index in symbols minus the smallest code
 	syms []byte
+
+	counts [16]byte // as in the stream
+	ac     bool
 }
 
 func newHuffman(counts, symbols []byte, ac bool) (*huffman, error) {
-	h := &huffman{syms: append([]byte(nil), symbols...)}
+	h := &huffman{syms: append([]byte(nil), symbols...), counts: [16]byte(counts), ac: ac}
 	code, k := int32(0), int32(0)
 	for l := 1; l <= 16; l++ {
 		n := int32(counts[l-1])

@@ -1,6 +1,7 @@
 package jpeg
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 )
@@ -63,6 +64,8 @@ type decoder struct {
 	segments  []int  // where in ecs each restart interval ends
 	frame     bool
 	eobrun    int
+	endedAt   int        // the row of MCUs that is being decoded
+	cache     []*huffman // tables of earlier images: frames of a loop mostly share them
 	scans     int
 	sof       byte
 	workspace [64]int32
@@ -170,7 +173,7 @@ func (d *decoder) defineHuffman(seg []byte) error {
 		if class > 1 || t > 3 || n > 256 || len(seg) < 17+n {
 			return errors.New("jpeg: bad Huffman table")
 		}
-		h, err := newHuffman(seg[1:17], seg[17:17+n], class == 1)
+		h, err := d.huffman(seg[1:17], seg[17:17+n], class == 1)
 		if err != nil {
 			return err
 		}
@@ -182,6 +185,24 @@ func (d *decoder) defineHuffman(seg []byte) error {
 		seg = seg[17+n:]
 	}
 	return nil
+}
+
+// huffman is the table for counts and symbols, taken from the cache if it has it.
+func (d *decoder) huffman(counts, symbols []byte, ac bool) (*huffman, error) {
+	for _, h := range d.cache {
+		if h.ac == ac && string(h.counts[:]) == string(counts) && bytes.Equal(h.syms, symbols) {
+			return h, nil
+		}
+	}
+	h, err := newHuffman(counts, symbols, ac)
+	if err != nil {
+		return nil, err
+	}
+	if len(d.cache) == 8 {
+		d.cache = append(d.cache[:0], d.cache[1:]...)
+	}
+	d.cache = append(d.cache, h)
+	return h, nil
 }
 
 // startFrame reads SOF and lays out the components.

@@ -3,6 +3,7 @@ package jpegls
 import (
 	"errors"
 	"fmt"
+	"sync"
 )
 
 // Options for decoding.
@@ -31,10 +32,20 @@ func Decode(src []byte, opt Options) (Header, []byte, error) {
 	if opt.MaxBytes == 0 {
 		opt.MaxBytes = 192 << 20
 	}
-	d := &decoder{src: src, opt: opt}
-	err := d.decode()
-	return d.Header, d.out, err
+	d := pool.Get().(*decoder)
+	defer func() {
+		d.src, d.out = nil, nil
+		pool.Put(d)
+	}()
+	*d = decoder{src: src, opt: opt, codec: d.codec}
+	if err := d.decode(); err != nil {
+		return d.Header, nil, err
+	}
+	return d.Header, d.out, nil
 }
+
+// pool keeps the tables of a codec from frame to frame.
+var pool = sync.Pool{New: func() any { return new(decoder) }}
 
 func (d *decoder) decode() error {
 	for {

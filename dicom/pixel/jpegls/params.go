@@ -142,17 +142,22 @@ func predict(ra, rb, rc int32) int32 {
 	return ra + rb - rc
 }
 
-// maxK bounds k against counts that only corrupt data reach.
-const maxK = 20
+// golomb is the parameter k of a context (A.10): the least k with n·2^k ≥ a.
+func (q *context) golomb() int32 { return leastShift(q.n, q.a) }
 
-// golomb is the parameter k of a context (A.10).
-func (q *context) golomb() int32 {
-	k := int32(0)
-	for n := q.n; n < q.a && k < maxK; n <<= 1 {
+func leastShift(n, a int32) int32 {
+	k := bits.Len32(uint32(a)) - bits.Len32(uint32(n))
+	if k < 0 {
+		return 0
+	}
+	if n<<k < a {
 		k++
 	}
-	return k
+	return min(int32(k), maxK)
 }
+
+// maxK bounds k against counts that only corrupt data reach.
+const maxK = 20
 
 // update adapts a context after an error (A.12, A.13).
 func (q *context) update(err, near int32, reset int) {
@@ -208,12 +213,7 @@ func (c *codec) reconstruct(v int32) int32 {
 
 // golomb is the parameter k of a run interruption context (A.7.2).
 func (r *runContext) golomb(riType int32) int32 {
-	temp := r.a + (r.n>>1)*riType
-	k := int32(0)
-	for n := r.n; n < temp && k < maxK; n <<= 1 {
-		k++
-	}
-	return k
+	return leastShift(r.n, r.a+(r.n>>1)*riType)
 }
 
 // update adapts a run interruption context (A.7.2.2).
