@@ -122,6 +122,21 @@ func TestProbePythonSaysWhy(t *testing.T) {
 	}
 }
 
+// Newer headers keep the numbers in another file, which the old one includes.
+func TestVersionOfNewerHeaders(t *testing.T) {
+	dir := fakeLibtorch(t, [3]string{"2", "14", "1"})
+	old := filepath.Join(dir, "include/torch/csrc/api/include/torch/version.h")
+	write(t, filepath.Join(dir, "include/torch/headeronly/.keep"), "", 0o644)
+	if err := os.Rename(old, filepath.Join(dir, "include/torch/headeronly/version.h")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, old, "#pragma once\n#include <torch/headeronly/version.h>\n", 0o644)
+	// The fake library is refused later, for its symbols or not at all, never for its version.
+	if got := inspect("test", dir, dir+"/lib", dir+"/include"); strings.Contains(got.Reason, "version") || got.Found != nil && got.Found.Version != "2.14.1" {
+		t.Errorf("%+v", got)
+	}
+}
+
 // fakeCompiler is a program that logs its calls, takes a moment and writes what -o names.
 func fakeCompiler(t *testing.T, script string) (calls func() int) {
 	t.Helper()

@@ -155,6 +155,9 @@ func inspect(origin, path, lib, include string) Candidate {
 		c.Reason = "no ATen headers in " + include
 		return c
 	}
+	if !versionMacro.Match(text) { // newer ones only include the file with the numbers
+		text, _ = os.ReadFile(filepath.Join(include, "torch/headeronly/version.h"))
+	}
 	numbers := map[string]int{}
 	for _, m := range versionMacro.FindAllStringSubmatch(string(text), -1) {
 		numbers[m[1]], _ = strconv.Atoi(m[2])
