@@ -110,7 +110,9 @@ func forestOf(name, metric string, t *evaluate.TargetReport) forest {
 	if share { // rounding must not leave 0 to 1
 		s.Min, s.Max = math.Max(s.Min, -1), math.Min(s.Max, 1)
 	}
-	s.Count = 3
+	if s.Count = 4; len(s.Ticks()) > 5 { // more labels would run into each other
+		s.Count = 3
+	}
 	labels := s.Labels()
 	for i, v := range s.Ticks() {
 		f.Axis = append(f.Axis, tick{labels[i], s.percent(v)})
