@@ -129,6 +129,7 @@ func TestErrorsSayWhatWasWrong(t *testing.T) {
 			"libtorch": {func() error { return e.Try(func() { x.Matmul(e.Zeros(Float32, 4, 2)) }) },
 				[]string{"aten::matmul", "float32[2, 3]", "float32[4, 2]", "(2x3 and 4x2)"}},
 			"no operator":   {func() error { _, err := e.Call("aten::nonsense"); return err }, []string{"aten::nonsense", "has no operator"}},
+			"the bridge's":  {func() error { _, err := e.Call("cineloop::backward"); return err }, []string{"not an operator"}},
 			"no overload":   {func() error { _, err := e.Call("aten::add.Nonsense"); return err }, []string{"aten::add.Nonsense"}},
 			"too few":       {func() error { _, err := e.Call("aten::mm", x); return err }, []string{"argument mat2 is missing", "float32[2, 3]"}},
 			"too many":      {func() error { _, err := e.Call("aten::relu", x, 1); return err }, []string{"too many arguments"}},
