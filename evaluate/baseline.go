@@ -27,6 +27,13 @@ func baseline(p, q *Predictions, col *column, o Options) (*Baseline, [][]float64
 				b.Values[j] += v / float64(len(scores))
 			}
 		}
+		if t.Kind != Regression {
+			// A class that is common in a fold is rare in the others: scores that differ by fold would rank rows the wrong way
+			// round, and guessing would look worse than it is. One prevalence for all leaves ranks tied, AUROC at 0.5.
+			for i := range scores {
+				scores[i] = b.Values
+			}
+		}
 		return b, scores
 	}
 	b.From = o.Split

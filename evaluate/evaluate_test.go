@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -354,4 +355,23 @@ func TestBaselineFolds(t *testing.T) {
 		sum += math.Abs(p.Truth["ef"][i][0]-mean/n) / float64(p.Len())
 	}
 	near(t, "baseline mae", float64(*b.Metrics["mae"].Baseline), sum, 1e-9)
+}
+
+// TestBaselineFoldsDoNotRank: guessing has AUROC 0.5 in cross-validation too, however unevenly classes are spread over folds.
+func TestBaselineFoldsDoNotRank(t *testing.T) {
+	p := &Predictions{Targets: []Target{{Name: "y", Kind: Binary}}, Truth: map[string][][]float64{}, Score: map[string][][]float64{}}
+	for i := range 40 {
+		fold := i / 20
+		y := 0.0
+		if i%20 < 4+12*fold { // 20 % positive in fold 0, 80 % in fold 1
+			y = 1
+		}
+		p.Item, p.Patient = append(p.Item, strconv.Itoa(i)), append(p.Patient, strconv.Itoa(i))
+		p.Split, p.Fold = append(p.Split, "test"), append(p.Fold, fold)
+		p.Truth["y"], p.Score["y"] = append(p.Truth["y"], []float64{y}), append(p.Score["y"], []float64{0.4 + 0.01*float64(i%7)})
+	}
+	m := mustEvaluate(t, p, Options{}).Targets["y"].Metrics["auroc"]
+	if m.Baseline == nil || *m.Baseline != 0.5 {
+		t.Errorf("baseline AUROC %v, want 0.5", m.Baseline)
+	}
 }
