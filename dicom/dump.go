@@ -64,6 +64,9 @@ func dumpValue(e *Element) (string, int) {
 	case isBinary(e.Kind()):
 		b := make([]byte, min(e.Len(), 16))
 		n, _ := e.Reader().ReadAt(b, 0)
+		if e.BigEndian() {
+			swap(b[:n], e.Kind().WordSize())
+		}
 		s := fmt.Sprintf("% x", b[:n])
 		if e.Len() > 16 {
 			s += " …"

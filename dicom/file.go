@@ -100,8 +100,8 @@ func Read(r io.ReaderAt, size int64, opts ...Option) (*File, error) {
 		f.incomplete(err)
 	}
 	switch {
-	case err != nil && f.DataSet.Len() == 0 && f.Meta.Len() == 0:
-		return nil, err
+	case f.Incomplete != nil && f.DataSet.Len() == 0:
+		return nil, f.Incomplete
 	case opt.strict && f.Incomplete != nil:
 		return nil, f.Incomplete
 	}
@@ -253,7 +253,7 @@ func (f *File) detect(s *scanner, start int64) {
 	ds, ts := f.DataSet, f.TransferSyntax
 	h := s.at(start, 8, 8)
 	var explicit, big bool
-	if len(h) == 8 {
+	if len(h) == 8 && (h[0] != 0xFE || h[1] != 0xFF) { // delimiters have no VR
 		_, explicit = vr.Parse(h[4], h[5])
 		little, _ := header(h, false)
 		swapped, _ := header(h, true)
@@ -274,7 +274,7 @@ func (f *File) detect(s *scanner, start int64) {
 		f.warn(start, 0, "unknown transfer syntax: read as explicit VR little endian unless the data say otherwise")
 	}
 	ds.implicit, ds.big = ts.IsImplicit(), ts.IsBigEndian()
-	if len(h) < 8 {
+	if len(h) < 8 || h[0] == 0xFE && h[1] == 0xFF {
 		return
 	}
 	if big != ds.big {

@@ -26,6 +26,7 @@ type scanner struct {
 	stack []level
 	pos   int64
 	nodes int
+	doubt error // what speaks against the innermost tentative sequence
 }
 
 type level struct {
@@ -57,6 +58,10 @@ func (s *scanner) scan(root *DataSet, pos int64) error {
 		default:
 			done, err = s.element(top)
 		}
+		if err == nil && s.doubt != nil {
+			err = s.doubt
+		}
+		s.doubt = nil
 		if err == nil && s.err != nil {
 			err = s.err
 		}
@@ -134,7 +139,8 @@ func (s *scanner) recover(err error) bool {
 func (s *scanner) warn(at int64, t tag.Tag, format string, args ...any) {
 	for i := len(s.stack) - 1; i > 0; i-- {
 		if s.stack[i].try {
-			return // a trial: its fault is not the file's
+			s.doubt = fault.New(fault.Input, format, args...) // a trial: its fault is not the file's
+			return
 		}
 	}
 	s.f.warn(at, t, format, args...)
@@ -189,7 +195,9 @@ func (s *scanner) item(top *level) error {
 			s.pop(8)
 			return nil
 		}
-		s.warn(s.pos-8, tagOf(top), "a delimiter in a sequence of given length")
+		if !top.try { // sequences that became UN keep the delimiter that they had
+			s.warn(s.pos-8, tagOf(top), "a delimiter in a sequence of given length")
+		}
 		return nil
 	case tag.ItemDelimitationItem:
 		s.warn(s.pos, tagOf(top), "an item's delimiter outside of items")
@@ -216,6 +224,9 @@ func (s *scanner) element(top *level) (done bool, err error) {
 	h := s.at(s.pos, 12, 12)
 	if len(h) < 8 || s.pos+8 > top.bound {
 		s.warn(s.pos, 0, "%d bytes at the end are no element", top.bound-s.pos)
+		if top.bound == s.src.size && !s.onlyZeros() {
+			s.f.incomplete(fault.New(fault.Input, "the file ends in the header of an element"))
+		}
 		s.pos = top.bound
 		return false, nil
 	}
@@ -456,7 +467,7 @@ func (s *scanner) plausible(top *level, t tag.Tag, off int64) bool {
 		return true
 	}
 	_, known := vr.Parse(h[4], h[5])
-	return known && next > t && next-t < 0x10000000
+	return known && next > t
 }
 
 // Warning is something that the standard doesn't allow and that was passed over.
