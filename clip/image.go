@@ -40,14 +40,13 @@ func decodeImage(b []byte, cfg *readConfig) (*Clip, error) {
 	if err := cfg.checkSize(dt, 1, conf.Height, conf.Width, 3); err != nil {
 		return nil, err
 	}
-	// Neither format packs more than 1032 bytes (deflate) or 64×64 pixels (an empty JPEG block run) into a byte, so a small file with
-	// a huge header is damaged or an attack.
+	// No picture packs more than 1032 bytes of eight pixels (deflate) into a byte, so a small file with a huge header is damaged.
 	if int64(conf.Width)*int64(conf.Height) > 8192*int64(len(b)) {
 		return nil, inputf("the header says %d×%d pixels but the file has %d bytes", conf.Width, conf.Height, len(b)).WithHint(imageHint)
 	}
 	var c *Clip
 	if format == formatJPEG {
-		c, err = jpegClip(b)
+		c, err = jpegClip(b, cfg)
 	} else {
 		c, err = pngClip(b, cfg.mask)
 	}
@@ -61,21 +60,26 @@ func decodeImage(b []byte, cfg *readConfig) (*Clip, error) {
 	return c, nil
 }
 
-func jpegClip(b []byte) (*Clip, error) {
-	m, err := decodeJPEG(b)
+func jpegClip(b []byte, cfg *readConfig) (*Clip, error) {
+	p, err := decodeJPEG(b, nil, cfg)
 	if err != nil {
 		return nil, err
 	}
-	w, h := m.Rect.Dx(), m.Rect.Dy()
-	if m.Cb == nil || neutral(m) {
-		c := New(Uint8, 1, h, w, 1)
-		copyPlane(c.Data, m.Y, m.YStride, w, h)
+	if p.neutral() {
+		c := New(Uint8, 1, p.rows, p.columns, 1)
+		p.luma(c.Data)
 		return c, nil
 	}
-	c := New(Uint8, 1, h, w, 3)
+	c := New(Uint8, 1, p.rows, p.columns, 3)
 	c.Photometric = RGB
-	ycbcrToRGB(c.Data, m)
+	p.rgb(c.Data)
 	return c, nil
+}
+
+func copyPlane(dst, src []byte, stride, w, h int) {
+	for y := range h {
+		copy(dst[y*w:(y+1)*w], src[y*stride:])
+	}
 }
 
 func pngClip(b []byte, mask bool) (*Clip, error) {

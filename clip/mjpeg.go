@@ -1,14 +1,14 @@
 package clip
 
 import (
-	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
-	"image"
-	"image/jpeg"
-	"sync/atomic"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/cineloop/cineloop/dicom/pixel/jpeg"
 )
 
 // neutralChroma is how far (levels of 255) the colour differences of a video may stray from grey before it counts as coloured:
@@ -27,73 +27,32 @@ func decodeMotionJPEG(a *aviFile, cfg *readConfig) (*Clip, error) {
 	if first < 0 {
 		return nil, inputf("AVI: all %d frames are empty", len(a.frames)).WithHint(aviHint)
 	}
-	conf, err := jpeg.DecodeConfig(bytes.NewReader(withHuffmanTables(a.frames[first])))
+	head, err := jpeg.DecodeHeader(a.frames[first])
 	if err != nil {
 		return nil, inputf("AVI: frame %d: %w", first, err).WithHint(aviHint)
 	}
-	if a.height >= 2*conf.Height-1 && conf.Height > 1 {
-		return nil, inputf("AVI: interlaced motion JPEG (two fields of %d rows a frame)", conf.Height).
+	if a.height >= 2*head.Rows-1 && head.Rows > 1 {
+		return nil, inputf("AVI: interlaced motion JPEG (two fields of %d rows a frame)", head.Rows).
 			WithHint("deinterlace it first, for example: ffmpeg -i IN.avi -vf yadif -c:v mjpeg -q:v 2 OUT.avi")
 	}
-	n := len(a.frames) - first
-	if err := cfg.checkSize(Uint8, n, conf.Height, conf.Width, 3); err != nil {
+	frames := a.frames[first:]
+	n := len(frames)
+	if err := cfg.checkSize(Uint8, n, head.Rows, head.Columns, 3); err != nil {
 		return nil, err
 	}
-	grey := New(Uint8, n, conf.Height, conf.Width, 1)
-	images := make([]*image.YCbCr, n) // kept only for frames with colour
-	var coloured atomic.Bool
-	decode := func(i int) error {
-		img, err := decodeJPEG(a.frames[first+i])
-		if err != nil {
-			return inputf("AVI: frame %d of %d: %w", first+i, len(a.frames), err).WithHint(aviHint)
-		}
-		if img.Rect.Dx() != conf.Width || img.Rect.Dy() != conf.Height {
-			return inputf("AVI: frame %d is %d×%d, the first one %d×%d", first+i, img.Rect.Dx(), img.Rect.Dy(), conf.Width, conf.Height).WithHint(aviHint)
-		}
-		copyPlane(grey.Frame(i), img.Y, img.YStride, conf.Width, conf.Height)
-		if img.Cb != nil && !cfg.grey && !coloured.Load() && !neutral(img) {
-			coloured.Store(true)
-		}
-		if !cfg.grey {
-			images[i] = img
-		}
-		return nil
+	// All frames are read as luma until one has colour; then all are read again in colour. Most clips of the field have none.
+	c, coloured, err := decodeAll(frames, first, head, false, cfg)
+	if err == nil && coloured && !cfg.grey {
+		c, _, err = decodeAll(frames, first, head, true, cfg)
 	}
-	var g errgroup.Group
-	g.SetLimit(cfg.workers)
-	for i := range n {
-		if len(a.frames[first+i]) == 0 {
-			continue
-		}
-		g.Go(func() error {
-			if err := cfg.ctx.Err(); err != nil {
-				return err
-			}
-			return decode(i)
-		})
-	}
-	if err := g.Wait(); err != nil {
+	if err != nil {
 		return nil, err
-	}
-	out := grey
-	if coloured.Load() {
-		out = New(Uint8, n, conf.Height, conf.Width, 3)
-		out.Photometric = RGB
-		for i := range n {
-			if images[i] == nil {
-				continue
-			}
-			g.Go(func() error { ycbcrToRGB(out.Frame(i), images[i]); return nil })
-		}
-		if err := g.Wait(); err != nil {
-			return nil, err
-		}
 	}
 	notes := a.notes
 	repeated := 0
 	for i := 1; i < n; i++ {
-		if len(a.frames[first+i]) == 0 {
-			copy(out.Frame(i), out.Frame(i-1))
+		if len(frames[i]) == 0 {
+			copy(c.Frame(i), c.Frame(i-1))
 			repeated++
 		}
 	}
@@ -103,11 +62,64 @@ func decodeMotionJPEG(a *aviFile, cfg *readConfig) (*Clip, error) {
 	if first > 0 {
 		notes = append(notes, fmt.Sprintf("the first %d frames are empty and were left out", first))
 	}
-	out.Source.Notes = notes
+	c.Source.Notes = notes
 	if a.frameMS > 0 {
-		out.TimesMS = evenTimes(n, a.frameMS)
+		c.TimesMS = evenTimes(n, a.frameMS)
 	}
-	return out, nil
+	return c, nil
+}
+
+var errColour = errors.New("the clip has colour")
+
+// decodeAll decodes the frames as luma (then it stops at the first that has colour, and says so) or as RGB.
+func decodeAll(frames [][]byte, first int, head jpeg.Header, rgb bool, cfg *readConfig) (c *Clip, coloured bool, err error) {
+	channels := 1
+	if rgb {
+		channels = 3
+	}
+	c = New(Uint8, len(frames), head.Rows, head.Columns, channels)
+	if rgb {
+		c.Photometric = RGB
+	}
+	g, ctx := errgroup.WithContext(cfg.ctx)
+	g.SetLimit(cfg.workers)
+	var scratch sync.Pool
+	for i, frame := range frames {
+		if len(frame) == 0 {
+			continue
+		}
+		g.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			buf, _ := scratch.Get().([]byte)
+			p, err := decodeJPEG(frame, buf, cfg)
+			if err == nil && (p.rows != head.Rows || p.columns != head.Columns) {
+				err = fmt.Errorf("it is %d×%d, the first one %d×%d", p.columns, p.rows, head.Columns, head.Rows)
+			}
+			if err != nil {
+				return inputf("AVI: frame %d of %d: %w", first+i, first+len(frames), err).WithHint(aviHint)
+			}
+			if !rgb && !cfg.grey && !p.neutral() {
+				return errColour
+			}
+			if rgb {
+				p.rgb(c.Frame(i))
+			} else {
+				p.luma(c.Frame(i))
+			}
+			scratch.Put(p.samples)
+			return nil
+		})
+	}
+	err = g.Wait()
+	if err == errColour {
+		return nil, true, nil
+	}
+	if cause := cfg.ctx.Err(); cause != nil {
+		err = cause
+	}
+	return c, false, err
 }
 
 // evenTimes is n frame times, every step ms.
@@ -119,76 +131,86 @@ func evenTimes(n int, step float64) []float64 {
 	return t
 }
 
-// decodeJPEG decodes a grey or YCbCr JPEG; a grey one has nil chroma planes.
-func decodeJPEG(b []byte) (*image.YCbCr, error) {
-	img, err := jpeg.Decode(bytes.NewReader(withHuffmanTables(b)))
+// picture is a decoded JPEG: samples interleaved by pixel, 1 or 3 a pixel, in YCbCr unless isRGB.
+type picture struct {
+	rows, columns, channels int
+	isRGB                   bool
+	samples                 []byte
+}
+
+// decodeJPEG decodes 8-bit grey, YCbCr and RGB JPEG (bit for bit as libjpeg does), using buf's memory if it is large enough.
+func decodeJPEG(b, buf []byte, cfg *readConfig) (picture, error) {
+	if len(b) < 4 || b[0] != 0xff || b[1] != 0xd8 {
+		return picture{}, errors.New("not a JPEG")
+	}
+	h, samples, err := jpeg.Decode(withHuffmanTables(b), buf, jpeg.Options{MaxBytes: cfg.maxBytes, GreyOnly: cfg.grey})
 	if err != nil {
-		return nil, err
+		return picture{}, err
 	}
-	switch m := img.(type) {
-	case *image.YCbCr:
-		return m, nil
-	case *image.Gray:
-		return &image.YCbCr{Y: m.Pix, YStride: m.Stride, Rect: m.Rect}, nil
+	p := picture{rows: h.Rows, columns: h.Columns, samples: samples}
+	p.channels = len(samples) / (h.Rows * h.Columns)
+	switch {
+	case h.Precision != 8:
+		return p, fmt.Errorf("JPEG of %d bits", h.Precision)
+	case p.channels != 1 && p.channels != 3:
+		return p, fmt.Errorf("JPEG of %d components", p.channels)
+	case h.Truncated:
+		return p, errors.New("the JPEG ends before its picture does")
 	}
-	return nil, fmt.Errorf("JPEG with colour model %T is not supported", img.ColorModel())
+	p.isRGB = h.Components == 3 && (h.Adobe == 0 || h.Adobe < 0 && !h.JFIF && !h.Subsampled && string(h.ComponentIDs[:3]) == "RGB")
+	if p.isRGB && p.channels == 1 { // one component of RGB is no luma
+		ungrey := *cfg
+		ungrey.grey = false
+		return decodeJPEG(b, samples, &ungrey)
+	}
+	return p, nil
 }
 
-func copyPlane(dst, src []byte, stride, w, h int) {
-	for y := range h {
-		copy(dst[y*w:(y+1)*w], src[y*stride:])
+// neutral reports whether the picture has no colour but coding noise.
+func (p picture) neutral() bool {
+	if p.channels == 1 {
+		return true
 	}
-}
-
-func neutral(m *image.YCbCr) bool {
-	for _, plane := range [][]byte{m.Cb, m.Cr} {
-		for _, v := range plane {
-			if v < 128-neutralChroma || v > 128+neutralChroma {
+	for i := 0; i+2 < len(p.samples); i += 3 {
+		a, b, c := int(p.samples[i]), int(p.samples[i+1]), int(p.samples[i+2])
+		if p.isRGB {
+			if max(a, b, c)-min(a, b, c) > 2*neutralChroma {
 				return false
 			}
+		} else if uint(b-128+neutralChroma) > 2*neutralChroma || uint(c-128+neutralChroma) > 2*neutralChroma {
+			return false
 		}
 	}
 	return true
 }
 
-// ycbcrToRGB converts by the JFIF equations in 16.16 fixed point, as image/color does; chroma is taken from the nearest sample.
-func ycbcrToRGB(dst []byte, m *image.YCbCr) {
-	w, h := m.Rect.Dx(), m.Rect.Dy()
-	if m.Cb == nil {
-		for y := range h {
-			row, out := m.Y[y*m.YStride:], dst[y*w*3:]
-			for x := range w {
-				out[3*x], out[3*x+1], out[3*x+2] = row[x], row[x], row[x]
-			}
-		}
-		return
-	}
-	shift := uint(0) // chroma columns per luma column, as a shift; 3 stands for the general case
-	switch m.SubsampleRatio {
-	case image.YCbCrSubsampleRatio422, image.YCbCrSubsampleRatio420:
-		shift = 1
-	case image.YCbCrSubsampleRatio411, image.YCbCrSubsampleRatio410:
-		shift = 2
-	}
-	for y := range h {
-		ci := m.COffset(m.Rect.Min.X, m.Rect.Min.Y+y)
-		luma, cb, cr := m.Y[y*m.YStride:], m.Cb[ci:], m.Cr[ci:]
-		out := dst[y*w*3 : (y+1)*w*3]
-		for x := range w {
-			yy := int32(luma[x]) * 0x10101
-			b, r := int32(cb[x>>shift])-128, int32(cr[x>>shift])-128
-			out[3*x] = clamp8(yy + 91881*r)
-			out[3*x+1] = clamp8(yy - 22554*b - 46802*r)
-			out[3*x+2] = clamp8(yy + 116130*b)
+// luma writes one grey sample a pixel.
+func (p picture) luma(dst []byte) {
+	switch {
+	case p.channels == 1:
+		copy(dst, p.samples)
+	case p.isRGB:
+		lumaBytes(dst, p.samples, 3)
+	default:
+		for i := range dst {
+			dst[i] = p.samples[3*i]
 		}
 	}
 }
 
-func clamp8(v int32) uint8 {
-	if uint32(v)&0xff000000 == 0 {
-		return uint8(v >> 16)
+// rgb writes three samples a pixel. It converts p's own samples in place.
+func (p picture) rgb(dst []byte) {
+	switch {
+	case p.channels == 1:
+		for i, v := range p.samples {
+			dst[3*i], dst[3*i+1], dst[3*i+2] = v, v, v
+		}
+	case p.isRGB:
+		copy(dst, p.samples)
+	default:
+		jpeg.ToRGB(p.samples)
+		copy(dst, p.samples)
 	}
-	return uint8(^(v >> 31))
 }
 
 // withHuffmanTables inserts the standard tables (ITU-T T.81 annex K.3) into a JPEG that has none, as many capture cards leave

@@ -126,21 +126,20 @@ func fillRanks(dst []uint8, seed uint64) {
 	const n = modSide
 	a, b := make([]float32, n*n), make([]float32, n*n)
 	fillGauss(a, seed)
-	blur := func(dst, src []float32, step int) {
-		for i := range src {
-			x, y := i%n, i/n
-			at := func(d int) float32 {
-				if step == 1 {
-					return src[y*n+(x+d)&(n-1)]
-				}
-				return src[((y+d)&(n-1))*n+x]
+	blur := func(dst, src []float32, step, line int) { // along lines of n samples step apart that start line apart
+		for k := range n {
+			at := func(i int) float32 { return src[k*line+(i&(n-1))*step] }
+			a0, a1, a2, a3 := at(-2), at(-1), at(0), at(1)
+			for i := range n {
+				a4 := at(i + 2)
+				dst[k*line+i*step] = (a0 + a4 + 4*(a1+a3) + 6*a2) * (1.0 / 16)
+				a0, a1, a2, a3 = a1, a2, a3, a4
 			}
-			dst[i] = (at(-2) + 4*at(-1) + 6*at(0) + 4*at(1) + at(2)) * (1.0 / 16)
 		}
 	}
 	for range 3 {
-		blur(b, a, 1)
-		blur(a, b, n)
+		blur(b, a, 1, n)
+		blur(a, b, n, 1)
 	}
 	var ss float64
 	for _, v := range a {

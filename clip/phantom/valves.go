@@ -3,6 +3,7 @@ package phantom
 import (
 	"math"
 	"math/rand/v2"
+	"sync"
 )
 
 // leafPoint is one scatterer of a valve leaflet: a place on the leaflet and a complex amplitude. Leaflets are surfaces hinged on a
@@ -31,6 +32,17 @@ const (
 	sliceHalf    = 2.2  // mm, half of the elevation beam width
 )
 
+const compassPoints = 1024
+
+// compass is unit vectors all round, so that thousands of scatterers need no sines.
+var compass = sync.OnceValue(func() *[compassPoints]vec3 {
+	var c [compassPoints]vec3
+	for i := range c {
+		c[i] = direction(360 * (float64(i) + 0.5) / compassPoints)
+	}
+	return &c
+})
+
 // drawLeaves draws the scatterers of all valves and keeps those that can come into the imaging plane.
 func drawLeaves(seed uint64, h *heart, p *plane) []leafPoint {
 	r := rand.New(rand.NewPCG(seed, 0))
@@ -40,7 +52,7 @@ func drawLeaves(seed uint64, h *heart, p *plane) []leafPoint {
 	var keep []leafPoint
 	for valve := range valveN {
 		for range leafCount {
-			q := leafPoint{valve: uint8(valve), dir: direction(360 * r.Float64()), along: uint8(math.Sqrt(r.Float64()) * leafSteps), offset: uniform(r, -0.7, 0.7)}
+			q := leafPoint{valve: uint8(valve), dir: compass()[r.IntN(compassPoints)], along: uint8(math.Sqrt(r.Float64()) * leafSteps), offset: uniform(r, -0.7, 0.7)}
 			q.length = [valveN]float64{1.10 + 0.30*q.dir.dot(long), 1.12, 1.08}[valve]
 			near := func(l *leaves) bool {
 				return math.Abs(l.at(&q).add(p.probe.mul(-1)).dot(p.out)) < sliceHalf+3
