@@ -31,6 +31,7 @@ type TrainOptions struct {
 	Progress io.Writer   // nil: silence
 	Label    string      // before every progress line, such as the split's name
 	Cache    *cohort.Cache
+	Minutes  float64 // budget of this training, resumed parts included; 0: the plan's train.max_minutes
 
 	afterStep func(step int) // tests watch and interrupt here
 }

@@ -297,8 +297,15 @@ func (t *trainer) elapsed() float64 { return t.before + time.Since(t.started).Se
 
 // overtime says whether the plan's budget is used up.
 func (t *trainer) overtime() bool {
-	m := t.plan.Train.MaxMinutes
+	m := t.minutes()
 	return m > 0 && t.elapsed() >= 60*m
+}
+
+func (t *trainer) minutes() float64 {
+	if t.opts.Minutes > 0 {
+		return t.opts.Minutes
+	}
+	return t.plan.Train.MaxMinutes
 }
 
 // interrupted saves what can be saved and explains. In the middle of a group of batches the state is not one that can be returned to,
@@ -337,7 +344,7 @@ func (t *trainer) status(loss float64) status {
 	s.rowsPerSecond = float64(t.plan.Train.BatchSize) / math.Max(mean, 1e-9)
 	batches := (s.epochs-s.epoch)*s.total - s.batch
 	s.left = time.Duration(float64(batches) * mean * float64(time.Second))
-	if m := t.plan.Train.MaxMinutes; m > 0 {
+	if m := t.minutes(); m > 0 {
 		s.left = min(s.left, time.Duration((60*m-t.elapsed())*float64(time.Second)))
 	}
 	return s
