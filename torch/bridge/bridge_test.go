@@ -235,6 +235,16 @@ func TestBuildFailures(t *testing.T) {
 	}
 }
 
+func TestBuildDoesWithoutCUDAHeaders(t *testing.T) {
+	calls := fakeCompiler(t, `case "$*" in *CINELOOP_CUDA*) echo error: cuda; exit 1;; esac; echo compiled > "$3"`)
+	in := *installation
+	in.CUDA, in.CUDAHome = true, "/opt/cuda/include"
+	var log bytes.Buffer
+	if _, err := Build(context.Background(), &in, &log); err != nil || calls() != 2 || !strings.Contains(log.String(), "without CUDA graphs") {
+		t.Errorf("%v after %d compilations, log %q", err, calls(), log.String())
+	}
+}
+
 func TestLockWaitsAndGivesUp(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	unlock, err := lock(context.Background(), path)

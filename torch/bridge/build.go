@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -138,15 +137,24 @@ func compile(ctx context.Context, in *Installation, compiler Compiler, path stri
 	fmt.Fprintf(log, "Compiling the bridge to libtorch %s with %s (once, about 15 s)…\n", in.Version, compiler.Version)
 	start := time.Now()
 	made := filepath.Join(dir, "bridge.so")
-	args := append([]string{filepath.Join(dir, mainFile), "-o", made}, arguments(in)...)
-	var output bytes.Buffer
-	cmd := exec.CommandContext(ctx, compiler.Path, args...)
-	cmd.Stdout, cmd.Stderr = &output, &output
-	if err := cmd.Run(); err != nil {
+	run := func(arguments []string) (string, error) {
+		args := append([]string{filepath.Join(dir, mainFile), "-o", made}, arguments...)
+		out, err := exec.CommandContext(ctx, compiler.Path, args...).CombinedOutput()
+		return string(out), err
+	}
+	output, err := run(arguments(in))
+	if err != nil && ctx.Err() == nil && in.CUDAHome != "" {
+		// CUDA's own headers may not fit libtorch's. All but graphs and memory statistics works without them.
+		fmt.Fprintf(log, "CUDA's headers in %s do not compile; the bridge is made without CUDA graphs.\n", in.CUDAHome)
+		plain := *in
+		plain.CUDAHome = ""
+		output, err = run(arguments(&plain))
+	}
+	if err != nil {
 		if ctx.Err() != nil {
 			return fmt.Errorf("compiling the bridge: %w", ctx.Err())
 		}
-		return fault.New(fault.Missing, "compiling the bridge against libtorch %s in %s: %w\n%s", in.Version, in.Lib, err, firstErrors(output.String())).
+		return fault.New(fault.Missing, "compiling the bridge against libtorch %s in %s: %w\n%s", in.Version, in.Lib, err, firstErrors(output)).
 			WithHint("the headers and the compiler do not fit; try another libtorch through LIBTORCH, or another compiler through CXX")
 	}
 	if err := os.Rename(made, path); err != nil {

@@ -1,8 +1,8 @@
 // The bridge between Go and libtorch: a flat C interface of nine functions over the dispatcher, in one translation unit.
 //
-// It compiles unchanged against libtorch 1.13 and 2.x, because it uses only parts that did not move between them; the three that did
-// (autocast's setters, the warning handler, memory statistics) are guarded by TORCH_AT_LEAST and nothing else is. Header cost
-// decides compile time, so the dispatcher, tensor, autograd and TorchScript headers are included and no umbrella header is.
+// It compiles unchanged against libtorch 1.13 and 2.x, because it uses only parts that did not move between them; the two that did
+// (autocast's setters, the warning handler) are guarded by TORCH_AT_LEAST and nothing else is. Header cost decides compile time, so
+// the dispatcher, tensor, autograd and TorchScript headers are included and no umbrella header is.
 //
 // No exception leaves it: each function returns a status and, where that is not zero, the error's text.
 #include "devices.h"

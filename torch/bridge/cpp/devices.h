@@ -52,11 +52,7 @@ void graphFree(Stack& s) { delete popGraph(s); }
 // (device) -> (allocated, peak allocated, reserved) bytes
 void cudaMemory(Stack& s) {
   const c10::Device d(pop(s).toStringRef());
-#if TORCH_AT_LEAST(2, 9)
-  const auto stats = c10::cuda::CUDACachingAllocator::get()->getDeviceStats(d.index() < 0 ? 0 : d.index());
-#else
   const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(d.index() < 0 ? 0 : d.index());
-#endif
   s.emplace_back(static_cast<int64_t>(stats.allocated_bytes[0].current));
   s.emplace_back(static_cast<int64_t>(stats.allocated_bytes[0].peak));
   s.emplace_back(static_cast<int64_t>(stats.reserved_bytes[0].current));
