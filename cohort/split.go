@@ -302,6 +302,9 @@ func (d *divider) leaks(f int) error {
 			return fault.New(fault.Input, "split %s leaks: %s", d.s.Name, said).WithHint("divide by patient, or correct the table")
 		}
 		if f == 0 {
+			if len(d.s.Folds) > 1 {
+				said = "in the first fold, " + said
+			}
 			d.s.Warnings = append(d.s.Warnings, "leak: "+said+"; scores by this split are too good")
 		}
 	}

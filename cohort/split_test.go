@@ -155,6 +155,9 @@ func TestSplitByItemWarns(t *testing.T) {
 	if len(s.Warnings) != 1 || !strings.Contains(s.Warnings[0], "leak: ") || !strings.Contains(s.Warnings[0], "patients are in more than one") {
 		t.Errorf("warnings %v", s.Warnings)
 	}
+	if s = mustSplit(t, c, SplitSpec{By: "item", Folds: 4}, 1); len(s.Warnings) != 1 || !strings.Contains(s.Warnings[0], "leak: in the first fold, ") {
+		t.Errorf("warnings of folds %v", s.Warnings)
+	}
 }
 
 func TestSplitByGroup(t *testing.T) {
