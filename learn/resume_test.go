@@ -106,8 +106,8 @@ func TestResumeIsBitEqual(t *testing.T) {
 			for done := 0; ; {
 				stop := done + 1 + rng.IntN(4)
 				ctx, cancel := context.WithCancel(context.Background())
-				_, err := Train(ctx, TrainOptions{Plan: p, Cohort: c, Fold: fold, Dir: parts, Resume: true, afterStep: func(step int) {
-					if done = step; step >= stop {
+				_, err := Train(ctx, TrainOptions{Plan: p, Cohort: c, Fold: fold, Dir: parts, Resume: true, afterStep: func(t *trainer) {
+					if done = t.state.Step; done >= stop {
 						cancel()
 					}
 				}})
@@ -144,7 +144,7 @@ func TestKilledChild(t *testing.T) {
 	p := hardPlan(data, "adamw")
 	p.Train.Epochs, p.Train.CheckpointSteps = 6, 2
 	c := loadToy(t, p)
-	train(t, TrainOptions{Plan: p, Cohort: c, Fold: toyFold(c), Dir: out, Resume: true, afterStep: func(int) { time.Sleep(20 * time.Millisecond) }})
+	train(t, TrainOptions{Plan: p, Cohort: c, Fold: toyFold(c), Dir: out, Resume: true, afterStep: func(*trainer) { time.Sleep(20 * time.Millisecond) }})
 }
 
 // TestKill kills a training process with SIGKILL wherever it is, repeatedly: nothing but the steps since the last checkpoint is lost,

@@ -33,7 +33,7 @@ type TrainOptions struct {
 	Cache    *cohort.Cache
 	Minutes  float64 // budget of this training, resumed parts included; 0: the plan's train.max_minutes
 
-	afterStep func(step int) // tests watch and interrupt here
+	afterStep func(*trainer) // tests watch and interrupt here
 }
 
 // TrainResult is what became of a training.

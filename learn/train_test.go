@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/cineloop/cineloop/cohort"
 	"github.com/cineloop/cineloop/evaluate"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/torch"
@@ -274,5 +276,112 @@ func TestModel(t *testing.T) {
 	})
 	if _, err := bestPath(t.TempDir()); fault.CodeOf(err) != fault.NotFound || errors.Unwrap(err) == nil {
 		t.Errorf("no checkpoint: %v", err)
+	}
+}
+
+// TestNothingLeaks: steps, averages, validation and checkpoints leave no tensor behind.
+func TestNothingLeaks(t *testing.T) {
+	needEngine(t)
+	p := hardPlan(toyClips(t, 24), "adamw")
+	p.Train.Epochs, p.Train.CheckpointSteps = 6, 3
+	c := loadToy(t, p)
+	var live []int
+	train(t, TrainOptions{Plan: p, Cohort: c, Fold: toyFold(c), Dir: t.TempDir(), afterStep: func(t *trainer) { live = append(live, t.e.LiveHandles()) }})
+	// Buffers of the loaders are made as they are needed, so the count may rise at first and at the first validation.
+	if last := live[len(live)-1]; len(live) != 12 || last != live[4] {
+		t.Errorf("live handles after each step: %v", live)
+	}
+}
+
+// TestBrokenFiles: a clip that cannot be decoded is quarantined with its reason, in training and in prediction, and both go on.
+func TestBrokenFiles(t *testing.T) {
+	needEngine(t)
+	dir := toyClips(t, 24)
+	p := toyPlan(dir)
+	p.Train.Epochs = 2
+	c := loadToy(t, p)
+	fold, out := toyFold(c), t.TempDir()
+	for _, i := range []int{fold.Train[1], fold.Val[0], fold.Test[0]} {
+		if err := os.WriteFile(c.Rows[i].Path, []byte("not an array"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := train(t, TrainOptions{Plan: p, Cohort: c, Fold: fold, Dir: out})
+	if len(r.Quarantine) != 2 || r.Quarantine[0].ID != c.Rows[fold.Train[1]].ID || r.Quarantine[0].Reason == "" {
+		t.Errorf("quarantine %+v", r.Quarantine)
+	}
+	var bad []cohort.Quarantine
+	preds, err := Predict(context.Background(), PredictOptions{CheckpointDirs: []string{out}, Plan: p, Cohort: c, Rows: fold.Test, Quarantine: &bad})
+	if err != nil || preds.Len() != len(fold.Test)-1 || len(bad) != 1 || preds.Item[0] != c.Rows[fold.Test[1]].ID {
+		t.Errorf("%d predictions of %d rows, quarantine %+v, %v", preds.Len(), len(fold.Test), bad, err)
+	}
+}
+
+// TestWeightsOfOthers starts from a checkpoint of another number of channels and another target.
+func TestWeightsOfOthers(t *testing.T) {
+	needEngine(t)
+	dir := toyClips(t, 12)
+	p := toyPlan(dir)
+	p.Train.Epochs = 1
+	c := loadToy(t, p)
+	first := t.TempDir()
+	train(t, TrainOptions{Plan: p, Cohort: c, Fold: toyFold(c), Dir: first})
+	q := p.Clone()
+	q.Input.Channels = 3
+	q.Model.Weights = filepath.Join(first, checkpointDir, bestFile)
+	c2 := loadToy(t, q)
+	c2.Spec.Targets = c2.Spec.Targets[:1]
+	r := train(t, TrainOptions{Plan: q, Cohort: c2, Fold: toyFold(c2), Dir: t.TempDir()})
+	// 20 convolutions and as many normalisations with four tensors each and a batch count, less the stem.
+	if !strings.Contains(r.Loaded, "1 folded (stem.0.weight)") || !strings.Contains(r.Loaded, "2 missing (fc.weight, fc.bias)") {
+		t.Errorf("loaded: %s", r.Loaded)
+	}
+	q.Model.Width = 8
+	if _, err := Train(context.Background(), TrainOptions{Plan: q, Cohort: c2, Fold: toyFold(c2), Dir: t.TempDir()}); fault.CodeOf(err) != fault.Input {
+		t.Errorf("weights of another width: %v", err)
+	}
+	q.Model.Weights = filepath.Join(first, "absent.pth")
+	if _, err := Train(context.Background(), TrainOptions{Plan: q, Cohort: c2, Fold: toyFold(c2), Dir: t.TempDir()}); fault.CodeOf(err) != fault.NotFound {
+		t.Errorf("weights that are not there: %v", err)
+	}
+}
+
+// TestPredictRefuses: checkpoints and cohorts that do not belong together.
+func TestPredictRefuses(t *testing.T) {
+	needEngine(t)
+	p := toyPlan(toyClips(t, 12))
+	p.Train.Epochs = 1
+	c := loadToy(t, p)
+	both, one := t.TempDir(), t.TempDir()
+	train(t, TrainOptions{Plan: p, Cohort: c, Fold: toyFold(c), Dir: both})
+	fewer := loadToy(t, p)
+	fewer.Spec.Targets = fewer.Spec.Targets[:1]
+	train(t, TrainOptions{Plan: p, Cohort: fewer, Fold: toyFold(c), Dir: one})
+	predict := func(c *cohort.Cohort, dirs ...string) error {
+		_, err := Predict(context.Background(), PredictOptions{CheckpointDirs: dirs, Plan: p, Cohort: c, Rows: c.All()})
+		return err
+	}
+	if err := predict(c); fault.CodeOf(err) != fault.Usage {
+		t.Errorf("no checkpoint: %v", err)
+	}
+	if err := predict(c, t.TempDir()); fault.CodeOf(err) != fault.NotFound {
+		t.Errorf("an empty folder: %v", err)
+	}
+	if err := predict(c, both, one); fault.CodeOf(err) != fault.Input || !strings.Contains(err.Error(), "other targets") {
+		t.Errorf("an ensemble of different targets: %v", err)
+	}
+	other := loadToy(t, p)
+	other.Spec.Targets[0].Kind, other.Spec.Targets[0].Classes = "class", []string{"0", "1"}
+	if err := predict(other, both); fault.CodeOf(err) != fault.Input {
+		t.Errorf("a target of another kind: %v", err)
+	}
+	// A cohort without the target's column gets scores and no truth.
+	for i := range c.Rows {
+		delete(c.Rows[i].Truth, "level")
+	}
+	c.Spec.Targets = c.Spec.Targets[:1]
+	preds, err := Predict(context.Background(), PredictOptions{CheckpointDirs: []string{both}, Plan: p, Cohort: c, Rows: c.All()})
+	if err != nil || !math.IsNaN(preds.Truth["level"][0][0]) || math.IsNaN(preds.Score["level"][0][0]) {
+		t.Errorf("no column of a target: %v", err)
 	}
 }

@@ -219,7 +219,7 @@ func (t *trainer) advance(norm *float64, lr float64) error {
 		}
 	}
 	if t.opts.afterStep != nil {
-		t.opts.afterStep(t.state.Step)
+		t.opts.afterStep(t)
 	}
 	return nil
 }
