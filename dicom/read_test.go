@@ -313,6 +313,8 @@ func FuzzRead(f *testing.F) {
 	f.Add(part10(uid.DeflatedExplicitVRLittleEndian, []byte{0x63, 0, 0}))
 	f.Add(el(tag.PatientName, "PN", "Doe^Jane"))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		watchdog := time.AfterFunc(20*time.Second, func() { panic("hangs") })
+		defer watchdog.Stop()
 		file, err := ReadBytes(b, MaxInflated(1<<20), MaxElements(10_000))
 		if err != nil {
 			return
