@@ -121,6 +121,33 @@ func TestLoadAdrenal(t *testing.T) {
 	}
 }
 
+// The same numbers in every type that labels come in; bytes worked by hand, as NumPy writes them.
+func TestLabelTypes(t *testing.T) {
+	for descr, data := range map[string]string{
+		"|u1": "\x02\x01", "|b1": "\x02\x01", "|i1": "\x02\xff", "<u2": "\x02\x00\x01\x00", "<i2": "\x02\x00\xff\xff",
+		"<u4": "\x02\x00\x00\x00\x01\x00\x00\x00", "<i4": "\x02\x00\x00\x00\xff\xff\xff\xff",
+		"<u8": "\x02\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00",
+		"<i8": "\x02\x00\x00\x00\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff",
+		"<f4": "\x00\x00\x00\x40\x00\x00\x80\xbf", "<f8": "\x00\x00\x00\x00\x00\x00\x00\x40\x00\x00\x00\x00\x00\x00\xf0\xbf",
+	} {
+		a := &npy{descr: descr, shape: []int{2}}
+		if err := a.read(strings.NewReader(data)); err != nil {
+			t.Errorf("%s: %v", descr, err)
+			continue
+		}
+		second := 1.0
+		if strings.ContainsAny(descr, "if") {
+			second = -1
+		}
+		if a.values[0] != 2 || a.values[1] != second {
+			t.Errorf("%s: %v, want 2 and %g", descr, a.values, second)
+		}
+		if err := (&npy{descr: descr, shape: []int{2}}).read(strings.NewReader(data[1:])); err == nil {
+			t.Errorf("%s: a byte less was not noticed", descr)
+		}
+	}
+}
+
 func FuzzReadNPZ(f *testing.F) {
 	f.Add([]byte("'descr': '|u1', 'fortran_order': False, 'shape': (2, 1), "), []byte{0, 1})
 	f.Add([]byte("'descr': '<f8', 'fortran_order': False, 'shape': (0,), "), []byte{})
