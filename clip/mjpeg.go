@@ -92,8 +92,11 @@ func decodeAll(frames [][]byte, first int, head jpeg.Header, rgb bool, cfg *read
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			buf, _ := scratch.Get().([]byte)
-			p, err := decodeJPEG(frame, buf, cfg)
+			buf, _ := scratch.Get().(*[]byte)
+			if buf == nil {
+				buf = new([]byte)
+			}
+			p, err := decodeJPEG(frame, *buf, cfg)
 			if err == nil && (p.rows != head.Rows || p.columns != head.Columns) {
 				err = fmt.Errorf("it is %d×%d, the first one %d×%d", p.columns, p.rows, head.Columns, head.Rows)
 			}
@@ -108,7 +111,8 @@ func decodeAll(frames [][]byte, first int, head jpeg.Header, rgb bool, cfg *read
 			} else {
 				p.luma(c.Frame(i))
 			}
-			scratch.Put(p.samples)
+			*buf = p.samples
+			scratch.Put(buf)
 			return nil
 		})
 	}

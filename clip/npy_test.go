@@ -174,6 +174,21 @@ func TestNPYDamage(t *testing.T) {
 	}
 }
 
+func TestNPZDamage(t *testing.T) {
+	b, err := os.ReadFile("testdata/npy/stored.npz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	flipped := bytes.Clone(b)
+	flipped[bytes.Index(b, []byte("NUMPY"))+150] ^= 1 // a sample
+	for name, c := range map[string][]byte{"a flipped bit": flipped, "cut": b[:len(b)/2], "no archive": []byte("PK\x03\x04 and nothing more")} {
+		if _, err := Open(write(t, dir, strings.ReplaceAll(name, " ", "-")+".npz", c)); fault.CodeOf(err) != fault.Input {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestHalfFloat(t *testing.T) {
 	for bits, want := range map[uint16]float64{0x3c00: 1, 0xc000: -2, 0x7bff: 65504, 0x0001: math.Pow(2, -24), 0x8001: -math.Pow(2, -24), 0x3555: 0.333251953125,
 		0x7c00: math.Inf(1), 0xfc00: math.Inf(-1)} {

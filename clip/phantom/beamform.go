@@ -1,9 +1,6 @@
 package phantom
 
-import (
-	"math"
-	"math/rand/v2"
-)
+import "math"
 
 // The polar grid: samples along a beam × beams, and the coarse grid on which tissue is evaluated.
 const (
@@ -61,6 +58,9 @@ type beamformer struct {
 	raw    [polarBeams][2 * (polarDepths + 6)]float32 // scatterers, with three samples of margin
 	axial  [polarBeams + 8][2 * polarDepths]float32   // after the axial kernel, with four beams of margin
 	grey   [polarBeams][polarDepths]float32           // display level, 0…255
+
+	kinds   [nodeBeams - 1][nodeDepths - 1]tissue // of each cell's first corner
+	uniform [nodeBeams - 1][nodeDepths - 1]bool   // where it is the whole cell's
 
 	gain  [polarBeams][polarDepths]float32 // amplitude: attenuation, gain compensation, drop-out, shadows
 	noise [polarDepths]float32             // amplitude of electronic noise
@@ -147,80 +147,108 @@ func (b *beamformer) place(g *figure, shift vec3) {
 	}
 }
 
+// sortCells finds for each cell of the coarse grid whether it is all one tissue: its corners agree, and no papillary muscle, which is
+// not much wider than a cell, is near. Walls thinner than a cell lie between different tissues.
+func (b *beamformer) sortCells() {
+	var kinds [nodeBeams][nodeDepths]tissue
+	var f [fieldN]float32
+	for j := range kinds {
+		for i := range kinds[j] {
+			for k := range f {
+				f[k] = b.nodes[k][j][i]
+			}
+			kinds[j][i] = classify(&f)
+		}
+	}
+	for j := range b.uniform {
+		for i := range b.uniform[j] {
+			k := kinds[j][i]
+			pap := min(b.nodes[fPap][j][i], b.nodes[fPap][j][i+1], b.nodes[fPap][j+1][i], b.nodes[fPap][j+1][i+1])
+			b.uniform[j][i] = k == kinds[j][i+1] && k == kinds[j+1][i] && k == kinds[j+1][i+1] && (k != lvBlood || pap > 2)
+			b.kinds[j][i] = k
+		}
+	}
+}
+
 // scatter fills raw with one frame's scatterers from the nodes. salt makes the frame's noise its own.
 func (b *beamformer) scatter(salt uint64) {
 	fresh := freshNoise()
-	var col [fieldN + 2][nodeDepths]float32
-	var kind [nodeDepths]tissue
+	b.sortCells()
 	for beam := range polarBeams {
 		j, t := beam/nodeStep, float32(beam%nodeStep)*(1.0/nodeStep)
-		for k := range col {
-			lo, hi := &b.nodes[k][j], &b.nodes[k][j+1]
-			out := &col[k]
-			for i := range out {
-				out[i] = lo[i] + t*(hi[i]-lo[i])
-			}
-		}
-		var f [fieldN]float32
-		for i := range kind {
-			for k := range f {
-				f[k] = col[k][i]
-			}
-			kind[i] = classify(&f)
-		}
 		off := int(splitmix(salt+uint64(beam))%freshLen) * 2
 		white := fresh[off : off+2*polarDepths]
-		row := b.raw[beam][6 : 6+2*polarDepths]
-		gain, noise := &b.gain[beam], &b.noise
 		for i := range nodeDepths - 1 {
-			u, v := col[fieldN][i], col[fieldN+1][i]
-			du, dv := (col[fieldN][i+1]-u)*(1.0/nodeStep), (col[fieldN+1][i+1]-v)*(1.0/nodeStep)
-			what, mixed := kind[i], kind[i] != kind[i+1]
-			// Tissue away from the heart is lung and fat, and darker.
-			far := 1 / (1 + 0.10*max(0, col[fWall][i]-1.5))
-			for n := range nodeStep {
-				d := i*nodeStep + n
-				if mixed && n > 0 {
-					w := float32(n) * (1.0 / nodeStep)
-					for k := range f {
-						f[k] = col[k][i] + w*(col[k][i+1]-col[k][i])
-					}
-					what = classify(&f)
-				}
-				a := b.amp[what] * gain[d]
-				ui, vi := int(u), int(v)
-				switch {
-				case what.blood():
-					// Blood is new in every frame; its gamma texture drifts with the frame.
-					a = a*b.blood[b.ranks[(vi>>1+int(salt&63))&(modSide-1)*modSide+(ui>>1)&(modSide-1)]] + noise[d]
-					row[2*d], row[2*d+1] = a*white[2*d], a*white[2*d+1]
-				default:
-					rank := b.ranks[(vi>>1)&(modSide-1)*modSide+(ui>>1)&(modSide-1)]
-					if what == background {
-						a *= b.back[rank] * far
-					} else {
-						a *= b.wall[rank]
-					}
-					fu, fv := u-float32(ui), v-float32(vi)
-					at := (vi&(texSide-1))*texStride + (ui&(texSide-1))*2
-					t0 := b.tex[at : at+4 : at+4]
-					t1 := b.tex[at+texStride : at+texStride+4 : at+texStride+4]
-					r0, i0 := t0[0]+fu*(t0[2]-t0[0]), t0[1]+fu*(t0[3]-t0[1])
-					r1, i1 := t1[0]+fu*(t1[2]-t1[0]), t1[1]+fu*(t1[3]-t1[1])
-					kept, fresh := a*b.kept[d], a*newAmplitude+noise[d]
-					row[2*d] = kept*(r0+fv*(r1-r0)) + fresh*white[2*d]
-					row[2*d+1] = kept*(i0+fv*(i1-i0)) + fresh*white[2*d+1]
-				}
-				u += du
-				v += dv
-			}
+			b.scatterCell(beam, j, i, t, white, int(salt&63))
 		}
 		if b.haze != nil {
+			row := b.raw[beam][6 : 6+2*polarDepths]
 			still := b.haze[beam*2*polarDepths : (beam+1)*2*polarDepths]
 			for i, v := range still {
 				row[i] += v
 			}
 		}
+	}
+}
+
+// scatterCell fills the samples of one beam inside cell (j, i), t of the way between its two node columns.
+func (b *beamformer) scatterCell(beam, j, i int, t float32, white []float32, drift int) {
+	// A field at the cell's upper end on this beam, and its step to the next sample.
+	ends := func(k int) (v, step float32) {
+		lo, hi := &b.nodes[k][j], &b.nodes[k][j+1]
+		v = lo[i] + t*(hi[i]-lo[i])
+		return v, (lo[i+1] + t*(hi[i+1]-lo[i+1]) - v) * (1.0 / nodeStep)
+	}
+	u, du := ends(fieldN)
+	v, dv := ends(fieldN + 1)
+	var f, df [fieldN]float32
+	what, mixed := b.kinds[j][i], !b.uniform[j][i]
+	f[fWall], df[fWall] = ends(fWall)
+	if mixed {
+		for k := range f {
+			f[k], df[k] = ends(k)
+		}
+	}
+	// Tissue away from the heart is lung and fat, and darker.
+	far := 1 / (1 + 0.10*max(0, f[fWall]-1.5))
+	first := i * nodeStep
+	row := (*[2 * nodeStep]float32)(b.raw[beam][6+2*first:])
+	fresh := (*[2 * nodeStep]float32)(white[2*first:])
+	gain := (*[nodeStep]float32)(b.gain[beam][first:])
+	noise := (*[nodeStep]float32)(b.noise[first:])
+	kept := (*[nodeStep]float32)(b.kept[first:])
+	for n := range nodeStep {
+		if mixed {
+			what = classify(&f)
+			for k := range f {
+				f[k] += df[k]
+			}
+		}
+		a := b.amp[what] * gain[n]
+		ui, vi := int(u), int(v)
+		if what.blood() {
+			// Blood is new in every frame; its gamma texture drifts with the frame.
+			a = a*b.blood[b.ranks[(vi>>1+drift)&(modSide-1)*modSide+(ui>>1)&(modSide-1)]] + noise[n]
+			row[2*n], row[2*n+1] = a*fresh[2*n], a*fresh[2*n+1]
+		} else {
+			rank := b.ranks[(vi>>1)&(modSide-1)*modSide+(ui>>1)&(modSide-1)]
+			if what == background {
+				a *= b.back[rank] * far
+			} else {
+				a *= b.wall[rank]
+			}
+			fu, fv := u-float32(ui), v-float32(vi)
+			at := (vi&(texSide-1))*texStride + (ui&(texSide-1))*2
+			t0 := (*[4]float32)(b.tex[at:])
+			t1 := (*[4]float32)(b.tex[at+texStride:])
+			r0, i0 := t0[0]+fu*(t0[2]-t0[0]), t0[1]+fu*(t0[3]-t0[1])
+			r1, i1 := t1[0]+fu*(t1[2]-t1[0]), t1[1]+fu*(t1[3]-t1[1])
+			old, new := a*kept[n], a*newAmplitude+noise[n]
+			row[2*n] = old*(r0+fv*(r1-r0)) + new*fresh[2*n]
+			row[2*n+1] = old*(i0+fv*(i1-i0)) + new*fresh[2*n+1]
+		}
+		u += du
+		v += dv
 	}
 }
 
@@ -247,52 +275,6 @@ func (b *beamformer) blur() {
 			i++
 			im := l0*c0[i] + l1*(m1[i]+p1[i]) + l2*(m2[i]+p2[i]) + l3*(m3[i]+p3[i]) + l4*(m4[i]+p4[i])
 			out[d] = b.lookup[lookupIndex(re*re+im*im)]
-		}
-	}
-}
-
-// transmit draws what is static along the beams for one acquisition: attenuation that gain compensation restores to 93 %, with an
-// error of ±4 dB every 3 cm; drop-out towards the sides; rib shadows in 30 %; near haze in 20 %; a noise floor that rises with
-// depth.
-func (b *beamformer) transmit(r *rand.Rand, q *acquisition, noiseDB float64) {
-	const lossPerCM = 0.5 * 2.5 // dB, two-way, at 2.5 MHz
-	knots := make([]float64, int(q.depth/30)+3)
-	for i := range knots {
-		knots[i] = uniform(r, -4, 4) * 0.5
-	}
-	var depth [polarDepths]float32
-	for d := range depth {
-		mm := float64(d) * b.dr
-		i := int(mm / 30)
-		f := mm/30 - float64(i)
-		depth[d] = float32(math.Pow(10, (-0.07*lossPerCM*mm/10+knots[i]+f*(knots[i+1]-knots[i]))/20))
-		b.noise[d] = float32(math.Pow(10, (noiseDB+8*mm/q.depth)/20))
-	}
-	ribs, haze := r.Float64() < 0.30, r.Float64() < 0.20
-	ribAt, ribWidth, ribDB := uniform(r, -0.9, 0.9), uniform(r, 0.06, 0.16), uniform(r, 8, 20)
-	if math.Abs(ribAt) < 0.45 {
-		ribDB *= 0.5 // a sonographer moves the probe when a rib hides the middle
-	}
-	hazeDB, hazeDepth := uniform(r, -26, -14), uniform(r, 12, 28)
-	for beam := range polarBeams {
-		side := 2*float64(beam)/(polarBeams-1) - 1
-		db := 20 * math.Log10(1-0.45*math.Abs(math.Sin(b.angle(float64(beam)))))
-		if ribs {
-			x := (side - ribAt) / ribWidth
-			db -= ribDB * math.Exp(-x*x*x*x)
-		}
-		across := float32(math.Pow(10, db/20))
-		for d := range polarDepths {
-			b.gain[beam][d] = depth[d] * across
-		}
-	}
-	b.haze = nil
-	if haze {
-		b.haze = make([]float32, polarBeams*2*polarDepths)
-		fillGauss(b.haze, r.Uint64())
-		for i := range b.haze {
-			mm := float64(i/2%polarDepths) * b.dr
-			b.haze[i] *= float32(math.Pow(10, hazeDB/20) * math.Exp(-mm/hazeDepth) * math.Sqrt2 / 2)
 		}
 	}
 }

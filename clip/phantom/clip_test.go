@@ -57,6 +57,7 @@ func TestEFFromMasks(t *testing.T) {
 				b.aim(&q)
 				g := p.heart.figure(moment{e: e})
 				b.place(&g, vec3{})
+				b.sortCells()
 				s := newScan(300, 300, q.depth, q.half, false)
 				mask := make([]uint8, 300*300)
 				s.labels(mask, b)

@@ -108,7 +108,8 @@ func (s *scan) convert(dst []uint8, grey *[polarBeams][polarDepths]float32) {
 	}
 }
 
-// labels writes the mask classes of one frame into dst: the fields are interpolated to each pixel and classified there.
+// labels writes the mask classes of one frame into dst: the fields are interpolated to each pixel and classified there. The frame's
+// cells must have been sorted.
 func (s *scan) labels(dst []uint8, b *beamformer) {
 	var f [fieldN]float32
 	for i, p := range s.pixels {
@@ -116,6 +117,10 @@ func (s *scan) labels(dst []uint8, b *beamformer) {
 		beam, depth := float32(at/polarDepths)+s.fb[i], float32(at%polarDepths)+s.fd[i]
 		tb, td := beam*(1.0/nodeStep), depth*(1.0/nodeStep)
 		j, k := int(tb), int(td)
+		if b.uniform[j][k] {
+			dst[p] = maskClass[b.kinds[j][k]]
+			continue
+		}
 		tb, td = tb-float32(j), td-float32(k)
 		for n := range f {
 			lo, hi := &b.nodes[n][j], &b.nodes[n][j+1]

@@ -26,8 +26,8 @@ const (
 
 // leafStrength is a scatterer's amplitude: with leafCount points a valve, leaflets come out 1.6 times as bright as myocardium.
 const (
-	leafStrength = 1.5
-	leafCount    = 4200 // points a valve
+	leafStrength = 1.77
+	leafCount    = 3000 // points a valve
 	leafSteps    = 48   // places along a leaflet
 	sliceHalf    = 2.2  // mm, half of the elevation beam width
 )
