@@ -1,7 +1,6 @@
 package cohort
 
 import (
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,16 +9,10 @@ import (
 	"github.com/cineloop/cineloop/internal/nearest"
 )
 
-// EjectionFraction is the kind of [DeriveSpec] that this package computes.
+// EjectionFraction is the kind of [DeriveSpec] that there is: 100·(ΣED − ΣES)/ΣED over a patient's items, %.
 const EjectionFraction = "ejection_fraction"
 
-// Derived is one patient's derived quantity.
-type Derived struct {
-	Patient string
-	Rows    []int   // the patient's items among those given, in their order
-	Value   float64 // NaN: cannot be known
-}
-
+// checkDerive checks what Spec.Derive asks for; package evaluate computes it.
 func (c *Cohort) checkDerive() error {
 	for i, d := range c.Spec.Derive {
 		what := "data.derive." + strconv.Itoa(i)
@@ -49,47 +42,4 @@ func (c *Cohort) checkDerive() error {
 		}
 	}
 	return nil
-}
-
-// Derive computes d for every patient among rows from value, one number a row: the truth of d.From, or a network's prediction of it.
-// Patients come in the order of their first row.
-//
-// Ejection fraction, %: 100·(ΣED − ΣES)/ΣED over the patient's items, as by the method of discs with constant spacing, where the
-// spacing cancels. It is NaN where an item's value is missing, where ED or ES has no item, or where ΣED is not positive. Items
-// without a phase take no part.
-func (c *Cohort) Derive(d DeriveSpec, rows []int, value []float64) []Derived {
-	type sums struct {
-		ed, es   float64
-		nED, nES int
-	}
-	var out []Derived
-	at := map[string]int{}
-	var acc []sums
-	for i, r := range rows {
-		p := c.Rows[r].Patient
-		k, ok := at[p]
-		if !ok {
-			k = len(out)
-			at[p] = k
-			out = append(out, Derived{Patient: p})
-			acc = append(acc, sums{})
-		}
-		out[k].Rows = append(out[k].Rows, r)
-		phase, _ := c.Value(r, d.Phase)
-		switch {
-		case strings.EqualFold(phase, "ED"):
-			acc[k].ed += value[i]
-			acc[k].nED++
-		case strings.EqualFold(phase, "ES"):
-			acc[k].es += value[i]
-			acc[k].nES++
-		}
-	}
-	for k, s := range acc {
-		out[k].Value = math.NaN()
-		if s.nED > 0 && s.nES > 0 && s.ed > 0 {
-			out[k].Value = 100 * (s.ed - s.es) / s.ed
-		}
-	}
-	return out
 }

@@ -33,6 +33,7 @@ type Split struct {
 	Spec     SplitSpec
 	Seed     stats.Seed
 	Folds    []Fold
+	Reserved []int // cross-validation by column: rows that the column calls test, in no fold; for the folds' models together
 	Warnings []string
 	Digest   string // SHA-256 over (item, fold, part), sorted: equal for equal divisions
 }
@@ -169,9 +170,7 @@ func (d *divider) crossValidate() error {
 		}
 		rows = append(parts.Train, parts.Val...)
 		slices.Sort(rows)
-		if n := len(parts.Test); n > 0 {
-			d.s.Warnings = append(d.s.Warnings, fmt.Sprintf("%d rows that column %s calls test take no part in the cross-validation", n, d.s.Spec.Column))
-		}
+		d.s.Reserved = parts.Test
 	}
 	us, err := d.units(rows)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/cineloop/cineloop/clip"
+	"github.com/cineloop/cineloop/cohort"
 	"github.com/cineloop/cineloop/internal/atomicfile"
 	"github.com/cineloop/cineloop/internal/progress"
 )
@@ -55,7 +56,9 @@ func (r *Run) catalogue(ctx context.Context) (*Catalog, []entry, error) {
 		c, err := clip.Open(row.Path, clip.WithContext(ctx))
 		bar.Add(1)
 		if err != nil {
-			r.quarantine(row.Line, row.ID, err.Error())
+			if err := r.quarantine(cohort.Quarantine{Line: row.Line, ID: row.ID, Reason: err.Error()}); err != nil {
+				return nil, nil, err
+			}
 			continue
 		}
 		e := entry{id: row.ID, row: r.cell(i, rowCol), column: r.cell(i, colCol), clip: c}

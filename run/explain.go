@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/cineloop/cineloop/clip"
+	"github.com/cineloop/cineloop/cohort"
 	"github.com/cineloop/cineloop/evaluate"
 	"github.com/cineloop/cineloop/internal/atomicfile"
 	"github.com/cineloop/cineloop/internal/fault"
@@ -224,7 +225,7 @@ func argmax(v []float64) int {
 // explainOne maps, tests and draws one item with the model in a training folder.
 func (r *Run) explainOne(ctx context.Context, n int, ex example, model string) (Example, error) {
 	in := r.Plan.Input
-	c, err := clip.Open(r.Cohort.Rows[ex.row].Path, clip.WithContext(ctx))
+	c, err := cohort.OpenClip(ctx, r.Cohort.Rows[ex.row], in)
 	if err != nil {
 		return Example{}, err
 	}

@@ -77,6 +77,9 @@ func Prepare(ctx context.Context, opt Options) (*Run, error) {
 	if r.Fingerprint, err = r.Cohort.Fingerprint(ctx, cohort.FingerprintOptions{Workers: plan.Train.Threads}); err != nil {
 		return nil, err
 	}
+	if err := r.quarantine(r.Fingerprint.Unreadable...); err != nil {
+		return nil, err
+	}
 	if plan.Kind != kindCatalog {
 		first := r.Splits[0].Folds[0]
 		if r.Plan, err = learn.FillPlan(plan, r.Fingerprint, learn.PlanSizes{Train: len(first.Train), Val: len(first.Val),
@@ -173,6 +176,7 @@ func Open(ctx context.Context, dir string, log io.Writer, base string) (*Run, er
 		return nil, err
 	}
 	r.Plan.Data.Base = base
+	r.followVariables()
 	if err := r.simulate(ctx, false); err != nil {
 		return nil, err
 	}
@@ -187,7 +191,23 @@ func Open(ctx context.Context, dir string, log io.Writer, base string) (*Run, er
 	if err := json.Unmarshal(data, r.Fingerprint); err != nil {
 		return nil, fault.New(fault.Input, "%s: %w", r.Dir.Fingerprint(), err)
 	}
-	return r, nil
+	var before []cohort.Quarantine
+	if err := readJSON(r.Dir.Quarantine(), &before); err != nil {
+		return nil, err
+	}
+	return r, r.quarantine(before...)
+}
+
+// followVariables lets the variables in the recipe's data folder, such as CINELOOP_SHARED, decide anew where the data are; the folder that
+// they named when the run was planned stays in force where they now lead nowhere.
+func (r *Run) followVariables() {
+	recipe, err := learn.ReadPlan(filepath.Join(string(r.Dir), "recipe.yaml"))
+	if err != nil || !strings.Contains(recipe.Data.Root, "$") {
+		return
+	}
+	if root, err := cohort.ResolvePath(recipe.Data.Root, r.Plan.Data.Base); err == nil && exists(root) {
+		r.Plan.Data.Root = root
+	}
 }
 
 // load reads the cohort and divides it.
@@ -231,9 +251,7 @@ func (r *Run) writePlan(recipe []byte) error {
 		return err
 	}
 	plan := r.Plan.Clone()
-	if !strings.Contains(plan.Data.Root, "$") {
-		plan.Data.Root = r.Cohort.Spec.Root
-	}
+	plan.Data.Root = r.Cohort.Spec.Root
 	data, err := learn.EncodePlan(plan)
 	if err != nil {
 		return err
@@ -242,8 +260,7 @@ func (r *Run) writePlan(recipe []byte) error {
 	if err != nil {
 		return err
 	}
-	quarantine, err := json.MarshalIndent(append([]cohort.Quarantine{}, r.Cohort.Quarantine...), "", "  ")
-	if err != nil {
+	if err := r.writeQuarantine(); err != nil {
 		return err
 	}
 	splits, err := r.splitTable()
@@ -255,7 +272,6 @@ func (r *Run) writePlan(recipe []byte) error {
 		data []byte
 	}{
 		{r.Dir.Fingerprint(), append(fingerprint, '\n')},
-		{r.Dir.Quarantine(), append(quarantine, '\n')},
 		{r.Dir.Splits(), splits},
 		{filepath.Join(string(r.Dir), "recipe.yaml"), recipe},
 		{r.Dir.Plan(), data},

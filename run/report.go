@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -354,13 +353,6 @@ func (r *Run) reportCatalog(ctx context.Context) error {
 	}
 	cat.Version = version.String()
 	if err := writeJSON(r.Dir.Metrics(), cat); err != nil {
-		return err
-	}
-	quarantine, err := json.MarshalIndent(append([]cohort.Quarantine{}, r.Cohort.Quarantine...), "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := atomicfile.WriteBytes(r.Dir.Quarantine(), quarantine); err != nil {
 		return err
 	}
 	page, err := r.page()

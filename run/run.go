@@ -30,9 +30,30 @@ func Do(ctx context.Context, opt Options) (*Run, *Metrics, error) {
 	return r, m, r.Report(ctx)
 }
 
-// quarantine adds an item that could not be used.
-func (r *Run) quarantine(line int, id, reason string) {
-	r.Cohort.Quarantine = append(r.Cohort.Quarantine, cohort.Quarantine{Line: line, ID: id, Reason: reason})
+// quarantine adds items that could not be used to the run's list, once each, and to quarantine.json where the folder exists.
+func (r *Run) quarantine(items ...cohort.Quarantine) error {
+	known := map[int]bool{}
+	for _, q := range r.Cohort.Quarantine {
+		known[q.Line] = true
+	}
+	added := 0
+	for _, q := range items {
+		if known[q.Line] {
+			continue
+		}
+		known[q.Line] = true
+		r.Cohort.Quarantine = append(r.Cohort.Quarantine, q)
+		added++
+		r.say("line %d is quarantined: %s", q.Line, q.Reason)
+	}
+	if added == 0 || !exists(r.Dir.Plan()) {
+		return nil
+	}
+	return r.writeQuarantine()
+}
+
+func (r *Run) writeQuarantine() error {
+	return writeJSON(r.Dir.Quarantine(), append([]cohort.Quarantine{}, r.Cohort.Quarantine...))
 }
 
 // Partial is nil when every row of the table was used, and otherwise an error of code partial that counts the others.

@@ -33,6 +33,7 @@ const (
 	partTrain = "train"
 	partVal   = "val"
 	partTest  = "test"
+	partFold  = "fold" // held out by its fold, in a cross-validation beside which there are test rows
 )
 
 // Evaluate scores the held-out rows of every split, and writes predictions and metrics. What is there already is kept.
@@ -77,6 +78,10 @@ func (r *Run) Evaluate(ctx context.Context) (*Metrics, error) {
 
 // judgedPart is the part whose metrics are reported: test rows; validation rows where a division has no test rows, and then it is said.
 func judgedPart(s *cohort.Split) (part, note string) {
+	if len(s.Reserved) > 0 {
+		return partTest, fmt.Sprintf("split %q: these metrics are of the %d rows that the table reserves for testing, scored by the %d folds' models together; the folds' own held-out rows are part %q of predictions.csv",
+			s.Name, len(s.Reserved), len(s.Folds), partFold)
+	}
 	for _, f := range s.Folds {
 		if len(f.Test) > 0 {
 			return partTest, ""
@@ -98,7 +103,11 @@ func (r *Run) predictions(ctx context.Context, i int) (*evaluate.Predictions, er
 	}
 	all := r.emptyPredictions()
 	for k, f := range s.Folds {
-		rows, parts := slices.Clone(f.Test), repeat(partTest, len(f.Test))
+		held := partTest
+		if len(s.Reserved) > 0 {
+			held = partFold
+		}
+		rows, parts := slices.Clone(f.Test), repeat(held, len(f.Test))
 		if len(s.Folds) == 1 {
 			rows, parts = append(rows, f.Val...), append(parts, repeat(partVal, len(f.Val))...)
 		}
@@ -114,6 +123,21 @@ func (r *Run) predictions(ctx context.Context, i int) (*evaluate.Predictions, er
 		}
 		if err := setParts(p, r.Cohort, rows, parts); err != nil {
 			return nil, err
+		}
+		if all, err = all.Append(p); err != nil {
+			return nil, err
+		}
+	}
+	if len(s.Reserved) > 0 {
+		p, err := r.predict(ctx, r.Cohort, s.Reserved, models)
+		if err != nil {
+			return nil, err
+		}
+		if err := setParts(p, r.Cohort, s.Reserved, repeat(partTest, len(s.Reserved))); err != nil {
+			return nil, err
+		}
+		for j := range p.Fold {
+			p.Fold[j] = -1
 		}
 		if all, err = all.Append(p); err != nil {
 			return nil, err
@@ -142,21 +166,31 @@ func (r *Run) predict(ctx context.Context, c *cohort.Cohort, rows []int, models 
 	var bad []cohort.Quarantine
 	p, err := learn.Predict(ctx, learn.PredictOptions{Plan: r.Plan, Cohort: c, Rows: rows, CheckpointDirs: models, Progress: r.log,
 		Cache: r.sharedCache(), Quarantine: &bad})
-	for _, q := range bad {
-		r.say("line %d is quarantined: %s", q.Line, q.Reason)
+	if err != nil {
+		return nil, err
 	}
-	c.Quarantine = append(c.Quarantine, bad...)
-	return p, err
+	if c != r.Cohort {
+		c.Quarantine = append(c.Quarantine, bad...)
+		return p, nil
+	}
+	return p, r.quarantine(bad...)
 }
 
 // withTraining adds the training rows' truths, without scores, so that baselines know what the model knew. In cross-validation every
-// row is judged once and the baseline learns from the other folds instead.
+// row is judged once and the baseline learns from the other folds instead, unless rows are reserved for testing.
 func (r *Run) withTraining(p *evaluate.Predictions, s *cohort.Split) *evaluate.Predictions {
-	if len(s.Folds) != 1 {
-		return p
+	train := s.Folds[0].Train
+	if len(s.Folds) > 1 {
+		if len(s.Reserved) == 0 {
+			return p
+		}
+		train = nil
+		for _, f := range s.Folds {
+			train = append(train, f.Test...)
+		}
 	}
 	t := r.emptyPredictions()
-	for _, row := range s.Folds[0].Train {
+	for _, row := range train {
 		addRow(t, r.Cohort, row, partTrain, nil)
 	}
 	both, err := p.Append(t)

@@ -49,11 +49,15 @@ func (r *Run) trainFold(ctx context.Context, split, k int) error {
 	if err := mkdir(string(fold)); err != nil {
 		return err
 	}
-	_, err := learn.Train(ctx, learn.TrainOptions{
+	res, err := learn.Train(ctx, learn.TrainOptions{
 		Plan: r.Plan, Cohort: r.Cohort, Fold: s.Folds[k], Dir: string(fold),
 		Resume: true, Label: r.label(split, k) + ": ", Progress: r.log, Cache: r.sharedCache(),
+		Minutes: r.Plan.Train.MaxMinutes / float64(r.fits()),
 	})
 	if err != nil {
+		return err
+	}
+	if err := r.quarantine(res.Quarantine...); err != nil {
 		return err
 	}
 	return publish(dir, fold, k, len(s.Folds))
