@@ -35,6 +35,9 @@ func decodeMotionJPEG(a *aviFile, cfg *readConfig) (*Clip, error) {
 		return nil, inputf("AVI: interlaced motion JPEG (two fields of %d rows a frame)", head.Rows).
 			WithHint("deinterlace it first, for example: ffmpeg -i IN.avi -vf yadif -c:v mjpeg -q:v 2 OUT.avi")
 	}
+	if int64(head.Rows)*int64(head.Columns) > 8192*int64(len(a.frames[first])) {
+		return nil, inputf("AVI: frame %d says %d×%d pixels in %d bytes", first, head.Columns, head.Rows, len(a.frames[first])).WithHint(aviHint)
+	}
 	frames := a.frames[first:]
 	n := len(frames)
 	if err := cfg.checkSize(Uint8, n, head.Rows, head.Columns, 3); err != nil {

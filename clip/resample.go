@@ -1,6 +1,7 @@
 package clip
 
 import (
+	"maps"
 	"math"
 	"math/rand/v2"
 
@@ -107,20 +108,27 @@ func similarity(c *Clip, deg, zoom, dx, dy float64) *Clip {
 	return warp(c, g, c.H, c.W, 1, 0)
 }
 
-// Augment applies the geometric part of aug, then its intensity part, at random from rng, in float32. Sizes stay.
+// Augment applies the geometric part of aug, then its intensity part, at random from rng, in float32. Sizes stay. What is turned or zoomed
+// has no spacing or place of its own any more.
 func Augment(c *Clip, aug AugmentSpec, rng *rand.Rand) (*Clip, error) {
-	out := New(Float32, c.T, c.H, c.W, c.C)
 	in := InputSpec{Frames: c.T, Height: c.H, Width: c.W, Channels: c.C, Normalise: "none"}
 	planar := make([]float32, c.T*c.H*c.W*c.C)
 	if err := Prepare(c, in, planar, rng, aug, 0); err != nil {
 		return nil, err
 	}
+	out := New(Float32, c.T, c.H, c.W, c.C)
 	interleave(Samples[float32](out), planar, c.C)
 	out.Photometric, out.Source, out.TimesMS = c.Photometric, c.Source, c.TimesMS
 	if out.Photometric == Inverse {
 		out.Photometric = Grey
 	}
-	out.Spacing = c.Spacing
+	if aug.RotateDeg == 0 && len(aug.Scale) == 0 && !aug.Permute {
+		out.Spacing = c.Spacing
+	}
+	if aug.TemporalJitter {
+		out.TimesMS = nil
+	}
+	out.Source.Tags = withoutRange(c.Source.Tags)
 	return out, nil
 }
 
@@ -164,6 +172,42 @@ func warp(c *Clip, g geometry, h, w int, stepT, startT float64) *Clip {
 			}
 			out.TimesMS[i] = at - first
 		}
+	}
+	return out
+}
+
+// Window maps stored values to 0..1, linear over width about centre and clamped outside it, in Float32. MONOCHROME1 is turned, so that
+// larger is brighter.
+func Window(c *Clip, centre, width float64) (*Clip, error) {
+	return mapped(c, InputSpec{Window: []float64{centre, width}, Normalise: "unit"})
+}
+
+// Normalise maps stored values as [InputSpec].Normalise says (unit, case, percentile, imagenet, kinetics, fixed or none), in Float32. mean and
+// std are for fixed. The statistics of case and percentile are those of the whole clip.
+func Normalise(c *Clip, how string, mean, std []float64) (*Clip, error) {
+	return mapped(c, InputSpec{Normalise: how, Mean: mean, Std: std})
+}
+
+func mapped(c *Clip, in InputSpec) (*Clip, error) {
+	planar := make([]float32, c.T*c.H*c.W*c.C)
+	if err := Prepare(c, in, planar, nil, AugmentSpec{}, 0); err != nil {
+		return nil, err
+	}
+	out := New(Float32, c.T, c.H, c.W, c.C)
+	interleave(Samples[float32](out), planar, c.C)
+	out.Photometric, out.Source, out.TimesMS, out.Spacing, out.Affine = c.Photometric, c.Source, c.TimesMS, c.Spacing, c.Affine
+	if out.Photometric == Inverse || out.Photometric == CT {
+		out.Photometric = Grey
+	}
+	out.Source.Tags = withoutRange(c.Source.Tags)
+	return out, nil
+}
+
+// withoutRange drops the facts about stored values, which no longer hold.
+func withoutRange(tags map[string]string) map[string]string {
+	out := maps.Clone(tags)
+	for _, k := range []string{"BitsStored", "WindowCenter", "WindowWidth"} {
+		delete(out, k)
 	}
 	return out
 }

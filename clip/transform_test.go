@@ -196,6 +196,43 @@ func TestAugmentClip(t *testing.T) {
 	near(t, "no augmentation", values(plain), values(c), 0)
 }
 
+func TestWindowAndNormalise(t *testing.T) {
+	c := placed()
+	c.Photometric = CT
+	c.Source.Tags = map[string]string{"WindowCenter": "40", "Modality": "CT"}
+	got, err := Window(c, 0.5, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "window", []float64{values(got)[0], values(got)[(4*20+9)*24+11]}, []float64{0.25, 0.75}, 1e-6)
+	if got.Affine == nil || got.Spacing != c.Spacing || got.Source.Tags["Modality"] != "CT" || got.Source.Tags["WindowCenter"] != "" || c.Source.Tags["WindowCenter"] != "40" {
+		t.Errorf("%v %v %v", got.Affine, got.Spacing, got.Source.Tags)
+	}
+	z, err := Normalise(c, "case", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, sd := moments(Samples[float32](z)); math.Abs(m) > 1e-5 || math.Abs(sd-1) > 1e-5 {
+		t.Errorf("mean %v, SD %v", m, sd)
+	}
+	if _, err := Normalise(c, "wrong", nil, nil); fault.CodeOf(err) != fault.Usage {
+		t.Errorf("%v", err)
+	}
+	if _, err := Window(c, 0, 0); fault.CodeOf(err) != fault.Usage {
+		t.Errorf("%v", err)
+	}
+	rgb := rampClip(Uint8, 2, 3, 4, 3)
+	n, err := Normalise(rgb, "unit", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := values(rgb)
+	for i := range want {
+		want[i] /= 255
+	}
+	near(t, "colour stays in its place", values(n), want, 1e-6)
+}
+
 func TestAnimatedGIF(t *testing.T) {
 	c := smoothClip(60, 40, 80) // 25 frames a second
 	opt := PreviewOptions{MaxSide: 40, MaxFrames: 15, Caption: "apical four-chamber"}

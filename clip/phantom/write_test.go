@@ -10,6 +10,7 @@ import (
 	"image"
 	"image/jpeg"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -332,5 +333,45 @@ func TestTruthFiles(t *testing.T) {
 	_, want := c.Clip(2, PLAX)
 	if got.HR != want.HR || got.View != PLAX || len(got.Boxes) != len(want.Boxes) || len(got.Volumes) != 8 || got.Sector != want.Sector {
 		t.Errorf("%+v", got)
+	}
+}
+
+// The product's own reader gives back the pictures, times and spacing from each format.
+func TestFilesReadBack(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, small)
+	c := mustNew(t, small)
+	want, truth := c.Clip(1, A4C)
+	name := c.FileName(c.Patient(1), A4C)
+	for _, f := range []struct {
+		path       string
+		error      float64 // mean, grey levels
+		calibrated bool
+	}{{"dicom/" + name + ".dcm", 3, true}, {"avi/" + name + ".avi", 3, false}, {"npz/" + name + ".npz#frames", 0, false}} {
+		got, err := clip.Open(filepath.Join(dir, f.path))
+		if err != nil {
+			t.Errorf("%s: %v", f.path, err)
+			continue
+		}
+		if got.T != want.T || got.H != want.H || got.W != want.W || got.C != 3 {
+			t.Errorf("%s: [%d %d %d %d]", f.path, got.T, got.H, got.W, got.C)
+			continue
+		}
+		var sum float64
+		for i, v := range got.Data {
+			sum += math.Abs(float64(v) - float64(want.Data[i]))
+		}
+		if mean := sum / float64(len(got.Data)); mean > f.error {
+			t.Errorf("%s: mean error %.2f grey levels", f.path, mean)
+		}
+		if got.TimesMS != nil {
+			near(t, f.path+": frame rate", got.FrameRate(), truth.FPS, 0.01)
+		}
+		if f.calibrated {
+			near(t, "row spacing", got.Spacing.Row, want.Spacing.Row, 1e-6)
+			if got.Source.Tags["ViewName"] != "A4C" {
+				t.Errorf("tags %v", got.Source.Tags)
+			}
+		}
 	}
 }
