@@ -83,12 +83,6 @@ func (o *optimiser) visit(v func(name string, t *torch.Tensor)) {
 	}
 }
 
-// free releases the state.
-func (o *optimiser) free() {
-	o.visit(func(_ string, t *torch.Tensor) { t.Free() })
-	o.groups = nil
-}
-
 // params is every parameter, in a fixed order.
 func (o *optimiser) params() []*torch.Tensor {
 	var all []*torch.Tensor
@@ -242,11 +236,5 @@ func (a *averager) with(fn func() error) error {
 func (a *averager) visit(v func(name string, t *torch.Tensor)) {
 	for i, t := range a.shadow {
 		v(a.names[i], t)
-	}
-}
-
-func (a *averager) free() {
-	for _, t := range a.shadow {
-		t.Free()
 	}
 }

@@ -83,7 +83,7 @@ func TestOptimisersAreTorch(t *testing.T) {
 					t.Errorf("%s, step %d: %s", c.name, step+1, d)
 				}
 			}
-			o.free()
+			o.visit(func(_ string, x *torch.Tensor) { x.Free() })
 			nn.Free(m)
 			if left := e.LiveHandles() - live; left != 0 {
 				t.Errorf("%s: %d handles are left", c.name, left)
