@@ -101,7 +101,7 @@ func scanHeader(path string) scanned {
 	f, err := dicom.Open(path, dicom.StopBefore(tag.PixelData))
 	if err != nil {
 		s.skip = !strings.EqualFold(filepath.Ext(path), ".dcm")
-		s.broken = withoutPath(err, path)
+		s.broken = WithoutPath(err, path)
 		return s
 	}
 	defer f.Close()

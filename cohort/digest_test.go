@@ -90,7 +90,7 @@ func TestReasonsNameNoPath(t *testing.T) {
 	root := folder(t, map[string]string{"Doe^Jane/x.csv": "x"})
 	path := filepath.Join(root, "Doe^Jane", "x.npz#train[3]")
 	_, err := os.Open(strings.TrimSuffix(path, "#train[3]"))
-	if got := withoutPath(err, path); strings.Contains(got, "Doe") || !strings.Contains(got, "the file") {
+	if got := WithoutPath(err, path); strings.Contains(got, "Doe") || !strings.Contains(got, "the file") {
 		t.Errorf("%s", got)
 	}
 }

@@ -215,7 +215,7 @@ func (c *Cohort) lookAtClips(ctx context.Context, f *Fingerprint, rows []int, op
 			}
 			if l.err != nil {
 				r := c.Rows[l.row]
-				f.Unreadable = append(f.Unreadable, Quarantine{r.Line, r.ID, withoutPath(l.err, r.Path)})
+				f.Unreadable = append(f.Unreadable, Quarantine{r.Line, r.ID, WithoutPath(l.err, r.Path)})
 				continue
 			}
 			total += l.size

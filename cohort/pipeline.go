@@ -278,7 +278,7 @@ func (l *Loader) reject(row int, err error) {
 		return
 	}
 	r := l.c.Rows[row]
-	reason := withoutPath(err, r.Path)
+	reason := WithoutPath(err, r.Path)
 	l.bad[row] = reason
 	l.quarantine = append(l.quarantine, Quarantine{r.Line, r.ID, reason})
 }

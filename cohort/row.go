@@ -143,7 +143,7 @@ func checkFile(path string) string {
 	case errors.Is(err, fs.ErrNotExist):
 		return "the file is not there"
 	case err != nil:
-		return "the file cannot be looked at: " + withoutPath(err, path)
+		return "the file cannot be looked at: " + WithoutPath(err, path)
 	case st.Mode().IsRegular() && st.Size() == 0:
 		return "the file is empty"
 	case !st.Mode().IsRegular() && !st.IsDir():
@@ -152,8 +152,8 @@ func checkFile(path string) string {
 	return ""
 }
 
-// withoutPath is err's text with the item's path, which may name a patient, taken out.
-func withoutPath(err error, path string) string {
+// WithoutPath is err's text with the item's path, which may name a patient, taken out.
+func WithoutPath(err error, path string) string {
 	text := err.Error()
 	file := path
 	if i := strings.LastIndexByte(path, '#'); i > 0 {

@@ -56,7 +56,7 @@ func (r *Run) catalogue(ctx context.Context) (*Catalog, []entry, error) {
 		c, err := clip.Open(row.Path, clip.WithContext(ctx))
 		bar.Add(1)
 		if err != nil {
-			if err := r.quarantine(cohort.Quarantine{Line: row.Line, ID: row.ID, Reason: err.Error()}); err != nil {
+			if err := r.quarantine(cohort.Quarantine{Line: row.Line, ID: row.ID, Reason: cohort.WithoutPath(err, row.Path)}); err != nil {
 				return nil, nil, err
 			}
 			continue

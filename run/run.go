@@ -62,7 +62,14 @@ func (r *Run) Partial() error {
 	if n == 0 {
 		return nil
 	}
-	return fault.New(fault.Partial, "finished without %d of %d items", n, n+len(r.Cohort.Rows)).WithHint("the reasons are in %s", r.Dir.Quarantine())
+	all := map[int]bool{}
+	for _, q := range r.Cohort.Quarantine {
+		all[q.Line] = true
+	}
+	for _, row := range r.Cohort.Rows {
+		all[row.Line] = true
+	}
+	return fault.New(fault.Partial, "finished without %d of %d items", n, len(all)).WithHint("the reasons are in %s", r.Dir.Quarantine())
 }
 
 // headline are the metrics that a summary names, by kind.
