@@ -8,12 +8,14 @@ type Spec struct {
 	Table     string            `yaml:"table"`               // CSV under Root; or an .npz with {train,val,test}_{images,labels} (MedMNIST layout); or "dicom" to scan Root
 	File      string            `yaml:"file"`                // template of the file name over columns, e.g. "clips/{clip}"
 	ID        string            `yaml:"id,omitempty"`        // column of the item's key; default: the file
-	Patient   string            `yaml:"patient,omitempty"`   // column of the patient key; default: the item itself
+	Patient   string            `yaml:"patient,omitempty"`   // column of the patient key; default: the item itself; for "dicom", the patient in the header
 	Site      string            `yaml:"site,omitempty"`      // column of the site
 	Subgroups []string          `yaml:"subgroups,omitempty"` // columns to audit by; numeric ones as "age:50,65" with cut points
 	Where     map[string]string `yaml:"where,omitempty"`     // keep rows whose column has this value ("a|b" for either, "!a" for not)
 	Targets   []TargetSpec      `yaml:"targets,omitempty"`
 	Derive    []DeriveSpec      `yaml:"derive,omitempty"`
+
+	Base string `yaml:"-"` // the recipe's folder, where relative roots are looked for after the working directory
 }
 
 // TargetSpec is a prediction target read from columns.
@@ -22,8 +24,8 @@ type TargetSpec struct {
 	Kind     string   `yaml:"kind"`               // binary | class | multilabel | regression
 	Column   string   `yaml:"column,omitempty"`   // default: Name
 	Columns  []string `yaml:"columns,omitempty"`  // for multilabel
-	Classes  []string `yaml:"classes,omitempty"`  // in index order; default: sorted distinct values of the training rows
-	Positive string   `yaml:"positive,omitempty"` // for binary: the value(s, "a|b") that count as 1; default "1"
+	Classes  []string `yaml:"classes,omitempty"`  // in index order; default: the sorted distinct values of all rows
+	Positive string   `yaml:"positive,omitempty"` // for binary: the value(s, "a|b") that count as 1 (all others as 0); default: 1, true, yes against 0, false, no
 	Unit     string   `yaml:"unit,omitempty"`
 	Weight   float64  `yaml:"weight,omitempty"` // of its loss; default 1
 }

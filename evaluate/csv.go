@@ -7,11 +7,11 @@ import (
 	"io"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/cineloop/cineloop/internal/atomicfile"
 	"github.com/cineloop/cineloop/internal/fault"
 )
 
@@ -61,29 +61,7 @@ func (p *Predictions) WriteCSV(w io.Writer) error {
 }
 
 // WriteFile writes p to path, whole or not at all.
-func (p *Predictions) WriteFile(path string) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".predictions-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	if err := f.Chmod(0o644); err != nil {
-		return err
-	}
-	buf := bufio.NewWriter(f)
-	if err := p.WriteCSV(buf); err != nil {
-		return err
-	}
-	if err := errors.Join(buf.Flush(), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
-}
+func (p *Predictions) WriteFile(path string) error { return atomicfile.Write(path, p.WriteCSV) }
 
 // ReadFile is [ReadCSV] of the file at path.
 func ReadFile(path string, targets []Target) (*Predictions, error) {

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-func sample() *Predictions {
+func table() *Predictions {
 	nan := math.NaN()
 	return &Predictions{
 		Targets: []Target{
@@ -33,7 +33,7 @@ func sample() *Predictions {
 }
 
 func TestCSVRoundTrip(t *testing.T) {
-	want := sample()
+	want := table()
 	var first bytes.Buffer
 	if err := want.WriteCSV(&first); err != nil {
 		t.Fatal(err)
@@ -117,19 +117,19 @@ func TestValidate(t *testing.T) {
 		"short patient":    func(p *Predictions) { p.Patient = nil },
 		"infinite outcome": func(p *Predictions) { p.Truth["ef"][0][0] = math.Inf(1) },
 	} {
-		p := sample()
+		p := table()
 		spoil(p)
 		if p.Validate() == nil || p.WriteCSV(&bytes.Buffer{}) == nil {
 			t.Errorf("%s: accepted", why)
 		}
 	}
-	if err := sample().Validate(); err != nil {
+	if err := table().Validate(); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestSelect(t *testing.T) {
-	p := sample().Select(sample().InSplit("test"))
+	p := table().Select(table().InSplit("test"))
 	if d := cmp.Diff([]string{"c2", "c \"3\""}, p.Item); d != "" {
 		t.Error(d)
 	}
@@ -140,7 +140,7 @@ func TestSelect(t *testing.T) {
 
 func FuzzReadCSV(f *testing.F) {
 	var b bytes.Buffer
-	if err := sample().WriteCSV(&b); err != nil {
+	if err := table().WriteCSV(&b); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(b.Bytes())

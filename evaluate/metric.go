@@ -27,9 +27,22 @@ type metric struct {
 	binary     func(*binary, settings) compute
 	multi      func(*multi, settings) compute
 	regression func(*regression) compute
-	labels     bool // multilabel targets have the mean over labels of the binary form
-	proportion bool // a share of rows, so that Wilson's interval makes sense where resampling shows no spread
+	labels     bool        // multilabel targets have the mean over labels of the binary form
+	alone      bool        // no baseline is set beside it: a point of a trade-off, or a calibration that saying the prevalence always has
+	share      denominator // of which rows it is the share, so that Wilson's interval can stand in where resampling shows no spread
 }
+
+// denominator names the rows of which a metric is the share.
+type denominator int
+
+const (
+	noShare denominator = iota
+	ofAll
+	ofPositive
+	ofNegative
+	ofCalled
+	ofUncalled
+)
 
 // settings are the choices that metrics depend on.
 type settings struct {
@@ -69,26 +82,26 @@ var protocol = []metric{
 	{name: "auprc", better: higher, needs: needsPos, labels: true,
 		binary: func(b *binary, _ settings) compute { return b.auprc() },
 		multi:  func(m *multi, _ settings) compute { return macro(m.each((*binary).auprc)) }},
-	{name: "accuracy", better: higher, needs: needsRows, labels: true, proportion: true,
+	{name: "accuracy", better: higher, needs: needsRows, labels: true, share: ofAll,
 		binary: counted(counts.accuracy), multi: tabled(tableAccuracy)},
 	{name: "balanced_accuracy", better: higher, needs: needsBoth, labels: true,
 		binary: counted(counts.balanced), multi: tabled(tableBalanced)},
-	{name: "f1", better: higher, needs: "needs a row that is or is called positive", labels: true,
+	{name: "f1", better: higher, alone: true, needs: "needs a row that is or is called positive", labels: true,
 		binary: counted(counts.f1), multi: tabled(tableF1)},
 	{name: "kappa", better: higher, needs: "needs rows of more than one class",
 		multi: tabled(tableKappa)},
-	{name: "sensitivity", better: higher, needs: needsPos, labels: true, proportion: true, binary: counted(counts.sensitivity)},
-	{name: "specificity", better: higher, needs: needsNeg, labels: true, proportion: true, binary: counted(counts.specificity)},
-	{name: "ppv", better: higher, needs: "needs a row that is called positive", proportion: true, binary: counted(counts.ppv)},
-	{name: "npv", better: higher, needs: "needs a row that is called negative", proportion: true, binary: counted(counts.npv)},
-	{name: "sensitivity_at_specificity", better: higher, needs: needsBoth, proportion: true,
+	{name: "sensitivity", better: higher, alone: true, needs: needsPos, labels: true, share: ofPositive, binary: counted(counts.sensitivity)},
+	{name: "specificity", better: higher, alone: true, needs: needsNeg, labels: true, share: ofNegative, binary: counted(counts.specificity)},
+	{name: "ppv", better: higher, alone: true, needs: "needs a row that is called positive", share: ofCalled, binary: counted(counts.ppv)},
+	{name: "npv", better: higher, alone: true, needs: "needs a row that is called negative", share: ofUncalled, binary: counted(counts.npv)},
+	{name: "sensitivity_at_specificity", better: higher, alone: true, needs: needsBoth, share: ofPositive,
 		binary: func(b *binary, s settings) compute {
 			if math.IsNaN(s.fixed) {
 				return b.sensitivityAt(s.specificity)
 			}
 			return func(w []float64) float64 { return b.at(w, s.fixed).sensitivity() }
 		}},
-	{name: "specificity_achieved", better: higher, needs: needsNeg, proportion: true,
+	{name: "specificity_achieved", better: higher, alone: true, needs: needsNeg, share: ofNegative,
 		binary: func(b *binary, s settings) compute {
 			if math.IsNaN(s.fixed) {
 				return nil
@@ -101,19 +114,19 @@ var protocol = []metric{
 	{name: "log_loss", better: lower, needs: needsRows, labels: true,
 		binary: func(b *binary, _ settings) compute { return b.logLoss() },
 		multi:  func(m *multi, _ settings) compute { return m.logLoss() }},
-	{name: "ece", better: lower, needs: needsRows, labels: true,
+	{name: "ece", better: lower, alone: true, needs: needsRows, labels: true,
 		binary: func(b *binary, s settings) compute { return b.ece(Bins{Count: s.bins}) },
 		multi:  func(m *multi, s settings) compute { return m.ece(Bins{Count: s.bins}) }},
-	{name: "ece_mass", better: lower, needs: needsRows, labels: true,
+	{name: "ece_mass", better: lower, alone: true, needs: needsRows, labels: true,
 		binary: func(b *binary, s settings) compute { return b.ece(Bins{Count: s.bins, Mass: true}) },
 		multi:  func(m *multi, s settings) compute { return m.ece(Bins{Count: s.bins, Mass: true}) }},
 	{name: "calibration_slope", better: neither, needs: "needs both classes, overlapping in score",
 		binary: func(b *binary, _ settings) compute {
-			c := newRecalibrator(b.p, b.y)
+			c := newRecalibrator(b.p, b.y).warm()
 			return func(w []float64) float64 { slope, _ := c.both(w); return slope }
 		}},
 	{name: "calibration_intercept", better: neither, needs: needsBoth,
-		binary: func(b *binary, _ settings) compute { return newRecalibrator(b.p, b.y).inLarge }},
+		binary: func(b *binary, _ settings) compute { return newRecalibrator(b.p, b.y).warm().inLarge }},
 	{name: "mae", better: lower, needs: needsRows, regression: (*regression).mae},
 	{name: "rmse", better: lower, needs: needsRows, regression: (*regression).rmse},
 	{name: "r2", better: higher, needs: needsVary, regression: (*regression).r2},

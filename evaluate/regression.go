@@ -35,9 +35,29 @@ func (r *regression) rmse() compute {
 // r2 is 1 − Σ(y−p)²/Σ(y−ȳ)², with ȳ the mean of the judged rows; undefined when y does not vary.
 func (r *regression) r2() compute {
 	return func(w []float64) float64 {
+		if !r.varies(w) {
+			return math.NaN()
+		}
 		m := r.mean(w, func(y, _ float64) float64 { return y })
 		return 1 - ratio(r.mse(w), r.mean(w, func(y, _ float64) float64 { return (y - m) * (y - m) }))
 	}
+}
+
+// varies reports whether the true values of the rows that count differ.
+func (r *regression) varies(w []float64) bool {
+	first := -1
+	for i, y := range r.y {
+		if weight(w, i) == 0 {
+			continue
+		}
+		if first < 0 {
+			first = i
+		}
+		if y != r.y[first] {
+			return true
+		}
+	}
+	return false
 }
 
 // bias is the mean of predicted minus true.

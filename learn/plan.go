@@ -47,9 +47,9 @@ type TrainSpec struct {
 	StepEpochs      []int   `yaml:"step_epochs,omitempty"`  // for step: where LR is multiplied by StepGamma
 	StepGamma       float64 `yaml:"step_gamma,omitempty"`   // default 0.1
 	WarmupEpochs    float64 `yaml:"warmup_epochs,omitempty"`
-	ClipNorm        float64 `yaml:"clip_norm,omitempty"`        // gradient L2 norm; 0: off
+	ClipNorm        float64 `yaml:"clip_norm,omitempty"`        // gradient L2 norm; 0: the plan decides; negative: off
 	Autocast        string  `yaml:"autocast,omitempty"`         // none | bf16 | fp16
-	EMA             float64 `yaml:"ema,omitempty"`              // decay of averaged weights used in evaluation; 0: off
+	EMA             float64 `yaml:"ema,omitempty"`              // decay of averaged weights used in evaluation; 0: the plan decides; negative: off
 	Monitor         string  `yaml:"monitor,omitempty"`          // metric on the validation part, e.g. "ef.mae", "label.auroc", "loss"
 	Patience        int     `yaml:"patience,omitempty"`         // epochs without improvement before stopping; 0: never
 	CheckpointSteps int     `yaml:"checkpoint_steps,omitempty"` // also in the middle of an epoch; 0: at epoch ends and every 60 s

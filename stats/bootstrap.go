@@ -219,6 +219,9 @@ func bcaLevels(point float64, sorted, jack []float64, lo, hi float64) (float64, 
 		return 0, 0, false
 	}
 	a := s3 / (6 * math.Pow(s2, 1.5))
+	if a*(z0+distuv.UnitNormal.Quantile(hi)) >= 1 || a*(z0+distuv.UnitNormal.Quantile(lo)) >= 1 {
+		return 0, 0, false // beyond the pole of the correction, where it turns round
+	}
 	move := func(p float64) float64 {
 		z := z0 + distuv.UnitNormal.Quantile(p)
 		return distuv.UnitNormal.CDF(z0 + z/(1-a*z))

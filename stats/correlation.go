@@ -13,8 +13,13 @@ func Pearson(x, y []float64) float64 { return WeightedPearson(x, y, nil) }
 func WeightedPearson(x, y, weight []float64) float64 {
 	mustMatch(len(x), len(y))
 	var n, mx, my float64
+	var varyX, varyY variation
 	for i := range x {
 		w := weightAt(weight, i)
+		if w > 0 {
+			varyX.see(x[i])
+			varyY.see(y[i])
+		}
 		n += w
 		mx += w * x[i]
 		my += w * y[i]
@@ -29,10 +34,23 @@ func WeightedPearson(x, y, weight []float64) float64 {
 		syy += w * dy * dy
 		sxy += w * dx * dy
 	}
-	if !(n >= 2) || sxx == 0 || syy == 0 {
+	if !(n >= 2) || !varyX.found || !varyY.found {
 		return math.NaN()
 	}
 	return math.Max(-1, math.Min(1, sxy/math.Sqrt(sxx)/math.Sqrt(syy)))
+}
+
+// variation finds out whether values differ, which a sum of squares about a rounded mean cannot tell.
+type variation struct {
+	first       float64
+	seen, found bool
+}
+
+func (v *variation) see(x float64) {
+	if !v.seen {
+		v.first, v.seen = x, true
+	}
+	v.found = v.found || x != v.first
 }
 
 // Spearman is the rank correlation of x and y, ties averaged; NaN under the same conditions as [Pearson].

@@ -70,6 +70,10 @@ func (s *setter) walk(dst reflect.Value, keys []string, path string) {
 		s.put(dst, fresh)
 	case reflect.Slice:
 		i, err := strconv.Atoi(key)
+		if (err != nil || i != 0) && dst.Len() == 0 {
+			s.fault(nowhere, path, "%q is no position in an empty list (0 appends)", key)
+			return
+		}
 		if err != nil || i < 0 || i > dst.Len() {
 			s.fault(nowhere, path, "%q is no position in a list of %d (0 to %d; %d appends)", key, dst.Len(), dst.Len()-1, dst.Len())
 			return

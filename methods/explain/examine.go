@@ -10,12 +10,12 @@ import (
 
 // Criteria are the limits that a map must keep. The zero value means [DefaultCriteria].
 type Criteria struct {
-	Fraction   float64 // of the input that the region test masks
+	Fraction   float64 `json:"fraction"` // of the input that the region test masks
 	Shifts     int     // random places that it compares with
-	PValue     float64 // largest p of the region test
-	Randomised float64 // largest rank correlation with the map of the network with random weights
-	Edge       float64 // largest rank correlation with edge strength
-	Fill       Fill
+	PValue     float64 `json:"p_value"`    // largest p of the region test
+	Randomised float64 `json:"randomised"` // largest rank correlation with the map of the network with random weights
+	Edge       float64 `json:"edge"`       // largest rank correlation with edge strength
+	Fill       Fill    `json:"fill"`
 }
 
 // DefaultCriteria: the top 10 % against 99 other places at p ≤ 0.05; rank correlations of at most 0.5 with the randomised network's map
@@ -51,6 +51,7 @@ type Examination struct {
 	Grid       [3]int // the resolution [t, h, w] at which the method works (the layer's), for a fair comparison with edges
 	Score      ScoreFunc
 	Criteria   Criteria
+	Effect     string // what a fall of the score is, in words; default "lowers the score by"
 	Rand       *rand.Rand
 }
 
@@ -58,6 +59,9 @@ type Examination struct {
 func Examine(ctx context.Context, e Examination) (Verdict, error) {
 	if e.Criteria == (Criteria{}) {
 		e.Criteria = DefaultCriteria
+	}
+	if e.Effect == "" {
+		e.Effect = "lowers the score by"
 	}
 	if e.Map == nil || e.Randomised == nil {
 		return Verdict{}, errors.New("explain: a map is examined together with its randomised control; one of them is missing")
@@ -73,18 +77,18 @@ func Examine(ctx context.Context, e Examination) (Verdict, error) {
 	}
 	randomised, edge := RankCorrelation(e.Map, e.Randomised), RankCorrelation(e.Map, edges)
 	v := Verdict{Region: region, Randomised: finite(randomised), Edge: finite(edge)}
-	v.Finding, v.Words = judge(c, e.Map, region, randomised, edge)
+	v.Finding, v.Words = judge(c, e.Map, e.Effect, region, randomised, edge)
 	return v, nil
 }
 
-func judge(c Criteria, m *Map, region RegionResult, randomised, edge float64) (Finding, string) {
+func judge(c Criteria, m *Map, effect string, region RegionResult, randomised, edge float64) (Finding, string) {
 	zero := true
 	for _, v := range m.Values {
 		zero = zero && v == 0
 	}
 	median := region.Random[len(region.Random)/2]
-	hiding := fmt.Sprintf("hiding the highlighted %.0f %% changes the score by %+.3g, hiding the same shape elsewhere by %+.3g (median of %d; p = %.2g)",
-		100*region.Fraction, -region.Fall, -median, len(region.Random), region.PValue)
+	hiding := fmt.Sprintf("hiding the highlighted %.0f %% %s %.3g, hiding the same shape elsewhere %.3g (median of %d places; p = %.2g)",
+		100*region.Fraction, effect, region.Fall, median, len(region.Random), region.PValue)
 	switch {
 	case zero:
 		return Empty, "Nothing is highlighted: no position of this layer speaks for the score."

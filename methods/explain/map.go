@@ -48,6 +48,15 @@ func (m *Map) Normalised() *Map {
 	return out
 }
 
+// Abs is the map of absolute values: what matters in either direction, for scores without a good side such as a volume.
+func (m *Map) Abs() *Map {
+	out := NewMap(m.T, m.H, m.W)
+	for i, v := range m.Values {
+		out.Values[i] = float32(math.Abs(float64(v)))
+	}
+	return out
+}
+
 // OverTime is the mean relevance of each frame, length T: which moments mattered.
 func (m *Map) OverTime() []float64 {
 	out := make([]float64, m.T)

@@ -16,8 +16,8 @@ const (
 	FillZero Fill = "zero"
 )
 
-// OcclusionOptions sizes the sliding window. Zero values: a quarter of the frames, an eighth of the sides, stride of half a window,
-// mean fill, 16 inputs a batch.
+// OcclusionOptions sizes the sliding window. Zero values: a quarter of the frames, an eighth of the sides, windows side by side
+// without overlap, mean fill, 16 inputs a batch.
 type OcclusionOptions struct {
 	Window [3]int // frames, rows, columns
 	Stride [3]int
@@ -34,7 +34,7 @@ func (o OcclusionOptions) filled(in Input) OcclusionOptions {
 		}
 		o.Window[i] = min(o.Window[i], size[i])
 		if o.Stride[i] <= 0 {
-			o.Stride[i] = max(1, o.Window[i]/2)
+			o.Stride[i] = o.Window[i]
 		}
 	}
 	if o.Fill == "" {

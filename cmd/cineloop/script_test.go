@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/cineloop/cineloop/internal/testdata"
+	"github.com/cineloop/cineloop/torch"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"cineloop": func() { os.Exit(mainStatus()) }})
+}
+
+// TestScripts runs the sessions in testdata/script: what a person types, and what comes back. Conditions: [engine] libtorch is
+// installed, [shared] the shared data are here.
+func TestScripts(t *testing.T) {
+	root := testdata.Root(t)
+	shared := testdata.SharedRoot(t)
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("EXAMPLES", filepath.Join(root, "examples"))
+			env.Setenv("CINELOOP_SHARED", shared)
+			env.Setenv("XDG_CACHE_HOME", cache) // the compiled bridge
+			return nil
+		},
+		Condition: func(cond string) (bool, error) {
+			switch cond {
+			case "engine":
+				return hasEngine(), nil
+			case "shared":
+				_, err := os.Stat(filepath.Join(shared, "data", "imaging"))
+				return err == nil, nil
+			}
+			return false, errors.New("unknown condition " + cond)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+	})
+}
+
+// exits runs a command and checks its exit status: exits 3 cineloop run bad.yaml.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits STATUS COMMAND…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		got = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if got != want {
+		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+}
+
+func hasEngine() bool {
+	return torch.Run(context.Background(), torch.Config{Device: "cpu", Threads: 1}, func(*torch.Engine) error { return nil }) == nil
+}

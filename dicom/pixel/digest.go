@@ -1,0 +1,82 @@
+package pixel
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"github.com/cineloop/cineloop/dicom"
+	"github.com/cineloop/cineloop/dicom/tag"
+	"github.com/cineloop/cineloop/internal/fault"
+)
+
+// Digest is the SHA-256, in hex, of all frames of f one after the other in native form: stored samples, interleaved, little endian, without the
+// pad byte; single bits packed across frames, uncompressed YBR_FULL_422 with shared chroma as it is stored. Two files of one image have
+// one digest, whichever lossless transfer syntax they are in.
+//
+// Native pixel data that are shorter than their description, or have none, are digested as they are; partial then says so.
+func Digest(f *dicom.File, opts ...Option) (sum string, partial, err error) {
+	im, err := Open(f, opts...)
+	var e *dicom.Element
+	if im != nil {
+		e = im.elem
+	} else {
+		e, _ = f.DataSet.Get(tag.PixelData)
+	}
+	switch {
+	case e == nil:
+		return "", nil, err
+	case e.Fragments() == nil && err != nil:
+		sum, rerr := digestRaw(&Image{elem: e, TransferSyntax: f.TransferSyntax, BitsAllocated: 16}, e.Len())
+		return sum, err, rerr
+	case e.Fragments() == nil:
+		if size := im.bytesOf(int64(im.Frames)); size > e.Len() {
+			sum, rerr := digestRaw(im, e.Len())
+			return sum, fault.New(fault.Input, "the pixel data have %d bytes of %d", e.Len(), size), rerr
+		}
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	sum, err = im.digest()
+	return sum, nil, err
+}
+
+func digestRaw(im *Image, size int64) (string, error) {
+	h := sha256.New()
+	for at := int64(0); at < size; at += 1 << 20 {
+		b, err := im.readLittle(at, min(at+1<<20, size))
+		if err != nil {
+			return "", err
+		}
+		h.Write(b)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+func (im *Image) digest() (string, error) {
+	native := im.elem.Fragments() == nil
+	if native && (im.BitsAllocated%8 != 0 || !im.Planar || im.Samples == 1) { // stored as the digest wants it
+		return digestRaw(im, im.bytesOf(int64(im.Frames)))
+	}
+	h := sha256.New()
+	for i := range im.Frames {
+		b, err := im.Frame(i)
+		if err != nil {
+			return "", err
+		}
+		if im.BitsAllocated == 1 {
+			b = packBits(b)
+		}
+		h.Write(b)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// packBits packs samples of 0 and 1, the first in the lowest bit.
+func packBits(b []byte) []byte {
+	out := make([]byte, (len(b)+7)/8)
+	for i, v := range b {
+		out[i/8] |= v & 1 << (i % 8)
+	}
+	return out
+}

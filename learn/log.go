@@ -1,0 +1,150 @@
+package learn
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/cineloop/cineloop/internal/atomicfile"
+	"github.com/cineloop/cineloop/learn/tensorboard"
+)
+
+// LogLine is a line of log.jsonl. Event is "start", "step", "epoch", "checkpoint" or "stop"; fields that an event does not have are left out.
+type LogLine struct {
+	Event     string             `json:"event"`
+	Epoch     int                `json:"epoch"` // from 0
+	Step      int                `json:"step"`  // optimiser steps done
+	Time      string             `json:"time,omitempty"`
+	Loss      *float64           `json:"loss,omitempty"` // of the step; of an epoch, the mean over its training rows
+	LR        float64            `json:"lr,omitempty"`
+	GradNorm  *float64           `json:"grad_norm,omitempty"`
+	Val       map[string]float64 `json:"val,omitempty"` // "loss" and "target.metric" on the validation rows
+	Best      bool               `json:"best,omitempty"`
+	Seconds   float64            `json:"seconds,omitempty"`      // wall-clock time of the step or epoch
+	Wait      float64            `json:"wait_seconds,omitempty"` // of it, spent waiting for the loader
+	Rows      int                `json:"rows,omitempty"`
+	Reason    string             `json:"reason,omitempty"` // of a stop
+	Undefined map[string]string  `json:"undefined,omitempty"`
+}
+
+// journal writes the log and the TensorBoard events of a run.
+type journal struct {
+	f     *os.File
+	board *tensorboard.Writer
+}
+
+// openJournal starts or continues the log of dir. Lines after step are dropped: the steps they tell of are about to be done again.
+func openJournal(dir string, step int) (*journal, error) {
+	path := filepath.Join(dir, "log.jsonl")
+	kept, err := linesUpTo(path, step)
+	if err != nil {
+		return nil, err
+	}
+	if err := atomicfile.WriteBytes(path, kept); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("opening the log: %w", err)
+	}
+	board, err := tensorboard.Create(dir, int64(step))
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &journal{f, board}, nil
+}
+
+// linesUpTo is the log's whole lines that belong to the state after step optimiser steps. A torn last line is dropped.
+func linesUpTo(path string, step int) ([]byte, error) {
+	if step == 0 {
+		return nil, nil
+	}
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the log: %w", err)
+	}
+	var kept []byte
+	sc := bufio.NewScanner(bytes.NewReader(data))
+	sc.Buffer(nil, 1<<24)
+	for sc.Scan() {
+		var l LogLine
+		if json.Unmarshal(sc.Bytes(), &l) != nil {
+			continue
+		}
+		if l.Step <= step && l.Event != "stop" {
+			kept = append(append(kept, sc.Bytes()...), '\n')
+		}
+	}
+	return kept, sc.Err()
+}
+
+func (j *journal) write(l LogLine) error {
+	b, err := json.Marshal(l)
+	if err != nil {
+		return fmt.Errorf("log line of step %d: %w", l.Step, err)
+	}
+	if _, err := j.f.Write(append(b, '\n')); err != nil {
+		return fmt.Errorf("writing the log: %w", err)
+	}
+	return j.chart(l)
+}
+
+// chart puts a line's numbers on TensorBoard.
+func (j *journal) chart(l LogLine) error {
+	var points []tensorboard.Scalar
+	add := func(tag string, v float64) { points = append(points, tensorboard.Scalar{Tag: tag, Value: float32(v)}) }
+	switch l.Event {
+	case "step":
+		if l.Loss != nil {
+			add("train/loss", *l.Loss)
+		}
+		add("train/lr", l.LR)
+		if l.GradNorm != nil {
+			add("train/grad_norm", *l.GradNorm)
+		}
+	case "epoch":
+		if l.Loss != nil {
+			add("epoch/train_loss", *l.Loss)
+		}
+		for _, name := range sortedKeys(l.Val) {
+			add("val/"+name, l.Val[name])
+		}
+		if l.Seconds > 0 {
+			add("epoch/rows_per_second", float64(l.Rows)/l.Seconds)
+			add("epoch/loading_percent", 100*l.Wait/l.Seconds)
+		}
+	default:
+		return nil
+	}
+	return j.board.Scalars(int64(l.Step), points...)
+}
+
+func (j *journal) close() error { return errors.Join(j.f.Close(), j.board.Close()) }
+
+// ReadLog reads a run's log.jsonl. A torn last line, as a killed run leaves it, is left out.
+func ReadLog(path string) ([]LogLine, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the log: %w", err)
+	}
+	defer f.Close()
+	var out []LogLine
+	sc := bufio.NewScanner(f)
+	sc.Buffer(nil, 1<<24)
+	for sc.Scan() {
+		var l LogLine
+		if json.Unmarshal(sc.Bytes(), &l) == nil {
+			out = append(out, l)
+		}
+	}
+	return out, sc.Err()
+}

@@ -1,0 +1,412 @@
+package learn
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/cineloop/cineloop/clip"
+	"github.com/cineloop/cineloop/cohort"
+	"github.com/cineloop/cineloop/evaluate"
+	"github.com/cineloop/cineloop/internal/fault"
+	"github.com/cineloop/cineloop/internal/version"
+	"github.com/cineloop/cineloop/nn"
+	"github.com/cineloop/cineloop/nn/video"
+	"github.com/cineloop/cineloop/stats"
+	"github.com/cineloop/cineloop/torch"
+)
+
+// TrainOptions says what to train and where.
+type TrainOptions struct {
+	Plan     *Plan // filled, as [FillPlan] leaves it
+	Cohort   *cohort.Cohort
+	Fold     cohort.Fold // Train and Val are used; without Val the last weights are the best ones
+	Dir      string      // of this training: checkpoints/, log.jsonl, TensorBoard's events
+	Resume   bool        // go on from checkpoints/last.safetensors where it exists; otherwise begin anew
+	Progress io.Writer   // nil: silence
+	Label    string      // before every progress line, such as the split's name
+	Cache    *cohort.Cache
+	Minutes  float64 // budget of this training, resumed parts included; 0: the plan's train.max_minutes
+
+	afterStep func(*trainer) // tests watch and interrupt here
+}
+
+// TrainResult is what became of a training.
+type TrainResult struct {
+	Best           Best
+	Stopped        string // finished | patience | max_minutes
+	Epochs, Steps  int    // done
+	Minutes        float64
+	LoadingPercent float64 // of the training time, spent waiting for data
+	Parameters     int64
+	Loaded         string // what became of model.weights' keys; empty without
+	Quarantine     []cohort.Quarantine
+}
+
+// Train trains the plan's network on a fold. It is over when every epoch is done, the monitored metric has not improved for the
+// plan's patience, or the plan's minutes are used up; each is a success.
+//
+// Errors: usage (a plan that is not complete, a monitor that does not exist), input (a loss that is not a number, a checkpoint that is
+// damaged), conflict (a checkpoint of another plan or other rows), missing (no engine), resource (a full disk), interrupted.
+func Train(ctx context.Context, opts TrainOptions) (*TrainResult, error) {
+	heads, err := newHeads(opts.Cohort.Spec.Targets, opts.Cohort.Rows, opts.Fold.Train)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkFilled(opts.Plan); err != nil {
+		return nil, err
+	}
+	var result *TrainResult
+	cfg := torch.Config{Device: opts.Plan.Train.Device, Threads: opts.Plan.Train.Threads, Seed: opts.Plan.Seed, Log: opts.Progress}
+	err = torch.Run(ctx, cfg, func(e *torch.Engine) error {
+		t, err := newTrainer(e, opts, heads)
+		if err != nil {
+			return err
+		}
+		defer t.close()
+		loaded, err := t.begin()
+		if err != nil {
+			return err
+		}
+		if err := t.epochs(ctx); err != nil {
+			return err
+		}
+		result = t.result()
+		result.Loaded = loaded
+		return nil
+	})
+	return result, err
+}
+
+// checkFilled reports what a plan lacks before it can be trained.
+func checkFilled(p *Plan) error {
+	in, t := p.Input, p.Train
+	for _, c := range []struct {
+		ok   bool
+		what string
+	}{
+		{in.Frames > 0 && in.Height > 0 && in.Width > 0 && in.Channels > 0, "input.frames, height, width and channels"},
+		{p.Model.Name != "", "model.name"},
+		{t.Epochs > 0, "train.epochs"},
+		{t.BatchSize > 0, "train.batch_size"},
+		{t.LR > 0, "train.lr"},
+		{slices.Contains([]string{"cosine", "step", "constant"}, t.Schedule), "train.schedule (cosine, step or constant)"},
+		{slices.Contains([]string{"", "none", "bf16", "fp16"}, t.Autocast), "train.autocast (none, bf16 or fp16)"},
+		{t.EMA < 1, "train.ema (below 1)"},
+		{len(p.Model.StemStride) == 0 || len(p.Model.StemStride) == 3, "model.stem_stride (three numbers)"},
+	} {
+		if !c.ok {
+			return fault.New(fault.Usage, "the plan cannot be trained: %s is not set, or impossible", c.what)
+		}
+	}
+	return nil
+}
+
+// networkSpec is the network of a plan for the given heads.
+func networkSpec(p *Plan, heads []head) video.Spec {
+	s := video.Spec{Name: p.Model.Name, Width: int64(p.Model.Width), Channels: int64(p.Input.Channels), Dropout: p.Model.Dropout}
+	for i, v := range p.Model.StemStride {
+		s.StemStride[i] = int64(v)
+	}
+	for _, h := range heads {
+		s.Heads = append(s.Heads, video.Head{Name: h.Name, Width: int64(h.Width())})
+	}
+	return s
+}
+
+// newTrainer builds everything but the journal; no file is touched.
+func newTrainer(e *torch.Engine, opts TrainOptions, heads []head) (*trainer, error) {
+	p := opts.Plan
+	t := &trainer{opts: opts, plan: p, e: e, heads: heads}
+	if p.Train.Autocast == "fp16" && !e.Device().IsCUDA() {
+		return nil, fault.New(fault.Usage, "train.autocast: float16 needs a CUDA device").WithHint("bf16 works on both")
+	}
+	var err error
+	if t.monitor, err = newMonitor(p.Train.Monitor, heads); err != nil {
+		return nil, err
+	}
+	if t.loss, err = newLosses(e, heads, p.Train); err != nil {
+		return nil, err
+	}
+	if t.net, err = video.New(networkSpec(p, heads)); err != nil {
+		return nil, err
+	}
+	if err := t.loaders(); err != nil {
+		return nil, err
+	}
+	nn.Materialise(e, t.net, p.Seed)
+	if t.opt, err = newOptimiser(e, t.net, p.Train); err != nil {
+		return nil, err
+	}
+	t.lr = schedule{p.Train, (t.train.Steps() + t.accumulate() - 1) / t.accumulate()}
+	t.report = newReporter(opts.Progress, opts.Label)
+	ids := func(rows []int) []string {
+		out := make([]string, len(rows))
+		for i, r := range rows {
+			out[i] = opts.Cohort.Rows[r].ID
+		}
+		return out
+	}
+	t.state = State{
+		Version: version.String(), Plan: p.Digest(), Rows: rowsDigest(ids(opts.Fold.Train), ids(opts.Fold.Val)), Seed: p.Seed,
+		Network: t.net.Spec, Heads: heads, Input: p.Input, Eval: p.Augment.EvalScale, Threads: e.Threads(),
+	}
+	if p.Train.Autocast == "fp16" {
+		t.state.Scale = firstScale
+	}
+	return t, nil
+}
+
+// loaders makes the training and validation loaders over one cache.
+func (t *trainer) loaders() error {
+	p, o := t.plan, t.opts
+	cache, err := cacheOr(o.Cache)
+	if err != nil {
+		return err
+	}
+	cfg := cohort.LoaderConfig{Input: p.Input, Augment: p.Augment, BatchSize: p.Train.BatchSize, Seed: p.Seed, Train: true,
+		Cache: cache, Alloc: t.e.PinnedFloat32}
+	if p.Train.Balance {
+		i := slices.IndexFunc(t.heads, func(h head) bool { return h.Kind == evaluate.Binary || h.Kind == evaluate.Class })
+		if i < 0 {
+			return fault.New(fault.Usage, "train.balance: the plan has no binary or class target")
+		}
+		cfg.Balance = t.heads[i].Name
+	}
+	if t.train, err = cohort.NewLoader(o.Cohort, o.Fold.Train, cfg); err != nil {
+		return err
+	}
+	if len(o.Fold.Val) == 0 {
+		return nil
+	}
+	cfg.Train, cfg.Balance, cfg.Input.EvalClips = false, "", 1
+	t.val, err = cohort.NewLoader(o.Cohort, o.Fold.Val, cfg)
+	return err
+}
+
+// cacheBytes bounds the cache of decoded clips where the caller brings none.
+const cacheBytes = 1 << 30
+
+func cacheOr(c *cohort.Cache) (*cohort.Cache, error) {
+	if c != nil {
+		return c, nil
+	}
+	return cohort.NewCache(cohort.CacheConfig{Bytes: cacheBytes})
+}
+
+// begin restores the last checkpoint or starts anew, and opens the journal.
+func (t *trainer) begin() (loaded string, err error) {
+	path := filepath.Join(t.opts.Dir, checkpointDir, lastFile)
+	if err := sweep(filepath.Dir(path)); err != nil {
+		return "", err
+	}
+	resumed := false
+	if t.opts.Resume {
+		if resumed, err = t.restore(path); err != nil {
+			return "", err
+		}
+	}
+	if !resumed && t.plan.Model.Weights != "" {
+		if loaded, err = t.pretrained(t.plan.Model.Weights); err != nil {
+			return "", err
+		}
+	}
+	if t.plan.Train.EMA > 0 && t.ema == nil {
+		t.ema = newAverager(t.e, t.net, t.plan.Train.EMA)
+	}
+	if t.journal, err = openJournal(t.opts.Dir, t.state.Step); err != nil {
+		return "", err
+	}
+	t.started, t.before = time.Now(), t.state.Seconds
+	t.saved = t.started
+	if resumed {
+		t.report.say("going on from epoch %d, step %d", t.state.Epoch+1, t.state.Step)
+		return loaded, nil
+	}
+	return loaded, t.journal.write(LogLine{Event: "start", Time: t.started.UTC().Format(time.RFC3339)})
+}
+
+// sweep removes half-written checkpoints that a killed training left behind.
+func sweep(dir string) error {
+	torn, err := filepath.Glob(filepath.Join(dir, ".*.safetensors-*"))
+	if err != nil {
+		return fmt.Errorf("checkpoint folder: %w", err)
+	}
+	for _, f := range torn {
+		if err := os.Remove(f); err != nil {
+			return fmt.Errorf("removing a half-written checkpoint: %w", err)
+		}
+	}
+	return nil
+}
+
+// restore loads a checkpoint; false where there is none.
+func (t *trainer) restore(path string) (bool, error) {
+	s, tensors, err := readCheckpoint(path)
+	if fault.CodeOf(err) == fault.NotFound && err != nil {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if s.Plan != t.state.Plan || s.Rows != t.state.Rows {
+		what := "another plan"
+		if s.Plan == t.state.Plan {
+			what = "other rows"
+		}
+		return false, fault.New(fault.Conflict, "checkpoint %s was made with %s", path, what).
+			WithHint("train into another folder, or delete it to begin again")
+	}
+	report, err := nn.Load(t.e, t.net, only(tensors, t.net))
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", path, err)
+	}
+	if !report.Exact() {
+		return false, fault.New(fault.Input, "checkpoint %s does not fit the network: %s", path, report)
+	}
+	if t.plan.Train.EMA > 0 {
+		t.ema = newAverager(t.e, t.net, t.plan.Train.EMA)
+		if err := t.fill(tensors, t.ema.visit); err != nil {
+			return false, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	if err := t.fill(tensors, t.opt.visit); err != nil {
+		return false, fmt.Errorf("%s: %w", path, err)
+	}
+	threads := t.state.Threads
+	t.state, t.opt.steps = s, s.OptimizerSteps
+	if s.Threads != threads {
+		t.report.say("the checkpoint was made with %d threads, now there are %d: results will agree, but not to the last bit", s.Threads, threads)
+		t.state.Threads = threads
+	}
+	return true, nil
+}
+
+// only is the tensors that belong to the network.
+func only(tensors map[string]torch.Array, m nn.Module) map[string]torch.Array {
+	out := map[string]torch.Array{}
+	m.Visit("", func(name string, _ *nn.Param) {
+		if a, ok := tensors[name]; ok {
+			out[name] = a
+		}
+	})
+	return out
+}
+
+// fill copies saved values into the tensors that visit shows.
+func (t *trainer) fill(tensors map[string]torch.Array, visit func(func(string, *torch.Tensor))) error {
+	var failed error
+	visit(func(name string, x *torch.Tensor) {
+		a, ok := tensors[name]
+		if !ok || !slices.Equal(a.Shape, x.Shape()) {
+			failed = fault.New(fault.Input, "%s is missing or of another shape", name)
+			return
+		}
+		s := t.e.Scope()
+		defer s.Close()
+		t.e.NoGrad(func() { x.Copy_(t.e.FromArray(a)) })
+	})
+	return failed
+}
+
+// pretrained starts from weights of others.
+func (t *trainer) pretrained(path string) (string, error) {
+	path, err := cohort.ResolvePath(path, t.plan.Data.Base)
+	if err != nil {
+		return "", fmt.Errorf("model.weights: %w", err)
+	}
+	tensors, err := readWeights(path)
+	if err != nil {
+		return "", err
+	}
+	report, err := nn.Load(t.e, t.net, tensors)
+	if err != nil {
+		return "", fmt.Errorf("model.weights, %s: %w", filepath.Base(path), err)
+	}
+	t.report.say("weights of %s: %s", filepath.Base(path), report)
+	return report.String(), nil
+}
+
+// readWeights reads a .pth or .safetensors file.
+func readWeights(path string) (map[string]torch.Array, error) {
+	var tensors map[string]torch.Array
+	var err error
+	if filepath.Ext(path) == ".safetensors" {
+		tensors, _, err = torch.ReadSafetensors(path)
+	} else {
+		tensors, err = torch.ReadPTH(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("model.weights: %w", err)
+	}
+	return tensors, nil
+}
+
+func (t *trainer) close() {
+	if t.journal != nil {
+		_ = t.journal.close() // every line was written when it was made
+	}
+}
+
+func (t *trainer) result() *TrainResult {
+	r := &TrainResult{Stopped: t.state.Stopped, Epochs: t.state.Epoch, Steps: t.state.Step, Minutes: t.state.Seconds / 60,
+		Parameters: nn.Count(t.net, 1, int64(t.plan.Input.Channels), 1, 1, 1).Params}
+	if t.state.Best != nil {
+		r.Best = *t.state.Best
+	}
+	if t.state.Seconds > 0 {
+		r.LoadingPercent = 100 * t.state.Wait / t.state.Seconds
+	}
+	r.Quarantine = t.train.Quarantine()
+	if t.val != nil {
+		r.Quarantine = append(r.Quarantine, t.val.Quarantine()...)
+	}
+	return r
+}
+
+// input is a batch as a tensor on the engine's device. The batch is not released before what is computed from it has been read.
+func input(e *torch.Engine, b *cohort.Batch) *torch.Tensor {
+	var shape [5]int64
+	for i, d := range b.Shape {
+		shape[i] = int64(d)
+	}
+	x := e.ViewFloat32(b.X, shape[:]...)
+	if e.Device() == torch.CPU {
+		return x
+	}
+	return x.To(e.Device())
+}
+
+// forward runs a network on a batch; the scores [N, Width] of each head are float32.
+func forward(e *torch.Engine, net *video.Net, p *nn.Pass, autocast string, x *torch.Tensor) []*torch.Tensor {
+	var outs []*torch.Tensor
+	run := func() { outs = net.Heads(p, x) }
+	switch autocast {
+	case "bf16":
+		e.Autocast(torch.BFloat16, run)
+	case "fp16":
+		e.Autocast(torch.Float16, run)
+	default:
+		run()
+	}
+	for i, o := range outs {
+		if o.DType() != torch.Float32 {
+			outs[i] = o.To(torch.Float32)
+		}
+	}
+	return outs
+}
+
+// seedOf turns a stream into a seed for the engine.
+func seedOf(rng *rand.Rand) stats.Seed { return stats.Seed(rng.Uint64()) }
+
+// evalInput is the input that a network is judged on.
+func evalInput(in clip.InputSpec, clips int) clip.InputSpec {
+	in.EvalClips = max(1, clips)
+	return in
+}

@@ -1,0 +1,388 @@
+package learn
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/cineloop/cineloop/cohort"
+	"github.com/cineloop/cineloop/internal/fault"
+	"github.com/cineloop/cineloop/nn"
+	"github.com/cineloop/cineloop/nn/video"
+	"github.com/cineloop/cineloop/torch"
+)
+
+// trainer is a run in progress. Its methods run on the engine's goroutine.
+type trainer struct {
+	opts    TrainOptions
+	plan    *Plan
+	e       *torch.Engine
+	net     *video.Net
+	opt     *optimiser
+	ema     *averager // nil: off
+	loss    *losses
+	heads   []head
+	monitor monitor
+	lr      schedule
+	train   *cohort.Loader
+	val     *cohort.Loader // nil: no validation rows
+	journal *journal
+	report  *reporter
+	state   State
+
+	pending []micro   // batches whose gradients wait for the optimiser's step
+	started time.Time // of this process's part of the run
+	before  float64   // seconds that earlier parts took
+	saved   time.Time
+	pace    []float64 // seconds of recent batches
+	stepped time.Time // end of the last optimiser step
+	waited  float64   // seconds of loading since then
+}
+
+// micro is what a batch left behind until the optimiser's step.
+type micro struct {
+	rows []int
+	loss float64
+}
+
+// saveEvery is how much work a kill may cost where the plan does not say.
+const saveEvery = 60 * time.Second
+
+// epochs trains until the last epoch or an earlier reason to stop.
+func (t *trainer) epochs(ctx context.Context) error {
+	for t.state.Stopped == "" {
+		if t.state.Epoch >= t.plan.Train.Epochs {
+			return t.stop("finished")
+		}
+		if err := t.epoch(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// epoch trains one epoch from where the state stands, then validates.
+func (t *trainer) epoch(ctx context.Context) error {
+	total := t.train.Steps()
+	asked := time.Now()
+	t.stepped, t.waited = asked, 0
+	overtime := false
+	for b, err := range t.train.Epoch(ctx, t.state.Epoch, t.state.Batch) {
+		t.waited += time.Since(asked).Seconds()
+		if err != nil {
+			return t.interrupted(err)
+		}
+		batch := t.state.Batch + len(t.pending)
+		group := groupSize(batch, total, t.accumulate())
+		if err := t.microStep(b, batch, group); err != nil {
+			return err
+		}
+		if len(t.pending) == group {
+			if err := t.update(); err != nil {
+				return err
+			}
+			if err := ctx.Err(); err != nil {
+				return t.interrupted(err)
+			}
+			if overtime = t.overtime(); overtime {
+				break
+			}
+		}
+		asked = time.Now()
+	}
+	return t.endEpoch(ctx, overtime)
+}
+
+func (t *trainer) accumulate() int { return max(1, t.plan.Train.Accumulate) }
+
+// groupSize is how many batches the optimiser's step that batch belongs to has: the last step of an epoch may have fewer.
+func groupSize(batch, total, accumulate int) int {
+	first := batch - batch%accumulate
+	return min(accumulate, total-first)
+}
+
+// microStep adds a batch's gradients. With groups of several batches each weighs the same, so that two halves are one whole.
+func (t *trainer) microStep(b *cohort.Batch, batch, group int) error {
+	defer b.Release()
+	s := t.e.Scope()
+	defer s.Close()
+	// Dropout draws from the engine's generator: seeded here, it gives the same masks in a resumed epoch.
+	t.e.ManualSeed(seedOf(t.plan.Seed.Stream("step", t.state.Epoch, batch)))
+	rows := pick(t.opts.Cohort.Rows, b.Rows)
+	outs := forward(t.e, t.net, &nn.Pass{E: t.e, Train: true}, t.plan.Train.Autocast, input(t.e, b))
+	loss := t.loss.total(outs, rows)
+	value := 0.0
+	if loss != nil {
+		if value = loss.Item(); math.IsNaN(value) || math.IsInf(value, 0) {
+			return t.notFinite(fmt.Sprintf("the loss is %v", value), b.Rows)
+		}
+		t.e.Backward(loss.MulScalar(t.scale() / float64(group)))
+	}
+	t.pending = append(t.pending, micro{slices.Clone(b.Rows), value})
+	return nil
+}
+
+// scale is the factor on the loss that keeps float16 gradients from vanishing; 1 for other types.
+func (t *trainer) scale() float64 {
+	if t.state.Scale == 0 {
+		return 1
+	}
+	return t.state.Scale
+}
+
+// Loss scaling as torch.cuda.amp.GradScaler's defaults (Micikevicius et al., "Mixed precision training", ICLR 2018, section 3.2).
+const (
+	firstScale  = 65536
+	scaleGrowth = 2000 // good steps before the scale is doubled
+)
+
+// update makes the optimiser's step from the pending gradients, and whatever is due after it: log, average, checkpoint.
+func (t *trainer) update() error {
+	if !t.haveGradients() {
+		return t.advance(nil, 0)
+	}
+	if t.state.Scale != 0 {
+		t.opt.scaleGrads(1 / t.state.Scale)
+	}
+	norm := t.opt.gradNorm(t.plan.Train.ClipNorm)
+	if math.IsNaN(norm) || math.IsInf(norm, 0) {
+		if t.state.Scale <= 1 {
+			var rows []int
+			for _, m := range t.pending {
+				rows = append(rows, m.rows...)
+			}
+			return t.notFinite(fmt.Sprintf("the gradient's norm is %v", norm), rows)
+		}
+		// Too large a scale: halve it and leave this step out.
+		t.state.Scale, t.state.Good = t.state.Scale/2, 0
+		t.opt.zeroGrad()
+		return t.advance(nil, 0)
+	}
+	if t.state.Scale != 0 {
+		if t.state.Good++; t.state.Good >= scaleGrowth {
+			t.state.Scale, t.state.Good = 2*t.state.Scale, 0
+		}
+	}
+	lr := t.lr.at(t.state.Step)
+	t.opt.step(lr)
+	t.opt.zeroGrad()
+	if t.ema != nil {
+		t.ema.update(t.state.Step)
+	}
+	return t.advance(&norm, lr)
+}
+
+// haveGradients is false when no pending batch had a known truth.
+func (t *trainer) haveGradients() bool {
+	g := t.opt.params()[0].Grad()
+	if g == nil {
+		return false
+	}
+	g.Free()
+	return true
+}
+
+// advance moves the state past the pending batches. norm is nil where the optimiser made no step.
+func (t *trainer) advance(norm *float64, lr float64) error {
+	now := time.Now()
+	seconds := now.Sub(t.stepped).Seconds()
+	var sum float64
+	var rows int
+	for _, m := range t.pending {
+		sum += m.loss * float64(len(m.rows))
+		rows += len(m.rows)
+	}
+	r := &t.state.Running
+	r.Loss, r.Rows, r.Seconds, r.Wait = r.Loss+sum, r.Rows+rows, r.Seconds+seconds, r.Wait+t.waited
+	t.state.Wait += t.waited
+	t.state.Batch += len(t.pending)
+	t.state.Step++
+	t.state.OptimizerSteps = t.opt.steps
+	t.state.Seconds = t.elapsed()
+	t.pace = append(t.pace, seconds/float64(len(t.pending)))
+	t.pending = t.pending[:0]
+	loss := sum / float64(rows)
+	err := t.journal.write(LogLine{Event: "step", Epoch: t.state.Epoch, Step: t.state.Step, Loss: &loss, LR: lr, GradNorm: norm,
+		Seconds: round3(seconds), Wait: round3(t.waited), Rows: rows})
+	if err != nil {
+		return err
+	}
+	t.report.step(t.status(loss))
+	t.stepped, t.waited = now, 0
+	every := t.plan.Train.CheckpointSteps
+	if every > 0 && t.state.Step%every == 0 || every == 0 && now.Sub(t.saved) >= saveEvery {
+		if err := t.save(); err != nil {
+			return err
+		}
+	}
+	if t.opts.afterStep != nil {
+		t.opts.afterStep(t)
+	}
+	return nil
+}
+
+// endEpoch validates, keeps the best, decides whether to stop, and saves.
+func (t *trainer) endEpoch(ctx context.Context, overtime bool) error {
+	begin := time.Now()
+	v, err := t.validate(ctx)
+	if err != nil {
+		return t.interrupted(err)
+	}
+	r := t.state.Running
+	loss := r.Loss / math.Max(1, float64(r.Rows))
+	value := v.monitored(t.monitor)
+	better := t.val == nil || t.monitor.better(value, v.loss, t.state.Best)
+	if better {
+		t.state.Best = &Best{Metric: t.monitor.name, Value: value, Loss: v.loss, Epoch: t.state.Epoch, Step: t.state.Step}
+		if t.val == nil {
+			t.state.Best.Metric, t.state.Best.Value, t.state.Best.Loss = "train loss", loss, loss
+		}
+		t.state.Stale = 0
+	} else {
+		t.state.Stale++
+	}
+	t.state.Metric = ""
+	if !math.IsNaN(value) {
+		t.state.Metric = fmt.Sprintf("%s %.4g (best %.4g)", t.monitor.name, value, t.state.Best.Value)
+	}
+	line := LogLine{Event: "epoch", Epoch: t.state.Epoch, Step: t.state.Step, Loss: &loss, Val: v.values, Undefined: v.undefined,
+		Best: better, Rows: r.Rows, Seconds: round3(r.Seconds), Wait: round3(r.Wait), Time: begin.UTC().Format(time.RFC3339)}
+	if err := t.journal.write(line); err != nil {
+		return err
+	}
+	t.report.say("epoch %d/%d  %.1f s (loading %.1f %%)  loss %.4g  %s", t.state.Epoch+1, t.plan.Train.Epochs,
+		r.Seconds, 100*r.Wait/math.Max(r.Seconds, 1e-9), loss, summary(v, t.state.Metric))
+	t.state.Epoch, t.state.Batch, t.state.Running = t.state.Epoch+1, 0, Running{}
+	t.state.Seconds = t.elapsed()
+	switch patience := t.plan.Train.Patience; {
+	case t.state.Epoch >= t.plan.Train.Epochs:
+		t.state.Stopped = "finished"
+	case patience > 0 && t.state.Stale >= patience:
+		t.state.Stopped = "patience"
+	case overtime || t.overtime():
+		t.state.Stopped = "max_minutes"
+	}
+	if better {
+		if err := t.saveBest(); err != nil {
+			return err
+		}
+	}
+	if err := t.save(); err != nil {
+		return err
+	}
+	if t.state.Stopped != "" {
+		return t.journal.write(LogLine{Event: "stop", Epoch: t.state.Epoch, Step: t.state.Step, Reason: t.state.Stopped})
+	}
+	return nil
+}
+
+func summary(v validation, monitored string) string {
+	if math.IsNaN(v.loss) {
+		return ""
+	}
+	return fmt.Sprintf("val loss %.4g  %s", v.loss, monitored)
+}
+
+// stop ends a run that was already at its last epoch.
+func (t *trainer) stop(reason string) error {
+	t.state.Stopped = reason
+	return t.save()
+}
+
+// elapsed is the seconds of training, earlier parts of a resumed run included.
+func (t *trainer) elapsed() float64 { return t.before + time.Since(t.started).Seconds() }
+
+// overtime says whether the plan's budget is used up.
+func (t *trainer) overtime() bool {
+	m := t.minutes()
+	return m > 0 && t.elapsed() >= 60*m
+}
+
+func (t *trainer) minutes() float64 {
+	if t.opts.Minutes > 0 {
+		return t.opts.Minutes
+	}
+	return t.plan.Train.MaxMinutes
+}
+
+// interrupted saves what can be saved and explains. In the middle of a group of batches the state is not one that can be returned to,
+// and the last checkpoint stands.
+func (t *trainer) interrupted(err error) error {
+	if len(t.pending) == 0 {
+		if serr := t.save(); serr != nil {
+			return serr
+		}
+	}
+	if fault.CodeOf(err) == fault.Interrupted {
+		return fault.New(fault.Interrupted, "training stopped in epoch %d after step %d: %w", t.state.Epoch+1, t.state.Step, err).
+			WithHint("repeat the command to go on from there")
+	}
+	return fmt.Errorf("training, epoch %d: %w", t.state.Epoch+1, err)
+}
+
+// notFinite is the error for a step that left the numbers.
+func (t *trainer) notFinite(what string, rows []int) error {
+	ids := make([]string, len(rows))
+	for i, r := range rows {
+		ids[i] = t.opts.Cohort.Rows[r].ID
+	}
+	return fault.New(fault.Input, "training, epoch %d, step %d: %s; items %q", t.state.Epoch+1, t.state.Step+1, what, ids).
+		WithHint("look at these items' files and truths; then lower train.lr, set train.clip_norm, or train without autocast")
+}
+
+// status is what progress shows after a step.
+func (t *trainer) status(loss float64) status {
+	recent := t.pace[max(0, len(t.pace)-20):]
+	var mean float64
+	for _, s := range recent {
+		mean += s / float64(len(recent))
+	}
+	s := status{epoch: t.state.Epoch, epochs: t.plan.Train.Epochs, batch: t.state.Batch, total: t.train.Steps(), loss: loss, metric: t.state.Metric}
+	s.rowsPerSecond = float64(t.plan.Train.BatchSize) / math.Max(mean, 1e-9)
+	batches := (s.epochs-s.epoch)*s.total - s.batch
+	s.left = time.Duration(float64(batches) * mean * float64(time.Second))
+	if m := t.minutes(); m > 0 {
+		s.left = min(s.left, time.Duration((60*m-t.elapsed())*float64(time.Second)))
+	}
+	return s
+}
+
+// save writes checkpoints/last.safetensors.
+func (t *trainer) save() error {
+	tensors := nn.Export(t.net)
+	add := func(name string, x *torch.Tensor) { tensors[name] = x.Array() }
+	t.opt.visit(add)
+	if t.ema != nil {
+		t.ema.visit(add)
+	}
+	t.saved = time.Now()
+	return writeCheckpoint(filepath.Join(t.opts.Dir, checkpointDir, lastFile), t.state, tensors)
+}
+
+// saveBest writes checkpoints/best.safetensors: the weights that validation saw.
+func (t *trainer) saveBest() error {
+	var tensors map[string]torch.Array
+	t.evaluated(func() error { tensors = nn.Export(t.net); return nil })
+	return writeCheckpoint(filepath.Join(t.opts.Dir, checkpointDir, bestFile), t.state, tensors)
+}
+
+// evaluated calls fn with the weights that are judged in the network's place: the averaged ones, where there are.
+func (t *trainer) evaluated(fn func() error) error {
+	if t.ema == nil {
+		return fn()
+	}
+	return t.ema.with(fn)
+}
+
+func round3(v float64) float64 { return math.Round(v*1000) / 1000 }
+
+func pick[T any](from []T, at []int) []T {
+	out := make([]T, len(at))
+	for i, j := range at {
+		out[i] = from[j]
+	}
+	return out
+}

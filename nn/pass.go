@@ -1,0 +1,61 @@
+package nn
+
+import (
+	"strings"
+
+	"github.com/cineloop/cineloop/torch"
+)
+
+// Pass is one run through a network on an engine.
+type Pass struct {
+	E     *torch.Engine
+	Train bool // batch statistics are used and learnt, dropout drops
+
+	path     []string
+	wanted   map[string]bool
+	captured map[string]*torch.Tensor
+}
+
+// Capture asks for the outputs of modules by their dotted names ("layer4", "layer4.1.conv2.0"). It is called before the network runs.
+// While anything is captured nothing is overwritten in place, so that a captured activation and its gradient are what the module
+// put out. Captured tensors live until [Pass.Release].
+func (p *Pass) Capture(names ...string) {
+	if p.wanted == nil {
+		p.wanted, p.captured = map[string]bool{}, map[string]*torch.Tensor{}
+	}
+	for _, n := range names {
+		p.wanted[n] = true
+	}
+}
+
+// Captured is the output of the module of that name, part of the autograd graph where one was recorded; nil when the network has no
+// such module.
+func (p *Pass) Captured(name string) *torch.Tensor { return p.captured[name] }
+
+// Release frees what was captured.
+func (p *Pass) Release() {
+	for _, t := range p.captured {
+		t.Free()
+	}
+	p.captured = map[string]*torch.Tensor{}
+}
+
+func (p *Pass) capturing() bool { return len(p.wanted) > 0 }
+
+// Run runs a child module under its name. Temporaries of the child end with it; its output moves to the caller's scope.
+func (p *Pass) Run(name string, m Module, x *torch.Tensor) *torch.Tensor {
+	p.path = append(p.path, name)
+	defer func() { p.path = p.path[:len(p.path)-1] }()
+	s := p.E.Scope()
+	defer s.Close()
+	y := m.Forward(p, x)
+	if y != x {
+		s.Keep(y)
+	}
+	if p.capturing() {
+		if full := strings.Join(p.path, "."); p.wanted[full] {
+			p.captured[full] = y.Keep()
+		}
+	}
+	return y
+}

@@ -1,0 +1,118 @@
+package video
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/cineloop/cineloop/internal/fault"
+	"github.com/cineloop/cineloop/nn"
+)
+
+func build(t testing.TB, s Spec) *Net {
+	t.Helper()
+	n, err := New(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestPublishedCounts compares with torchvision's model cards: num_params, and _ops in G multiply-adds at 3×16×112×112 with 400
+// Kinetics classes; for the frame network resnet18's own, one 224×224 frame and 1000 ImageNet classes.
+func TestPublishedCounts(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		classes int64
+		input   []int64
+		params  int64
+		gmacs   float64
+	}{
+		{"r3d_18", 400, []int64{1, 3, 16, 112, 112}, 33371472, 40.697},
+		{"mc3_18", 400, []int64{1, 3, 16, 112, 112}, 11695440, 43.343},
+		{"r2plus1d_18", 400, []int64{1, 3, 16, 112, 112}, 31505325, 40.519},
+		{"resnet18_mean", 1000, []int64{1, 3, 1, 224, 224}, 11689512, 1.814},
+	} {
+		n := build(t, Spec{Name: c.name, Heads: []Head{{"y", c.classes}}})
+		got := nn.Count(n, c.input...)
+		if got.Params != c.params {
+			t.Errorf("%s: %d parameters, published %d", c.name, got.Params, c.params)
+		}
+		if g := float64(got.MACs) / 1e9; math.Abs(g-c.gmacs) > 0.001 {
+			t.Errorf("%s: %.4f G multiply-adds, published %.3f", c.name, g, c.gmacs)
+		}
+		var visited int64
+		n.Visit("", func(name string, p *nn.Param) {
+			if !p.Buffer {
+				visited += p.Numel()
+			}
+		})
+		if visited != got.Params {
+			t.Errorf("%s: %d parameters visited, %d counted", c.name, visited, got.Params)
+		}
+	}
+}
+
+// TestCountsScale: twice the batch is twice the work; half the width is about a quarter of it.
+func TestCountsScale(t *testing.T) {
+	for _, name := range Names() {
+		heads := []Head{{"y", 2}}
+		one := nn.Count(build(t, Spec{Name: name, Heads: heads}), 1, 3, 8, 64, 64)
+		two := nn.Count(build(t, Spec{Name: name, Heads: heads}), 2, 3, 8, 64, 64)
+		if two.MACs != 2*one.MACs || two.Activations != 2*one.Activations || two.Params != one.Params {
+			t.Errorf("%s: batch of two %+v, of one %+v", name, two, one)
+		}
+		half := nn.Count(build(t, Spec{Name: name, Width: 32, Heads: heads}), 1, 3, 8, 64, 64)
+		if r := float64(one.MACs) / float64(half.MACs); r < 3 || r > 4.2 {
+			t.Errorf("%s: width 64 is %.2f times the work of width 32", name, r)
+		}
+	}
+}
+
+// TestNothingCollapses: one frame, or a picture smaller than the strides, still reaches the head.
+func TestNothingCollapses(t *testing.T) {
+	for _, name := range Names() {
+		for _, in := range [][]int64{{2, 1, 1, 112, 112}, {2, 1, 16, 3, 5}, {1, 1, 1, 1, 1}, {1, 1, 7, 29, 31}} {
+			n := build(t, Spec{Name: name, Width: 4, Channels: 1, Heads: []Head{{"a", 3}, {"b", 2}}})
+			out, c := n.Cost(in)
+			if out[0] != in[0] || out[1] != 5 || c.MACs <= 0 {
+				t.Errorf("%s with %v: output %v, %+v", name, in, out, c)
+			}
+		}
+	}
+}
+
+func TestHeadNames(t *testing.T) {
+	names := func(heads ...Head) string {
+		var out []string
+		build(t, Spec{Name: "r3d_18", Width: 2, Heads: heads}).Visit("", func(name string, p *nn.Param) {
+			if strings.HasPrefix(name, "fc") {
+				out = append(out, name)
+			}
+		})
+		return strings.Join(out, " ")
+	}
+	if got := names(Head{"ef", 1}); got != "fc.weight fc.bias" {
+		t.Errorf("one head: %s", got)
+	}
+	if got := names(Head{"ef", 1}, Head{"low.ef", 1}); got != "fc.ef.weight fc.ef.bias fc.low_ef.weight fc.low_ef.bias" {
+		t.Errorf("two heads: %s", got)
+	}
+}
+
+func TestSpecFaults(t *testing.T) {
+	heads := []Head{{"y", 1}}
+	for _, s := range []Spec{
+		{Name: "r3d", Heads: heads},
+		{Name: "r3d_18"},
+		{Name: "r3d_18", Width: -1, Heads: heads},
+		{Name: "r3d_18", StemStride: [3]int64{0, 1, 1}, Heads: heads},
+		{Name: "r3d_18", Dropout: 1, Heads: heads},
+		{Name: "r3d_18", Heads: []Head{{"y", 0}}},
+		{Name: "r3d_18", Heads: []Head{{"y", 1}, {"y", 2}}},
+	} {
+		if _, err := New(s); fault.CodeOf(err) != fault.Usage || err == nil {
+			t.Errorf("%+v: %v", s, err)
+		}
+	}
+}

@@ -1,0 +1,90 @@
+package video
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/cineloop/cineloop/nn"
+	"github.com/cineloop/cineloop/torch"
+)
+
+// TestShapes: what the networks compute has the shapes that the counts are made of, down to single frames and pixels.
+func TestShapes(t *testing.T) {
+	withEngine(t, func(e *torch.Engine) {
+		for _, name := range Names() {
+			for _, stem := range [][3]int64{{1, 2, 2}, {1, 1, 1}, {2, 2, 2}} {
+				for _, in := range [][]int64{{2, 1, 1, 16, 16}, {2, 1, 5, 9, 13}, {1, 1, 1, 1, 1}} {
+					n := build(t, Spec{Name: name, Width: 4, Channels: 1, StemStride: stem, Heads: []Head{{"a", 3}, {"b", 2}}})
+					nn.Materialise(e, n, 1)
+					s := e.Scope()
+					x := e.Randn(torch.Float32, in...)
+					want, _ := n.Cost(in)
+					p := &nn.Pass{E: e}
+					p.Capture("layer4")
+					y := n.Forward(p, x)
+					if got := y.Shape(); !slices.Equal(got, want) || y.IsFinite().All().Item() != 1 {
+						t.Errorf("%s, stem %v, input %v: output %v, counted %v", name, stem, in, got, want)
+					}
+					if v := n.Volume(p.Captured("layer4"), in[0]).Shape(); len(v) != 5 || v[0] != in[0] || v[1] != 32 {
+						t.Errorf("%s: the last stage has shape %v", name, v)
+					}
+					p.Release()
+					s.Close()
+					nn.Free(n)
+				}
+			}
+		}
+	})
+}
+
+// TestFoldedStem: a network of three channels on a grey clip, and the same weights folded to one channel, score the same.
+func TestFoldedStem(t *testing.T) {
+	withEngine(t, func(e *torch.Engine) {
+		for _, name := range Names() {
+			three := build(t, Spec{Name: name, Width: 8, Heads: []Head{{"y", 3}}})
+			one := build(t, Spec{Name: name, Width: 8, Channels: 1, Heads: []Head{{"y", 3}}})
+			nn.Materialise(e, three, 1)
+			nn.Materialise(e, one, 2)
+			report, err := nn.Load(e, one, nn.Export(three))
+			if err != nil || len(report.Folded) != 1 || len(report.Missing)+len(report.Resized)+len(report.Unexpected) != 0 {
+				t.Fatalf("%s: %v, %v", name, report, err)
+			}
+			x := e.Randn(torch.Float32, 2, 1, 4, 20, 20)
+			var a, b []float32
+			e.NoGrad(func() {
+				a = three.Forward(&nn.Pass{E: e}, x.Expand(2, 3, 4, 20, 20).Contiguous(torch.Contiguous)).Float32s()
+				b = one.Forward(&nn.Pass{E: e}, x).Float32s()
+			})
+			for i := range a {
+				if math.Abs(float64(a[i]-b[i])) > 1e-4*math.Max(1, math.Abs(float64(a[i]))) {
+					t.Errorf("%s: scores %v with three channels, %v with one", name, a, b)
+					break
+				}
+			}
+		}
+	})
+}
+
+// TestFramesAreAveraged: the frame network's score of a clip is the mean of its scores of the frames, and does not know their order.
+func TestFramesAreAveraged(t *testing.T) {
+	withEngine(t, func(e *torch.Engine) {
+		n := build(t, Spec{Name: "resnet18_mean", Width: 4, Channels: 1, Heads: []Head{{"y", 1}}})
+		nn.Materialise(e, n, 1)
+		x := e.Randn(torch.Float32, 1, 1, 3, 16, 16)
+		score := func(x *torch.Tensor) (v float64) {
+			e.NoGrad(func() { v = n.Forward(&nn.Pass{E: e}, x).Item() })
+			return v
+		}
+		var mean float64
+		for i := range int64(3) {
+			mean += score(x.Slice(2, i, i+1, 1)) / 3
+		}
+		if d := score(x) - mean; math.Abs(d) > 1e-5 {
+			t.Errorf("clip differs from its frames' mean by %v", d)
+		}
+		if d := score(x) - score(x.Flip(2)); math.Abs(d) > 1e-5 {
+			t.Errorf("reversed clip differs by %v", d)
+		}
+	})
+}

@@ -1,0 +1,160 @@
+package video
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/cineloop/cineloop/internal/fault"
+	"github.com/cineloop/cineloop/nn"
+	"github.com/cineloop/cineloop/torch"
+)
+
+// Spec sizes a network.
+type Spec struct {
+	Name       string   // one of [Names]
+	Width      int64    // channels of the first stage; the others have 2, 4 and 8 times as many; 0: 64, as torchvision
+	Channels   int64    // of the input; 0: 3
+	StemStride [3]int64 // [T, H, W] of the first convolution; zero: torchvision's [1, 2, 2]
+	Dropout    float64  // before the heads
+	Heads      []Head   // at least one
+}
+
+// Head is a linear layer on the features.
+type Head struct {
+	Name  string // the target's name
+	Width int64  // scores
+}
+
+// Net is a network for clips.
+type Net struct {
+	Spec     Spec
+	trunk    nn.Module // clip to features [N, Features]
+	dropout  nn.Dropout
+	heads    []nn.Named
+	features int64
+}
+
+// builders are the architectures: each returns the trunk and its number of features.
+var builders = map[string]func(Spec) (trunk nn.Module, features int64, headWeight, headBias nn.Init){
+	"r3d_18":        r3d18,
+	"mc3_18":        mc318,
+	"r2plus1d_18":   r2plus1d18,
+	"resnet18_mean": resnet18Mean,
+}
+
+// Names is the list of architectures.
+func Names() []string {
+	var names []string
+	for n := range builders {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// New builds the network of a spec. Its parameters have no tensors until [nn.Materialise].
+func New(s Spec) (*Net, error) {
+	if s.Width == 0 {
+		s.Width = 64
+	}
+	if s.Channels == 0 {
+		s.Channels = 3
+	}
+	if s.StemStride == [3]int64{} {
+		s.StemStride = [3]int64{1, 2, 2}
+	}
+	build, ok := builders[s.Name]
+	switch {
+	case !ok:
+		return nil, fault.New(fault.Usage, "no network is named %q", s.Name).WithHint("there are %s", strings.Join(Names(), ", "))
+	case s.Width < 1 || s.Channels < 1 || slices.Min(s.StemStride[:]) < 1:
+		return nil, fault.New(fault.Usage, "%s: width %d, channels %d and stem stride %v must be positive", s.Name, s.Width, s.Channels, s.StemStride)
+	case !(s.Dropout >= 0 && s.Dropout < 1):
+		return nil, fault.New(fault.Usage, "%s: dropout %v is not in [0, 1)", s.Name, s.Dropout)
+	case len(s.Heads) == 0:
+		return nil, fault.New(fault.Usage, "%s: no head", s.Name)
+	}
+	n := &Net{Spec: s, dropout: nn.Dropout{Rate: s.Dropout}}
+	var wInit, bInit nn.Init
+	n.trunk, n.features, wInit, bInit = build(s)
+	seen := map[string]bool{}
+	for _, h := range s.Heads {
+		name := "fc"
+		if len(s.Heads) > 1 {
+			name = "fc." + strings.ReplaceAll(h.Name, ".", "_")
+		}
+		if h.Width < 1 || h.Name == "" || seen[name] {
+			return nil, fault.New(fault.Usage, "%s: head %q with %d scores: each head needs its own name and at least one score", s.Name, h.Name, h.Width)
+		}
+		seen[name] = true
+		n.heads = append(n.heads, nn.Named{Name: name, Module: nn.NewLinear(n.features, h.Width, wInit, bInit)})
+	}
+	return n, nil
+}
+
+// Features is the length of the feature vector.
+func (n *Net) Features() int64 { return n.features }
+
+// LastStage is the name of the module whose output has the last positions in space and time: where Grad-CAM looks.
+func (n *Net) LastStage() string { return "layer4" }
+
+// Visit implements [nn.Module].
+func (n *Net) Visit(prefix string, v func(string, *nn.Param)) {
+	n.trunk.Visit(prefix, v)
+	nn.Chain(n.heads).Visit(prefix, v)
+}
+
+// Heads computes the raw scores of each head, [N, Width] each in the spec's order: logits, or standardised values for regression.
+// The tensors belong to the innermost open scope.
+func (n *Net) Heads(p *nn.Pass, x *torch.Tensor) []*torch.Tensor {
+	f := n.dropout.Forward(p, n.trunk.Forward(p, x))
+	out := make([]*torch.Tensor, len(n.heads))
+	for i, h := range n.heads {
+		out[i] = p.Run(h.Name, h.Module, f)
+	}
+	return out
+}
+
+// Embed computes the features [N, Features] that the heads see.
+func (n *Net) Embed(p *nn.Pass, x *torch.Tensor) *torch.Tensor { return n.trunk.Forward(p, x) }
+
+// Volume lays the output of a captured module out as [N, C, T, H, W], for a run of n clips. Networks that see single frames put out
+// [N·T, C, H, W].
+func (n *Net) Volume(captured *torch.Tensor, clips int64) *torch.Tensor {
+	s := captured.Shape()
+	if len(s) != 4 {
+		return captured
+	}
+	return captured.Reshape(clips, s[0]/clips, s[1], s[2], s[3]).Permute(0, 2, 1, 3, 4)
+}
+
+// Forward implements [nn.Module]: all heads' scores side by side, [N, sum of widths].
+func (n *Net) Forward(p *nn.Pass, x *torch.Tensor) *torch.Tensor {
+	out := n.Heads(p, x)
+	if len(out) == 1 {
+		return out[0]
+	}
+	return torch.Cat(out, 1)
+}
+
+// Cost implements [nn.Module].
+func (n *Net) Cost(in []int64) ([]int64, nn.Cost) {
+	if len(in) != 5 || in[1] != n.Spec.Channels {
+		panic(fmt.Sprintf("video: cost of an input %v, want [N, %d, T, H, W]", in, n.Spec.Channels))
+	}
+	f, sum := n.trunk.Cost(in)
+	out := []int64{in[0], 0}
+	for _, h := range n.heads {
+		o, c := h.Module.Cost(f)
+		out[1] += o[1]
+		sum.Params += c.Params
+		sum.MACs += c.MACs
+		sum.Activations += c.Activations
+	}
+	return out, sum
+}
+
+// torchvision's heads of video networks start at N(0, 0.01²) with zero bias.
+var videoHead nn.Init = nn.Normal(0.01)

@@ -1,0 +1,120 @@
+package video
+
+import (
+	"context"
+	"math"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cineloop/cineloop/internal/fault"
+	"github.com/cineloop/cineloop/nn"
+	"github.com/cineloop/cineloop/torch"
+)
+
+func withEngine(t *testing.T, fn func(e *torch.Engine)) {
+	t.Helper()
+	err := torch.Run(context.Background(), torch.Config{Device: "cpu", Threads: 2, Seed: 1}, func(e *torch.Engine) error {
+		fn(e)
+		return nil
+	})
+	if err != nil && fault.CodeOf(err) == fault.Missing {
+		t.Skipf("no libtorch here: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// reference has Python torchvision compute with random weights.
+func reference(t *testing.T, name string) map[string]torch.Array {
+	t.Helper()
+	if out, err := exec.Command("/usr/bin/python3", "-c", "import torch, torchvision").CombinedOutput(); err != nil {
+		t.Skipf("python3 has no torchvision to compare with: %s", lastLine(out))
+	}
+	path := filepath.Join(t.TempDir(), "reference.safetensors")
+	if out, err := exec.Command("/usr/bin/python3", "testdata/reference.py", name, path).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	tensors, _, err := torch.ReadSafetensors(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tensors
+}
+
+func lastLine(b []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+	return lines[len(lines)-1]
+}
+
+// TestEqualTorchvision compares scores in both modes, gradients and running statistics with torchvision's, bit for bit.
+func TestEqualTorchvision(t *testing.T) {
+	if testing.Short() {
+		t.Skip("computes four networks of full width, here and in Python")
+	}
+	for _, name := range Names() {
+		t.Run(name, func(t *testing.T) {
+			ref := reference(t, name)
+			withEngine(t, func(e *torch.Engine) { compare(t, e, name, ref) })
+		})
+	}
+}
+
+func compare(t *testing.T, e *torch.Engine, name string, ref map[string]torch.Array) {
+	net := build(t, Spec{Name: name, Heads: []Head{{"y", 7}}})
+	nn.Materialise(e, net, 3)
+	weights := map[string]torch.Array{}
+	for k, a := range ref {
+		if rest, ok := strings.CutPrefix(k, "w."); ok {
+			weights[rest] = a
+		}
+	}
+	report, err := nn.Load(e, net, weights)
+	if err != nil || !report.Exact() {
+		t.Fatalf("%v, %v", report, err)
+	}
+	x, mix := e.FromArray(ref["x"]), e.FromArray(ref["mix"])
+	e.NoGrad(func() { same(t, "scores in eval mode", net.Forward(&nn.Pass{E: e}, x).Float32s(), ref["eval"]) })
+	scores := net.Forward(&nn.Pass{E: e, Train: true}, x)
+	same(t, "scores in train mode", scores.Float32s(), ref["train"])
+	e.Backward(scores.Mul(mix).Mean())
+	checked := 0
+	net.Visit("", func(key string, p *nn.Param) {
+		if a, ok := ref["g."+key]; ok {
+			same(t, "gradient of "+key, p.T.Grad().Float32s(), a)
+			checked++
+		}
+		if a, ok := ref["s."+key]; ok {
+			same(t, key, p.T.Float32s(), a)
+			checked++
+		}
+	})
+	if checked < 100 {
+		t.Errorf("only %d tensors were compared", checked)
+	}
+}
+
+// same compares bit for bit.
+func same(t *testing.T, what string, got []float32, want torch.Array) {
+	t.Helper()
+	w, err := want.Float32s()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.Equal(got, w) {
+		return
+	}
+	if len(got) != len(w) {
+		t.Errorf("%s: %d values, want %d", what, len(got), len(w))
+		return
+	}
+	var diff, size float64
+	for i := range got {
+		diff = math.Max(diff, math.Abs(float64(got[i]-w[i])))
+		size = math.Max(size, math.Abs(float64(w[i])))
+	}
+	t.Errorf("%s differs by up to %.3g of %.3g", what, diff, size)
+}
