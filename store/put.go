@@ -26,9 +26,6 @@ type Result struct {
 	Reason string
 }
 
-// putTries bounds how often a Put begins anew because garbage collection took the content that it relied on.
-const putTries = 5
-
 // Put keeps all of r and returns when content and record are durable. What cannot be described is kept in quarantine, which is a
 // Result and no error.
 func (a *Archive) Put(ctx context.Context, r io.Reader, describe Describe, from catalog.Provenance) (Result, error) {
@@ -56,25 +53,22 @@ func (a *Archive) keep(ctx context.Context, w *object.Writer, describe Describe,
 	if err != nil {
 		return Result{}, err
 	}
+	// While the guard runs, garbage collection is kept out until the record is committed. A content that it took since it was published
+	// (or since it was found to be there) is put back.
 	e.Guard = func(ctx context.Context) error {
 		_, err := a.Objects.Stat(ctx, digest)
+		if fault.CodeOf(err) == fault.NotFound {
+			_, err = w.Replace(ctx)
+		}
 		return err
 	}
 	if err := a.publish(ctx, w, digest); err != nil {
 		return Result{}, err
 	}
-	for try := 0; ; try++ {
-		res.Outcome, err = a.Catalog.Add(ctx, e)
-		if err == nil {
-			return res, nil
-		}
-		if fault.CodeOf(err) != fault.NotFound || try == putTries {
-			return Result{}, err
-		}
-		if _, err := w.Replace(ctx); err != nil {
-			return Result{}, err
-		}
+	if res.Outcome, err = a.Catalog.Add(ctx, e); err != nil {
+		return Result{}, err
 	}
+	return res, nil
 }
 
 // publish makes the content durable, also over a stored form that a check found damaged.
