@@ -50,11 +50,13 @@ func describe(content io.ReaderAt, size int64) (catalog.Instance, error) {
 	return in, nil
 }
 
+var format = store.Format{Describe: describe}
+
 var from = catalog.Provenance{Run: "r", Origin: "o", Rules: "test/1"}
 
 func put(t *testing.T, a *store.Archive, content string) store.Result {
 	t.Helper()
-	res, err := a.Put(ctx, strings.NewReader(content), describe, from)
+	res, err := a.Put(ctx, strings.NewReader(content), format, from)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +119,7 @@ func TestPut(t *testing.T) {
 	}
 	clean(t, a)
 	boom := errors.New("boom")
-	if _, err := a.Put(ctx, strings.NewReader("x"), func(io.ReaderAt, int64) (catalog.Instance, error) { return catalog.Instance{}, boom }, from); !errors.Is(err, boom) {
+	if _, err := a.Put(ctx, strings.NewReader("x"), store.Format{Describe: func(io.ReaderAt, int64) (catalog.Instance, error) { return catalog.Instance{}, boom }}, from); !errors.Is(err, boom) {
 		t.Errorf("a describer's own trouble: %v", err)
 	}
 }
@@ -161,7 +163,7 @@ func TestQuota(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	if _, err := a.Put(ctx, strings.NewReader("1 1 2\n2345678901"), describe, from); fault.CodeOf(err) != fault.Resource {
+	if _, err := a.Put(ctx, strings.NewReader("1 1 2\n2345678901"), format, from); fault.CodeOf(err) != fault.Resource {
 		t.Errorf("over the quota: %v", err)
 	}
 	if err := a.Catalog.Retire(ctx, "1.2.1", "", time.Now()); err != nil {
@@ -200,7 +202,7 @@ func TestVerifyAndRepair(t *testing.T) {
 	if err != nil || len(rep.Problems) != 2 || rep.Checked != 3 {
 		t.Errorf("%+v, %v", rep, err)
 	}
-	fixed, err := a.Repair(ctx, describe, from, nil)
+	fixed, err := a.Repair(ctx, format, from, nil)
 	if err != nil || len(fixed.Lost) != 2 || fixed.Replaced != 0 {
 		t.Errorf("without a backup: %+v, %v", fixed, err)
 	}
@@ -213,7 +215,7 @@ func TestVerifyAndRepair(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer src.Close()
-	fixed, err = a.Repair(ctx, describe, from, src)
+	fixed, err = a.Repair(ctx, format, from, src)
 	if err != nil || len(fixed.Lost) != 0 || fixed.Replaced != 1 {
 		t.Errorf("with a backup: %+v, %v", fixed, err)
 	}
@@ -244,7 +246,7 @@ func TestLostCatalog(t *testing.T) {
 	if err != nil || rep.Orphans != 6 {
 		t.Errorf("%+v, %v", rep, err)
 	}
-	fixed, err := a.Repair(ctx, describe, from, nil)
+	fixed, err := a.Repair(ctx, format, from, nil)
 	if err != nil || fixed.Recorded != 5 || fixed.Quarantined != 1 {
 		t.Errorf("%+v, %v", fixed, err)
 	}

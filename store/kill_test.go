@@ -60,7 +60,7 @@ func victim() {
 					head = fmt.Sprintf("unreadable %d %d %d", round, w, i)
 				}
 				body := storetest.Content((i * 7919) % 300_000)
-				res, err := a.Put(ctx, io.MultiReader(strings.NewReader(head), strings.NewReader(string(body))), describe, from)
+				res, err := a.Put(ctx, io.MultiReader(strings.NewReader(head), strings.NewReader(string(body))), format, from)
 				if err != nil {
 					fail(err)
 				}

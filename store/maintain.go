@@ -207,14 +207,14 @@ type RepairReport struct {
 
 // Repair gives contents without a record one, as after restoring an older catalog, and replaces damaged and missing contents from a
 // backup's store, if one is given. It works on what the last Verify noted.
-func (a *Archive) Repair(ctx context.Context, describe Describe, from catalog.Provenance, backup *object.Store) (RepairReport, error) {
+func (a *Archive) Repair(ctx context.Context, format Format, from catalog.Provenance, backup *object.Store) (RepairReport, error) {
 	var rep RepairReport
 	orphans, err := a.orphans(ctx, time.Now())
 	if err != nil {
 		return rep, err
 	}
 	for _, o := range orphans {
-		status, err := a.record(ctx, o.Digest, describe, from)
+		status, err := a.record(ctx, o.Digest, format, from)
 		if fault.CodeOf(err) == fault.Input || fault.CodeOf(err) == fault.NotFound {
 			rep.Lost = append(rep.Lost, Problem{o.Digest, catalog.Damaged, err.Error()})
 			continue
@@ -250,7 +250,7 @@ func (a *Archive) Repair(ctx context.Context, describe Describe, from catalog.Pr
 }
 
 // record describes a content that is in the store already.
-func (a *Archive) record(ctx context.Context, d object.Digest, describe Describe, from catalog.Provenance) (catalog.Status, error) {
+func (a *Archive) record(ctx context.Context, d object.Digest, format Format, from catalog.Provenance) (catalog.Status, error) {
 	size, err := a.Objects.Verify(ctx, d)
 	if err != nil {
 		return "", err
@@ -263,7 +263,7 @@ func (a *Archive) record(ctx context.Context, d object.Digest, describe Describe
 	if from.Received.IsZero() {
 		from.Received = time.Now()
 	}
-	e, err := a.entry(r, describe, from, &Result{Digest: d, Size: size})
+	e, err := a.entry(r, format, from, &Result{Digest: d, Size: size})
 	if err != nil {
 		return "", err
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -11,10 +12,19 @@ import (
 	"github.com/cineloop/cineloop/store/object"
 )
 
-// Describe reads what a content is. It fills in everything but Digest, Size and Provenance. An error with code fault.Input (or a
-// panic) sends the content to quarantine with the error's text as the reason, so that text must not hold patient data; any other
-// error fails the Put.
-type Describe func(content io.ReaderAt, size int64) (catalog.Instance, error)
+// Format is what an archive asks about contents. Its functions must not keep the reader.
+type Format struct {
+	// Describe says what a content is. It fills in everything but Digest, Size and Provenance. An error with code fault.Input (or a
+	// panic) sends the content to quarantine with the error's text as the reason, so that text must not hold patient data; any other
+	// error fails the Put, [ErrDrop] without keeping anything.
+	Describe func(content io.ReaderAt, size int64) (catalog.Instance, error)
+	// DataSet is a digest of the part of a content that matters: two that agree in it are duplicates, not conflicts. It is asked only
+	// when a SOPInstanceUID comes again with other bytes. Nil: all bytes matter.
+	DataSet func(content io.ReaderAt, size int64) (object.Digest, error)
+}
+
+// ErrDrop is Describe's answer to a content that does not belong in the archive; Put returns it.
+var ErrDrop = errors.New("the content does not belong in the archive")
 
 // Result of a Put.
 type Result struct {
@@ -28,7 +38,7 @@ type Result struct {
 
 // Put keeps all of r and returns when content and record are durable. What cannot be described is kept in quarantine, which is a
 // Result and no error.
-func (a *Archive) Put(ctx context.Context, r io.Reader, describe Describe, from catalog.Provenance) (Result, error) {
+func (a *Archive) Put(ctx context.Context, r io.Reader, format Format, from catalog.Provenance) (Result, error) {
 	w, err := a.Objects.Create(ctx)
 	if err != nil {
 		return Result{}, err
@@ -37,10 +47,10 @@ func (a *Archive) Put(ctx context.Context, r io.Reader, describe Describe, from 
 	if _, err := w.ReadFrom(r); err != nil {
 		return Result{}, err
 	}
-	return a.keep(ctx, w, describe, from)
+	return a.keep(ctx, w, format, from)
 }
 
-func (a *Archive) keep(ctx context.Context, w *object.Writer, describe Describe, from catalog.Provenance) (Result, error) {
+func (a *Archive) keep(ctx context.Context, w *object.Writer, format Format, from catalog.Provenance) (Result, error) {
 	digest, size, err := w.Finish()
 	if err != nil {
 		return Result{}, err
@@ -49,9 +59,15 @@ func (a *Archive) keep(ctx context.Context, w *object.Writer, describe Describe,
 		from.Received = time.Now()
 	}
 	res := Result{Digest: digest, Size: size}
-	e, err := a.entry(w, describe, from, &res)
+	e, err := a.entry(w, format, from, &res)
 	if err != nil {
 		return Result{}, err
+	}
+	if e.Instance != nil && format.DataSet != nil {
+		if known, same, err := a.sameDataSet(ctx, e.Instance, w, format); err != nil || same {
+			res.Outcome = catalog.Outcome{Status: catalog.Duplicate, Known: known}
+			return res, err
+		}
 	}
 	// While the guard runs, garbage collection is kept out until the record is committed. A content that it took since it was published
 	// (or since it was found to be there) is put back.
@@ -69,6 +85,29 @@ func (a *Archive) keep(ctx context.Context, w *object.Writer, describe Describe,
 		return Result{}, err
 	}
 	return res, nil
+}
+
+// sameDataSet says whether the content that stands under in's SOPInstanceUID differs from it in nothing that matters.
+func (a *Archive) sameDataSet(ctx context.Context, in *catalog.Instance, w *object.Writer, format Format) (known object.Digest, same bool, err error) {
+	old, err := a.Catalog.Lookup(ctx, in.SOPInstanceUID)
+	if fault.CodeOf(err) == fault.NotFound {
+		return known, false, nil
+	}
+	if err != nil || old.Digest == in.Digest {
+		return known, false, err
+	}
+	if in.DataSet, err = format.DataSet(w, in.Size); err != nil {
+		return known, false, nil // what cannot be compared is kept
+	}
+	r, err := a.Objects.Open(ctx, old.Digest)
+	if err != nil {
+		return known, false, nil
+	}
+	defer r.Close()
+	if old.DataSet, err = format.DataSet(r, r.Size()); err != nil {
+		return known, false, nil
+	}
+	return old.Digest, old.DataSet == in.DataSet, nil
 }
 
 // publish makes the content durable, also over a stored form that a check found damaged.
@@ -89,8 +128,8 @@ func (a *Archive) publish(ctx context.Context, w *object.Writer, d object.Digest
 }
 
 // entry describes the content, or says why it belongs in quarantine.
-func (a *Archive) entry(content io.ReaderAt, describe Describe, from catalog.Provenance, res *Result) (catalog.Entry, error) {
-	in, err := safely(describe, content, res.Size)
+func (a *Archive) entry(content io.ReaderAt, format Format, from catalog.Provenance, res *Result) (catalog.Entry, error) {
+	in, err := safely(format, content, res.Size)
 	if err == nil {
 		in.Digest, in.Size, in.Provenance = res.Digest, res.Size, from
 		if err = in.Check(); err == nil {
@@ -107,13 +146,13 @@ func (a *Archive) entry(content io.ReaderAt, describe Describe, from catalog.Pro
 }
 
 // safely keeps a defect of a reader from taking the archive down: the content goes to quarantine, for a developer to look at.
-func safely(describe Describe, content io.ReaderAt, size int64) (in catalog.Instance, err error) {
+func safely(format Format, content io.ReaderAt, size int64) (in catalog.Instance, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fault.New(fault.Input, "the reader failed on this content (%T)", p) // its text may hold values
 		}
 	}()
-	return describe(content, size)
+	return format.Describe(content, size)
 }
 
 // Open opens the content that stands under a SOPInstanceUID.

@@ -107,6 +107,11 @@ func (c *Catalog) Object(ctx context.Context, d object.Digest) (Kept, error) {
 // Mark notes what a check of a content found.
 func (c *Catalog) Mark(ctx context.Context, d object.Digest, state string, checked int64) error {
 	return c.db.Update(ctx, func(tx *sqldb.Tx) error {
+		if state != Good {
+			if err := forget(ctx, tx, d); err != nil {
+				return err
+			}
+		}
 		_, err := tx.Exec(ctx, `UPDATE objects SET state = ?, checked = ? WHERE digest = ?`, state, checked, d.String())
 		return sqldb.Wrap(err, "noting a check")
 	})

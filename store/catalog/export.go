@@ -24,7 +24,7 @@ var tables = []struct{ name, columns string }{
 	{"disagreements", "study_uid series_uid keyword kept other sop_instance_uid rule"},
 	{"quarantine", "digest size code reason run origin rules received"},
 	{"runs", "run source rules started finished summary"},
-	{"seen", "origin size modified outcome reason run"},
+	{"seen", "origin size modified outcome reason digest run"},
 	{"retired", "study_uid at instances reason"},
 }
 

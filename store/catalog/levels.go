@@ -1,6 +1,8 @@
 package catalog
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -51,6 +53,9 @@ func LevelOf(keyword string) Level {
 	}
 	return Image
 }
+
+// Keywords are the attributes that the catalog keeps for patient, study and series, in no order.
+func Keywords() []string { return slices.Collect(maps.Keys(levels)) }
 
 // split sorts attributes by the record that keeps them; patient attributes are kept with the study.
 func split(attrs map[string]string) (study, series, instance map[string]string) {

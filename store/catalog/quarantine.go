@@ -51,7 +51,16 @@ func (c *Catalog) Quarantined(ctx context.Context) iter.Seq2[Quarantine, error] 
 // Release takes a content out of quarantine; its bytes are garbage then, unless an instance refers to them.
 func (c *Catalog) Release(ctx context.Context, d object.Digest) error {
 	return c.db.Update(ctx, func(tx *sqldb.Tx) error {
+		if err := forget(ctx, tx, d); err != nil {
+			return err
+		}
 		_, err := tx.Exec(ctx, `DELETE FROM quarantine WHERE digest = ?`, d.String())
-		return err
+		return sqldb.Wrap(err, "releasing from quarantine")
 	})
+}
+
+// forget makes the next ingest read the sources of a content again.
+func forget(ctx context.Context, tx *sqldb.Tx, d object.Digest) error {
+	_, err := tx.Exec(ctx, `DELETE FROM seen WHERE digest = ?`, d.String())
+	return sqldb.Wrap(err, "forgetting seen files")
 }

@@ -63,6 +63,7 @@ func (c *Catalog) Retire(ctx context.Context, studyUID, reason string, at time.T
 			return fault.New(fault.Conflict, "the study is on hold")
 		}
 		for _, s := range []string{
+			`DELETE FROM seen WHERE digest IN (SELECT digest FROM instances WHERE study_uid = ?)`,
 			`DELETE FROM disagreements WHERE study_uid = ?`, `DELETE FROM instances WHERE study_uid = ?`,
 			`DELETE FROM series WHERE study_uid = ?`, `DELETE FROM studies WHERE study_uid = ?`,
 		} {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cineloop/cineloop/store/internal/sqldb"
+	"github.com/cineloop/cineloop/store/object"
 )
 
 // Run is one ingest: what was read, by which rules, and with what result.
@@ -43,12 +44,14 @@ func (c *Catalog) Runs(ctx context.Context) ([]Run, error) {
 }
 
 // Seen is a file that an earlier run dealt with; while its size and time of change are the same it need not be read again.
+// It is forgotten when the content is retired, released from quarantine, or found damaged.
 type Seen struct {
 	Origin   string
 	Size     int64
 	Modified time.Time // to the millisecond
 	Outcome  string
 	Reason   string
+	Digest   object.Digest // of the content that the archive has for it; zero if it has none
 	Run      string
 }
 
@@ -56,10 +59,10 @@ type Seen struct {
 func (c *Catalog) Remember(ctx context.Context, seen []Seen) error {
 	return c.db.Update(ctx, func(tx *sqldb.Tx) error {
 		for _, s := range seen {
-			if _, err := tx.Exec(ctx, `INSERT INTO seen (origin, size, modified, outcome, reason, run) VALUES (?, ?, ?, ?, ?, ?)
+			if _, err := tx.Exec(ctx, `INSERT INTO seen (origin, size, modified, outcome, reason, digest, run) VALUES (?, ?, ?, ?, ?, ?, ?)
 				ON CONFLICT (origin) DO UPDATE SET size = excluded.size, modified = excluded.modified, outcome = excluded.outcome,
-				reason = excluded.reason, run = excluded.run`,
-				cleanText(s.Origin), s.Size, millis(s.Modified), s.Outcome, cleanText(s.Reason), cleanText(s.Run)); err != nil {
+				reason = excluded.reason, digest = excluded.digest, run = excluded.run`,
+				cleanText(s.Origin), s.Size, millis(s.Modified), s.Outcome, cleanText(s.Reason), digestText(s.Digest), cleanText(s.Run)); err != nil {
 				return sqldb.Wrap(err, "noting a file as seen")
 			}
 		}
@@ -72,10 +75,13 @@ func (c *Catalog) SeenUnder(ctx context.Context, prefix string) (map[string]Seen
 	out := map[string]Seen{}
 	for s, err := range each(ctx, c.db, func(scan func(...any) error) (s Seen, err error) {
 		var ms int64
-		err = scan(&s.Origin, &s.Size, &ms, &s.Outcome, &s.Reason, &s.Run)
+		var digest string
+		if err = scan(&s.Origin, &s.Size, &ms, &s.Outcome, &s.Reason, &digest, &s.Run); err == nil && digest != "" {
+			s.Digest, err = object.ParseDigest(digest)
+		}
 		s.Modified = moment(ms)
 		return s, err
-	}, `SELECT origin, size, modified, outcome, reason, run FROM seen WHERE origin LIKE ? ESCAPE '\'`, escapeLike(cleanText(prefix))+"%") {
+	}, `SELECT origin, size, modified, outcome, reason, digest, run FROM seen WHERE origin LIKE ? ESCAPE '\'`, escapeLike(cleanText(prefix))+"%") {
 		if err != nil {
 			return nil, err
 		}

@@ -24,5 +24,7 @@ CREATE TABLE seen (
   modified BIGINT NOT NULL,
   outcome {{text}} NOT NULL,
   reason {{text}} NOT NULL,
+  digest {{text}} NOT NULL,
   run {{text}} NOT NULL
 );
+CREATE INDEX seen_digest ON seen (digest);

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cineloop/cineloop/internal/fault"
+	"github.com/cineloop/cineloop/internal/progress"
+	"github.com/cineloop/cineloop/store"
+	"github.com/cineloop/cineloop/store/ingest"
+)
+
+type ingestOptions struct {
+	Sources []string
+	Archive string
+	Key     string
+	JSON    bool
+	DryRun  bool
+	Reread  bool
+	Strict  bool
+}
+
+func newIngestCmd(io ioStreams) *cobra.Command {
+	var opts ingestOptions
+	cmd := &cobra.Command{
+		Use:   "ingest SOURCE... --archive DIR",
+		Short: "Bring DICOM files from folders, ZIP and TAR files into an archive",
+		Long: `Searches every SOURCE to any depth, archives within archives too, and keeps each DICOM object in the archive, which is made if it is
+not there. An object that the archive has is a duplicate; other content under the same SOPInstanceUID is kept beside it as a conflict.
+What is not DICOM is skipped; what claims to be and cannot be read is kept in quarantine with the reason. The source is not changed.
+
+A run that was broken off is repeated: files that were dealt with are not read again unless they changed.
+
+With --json the last thing printed is one object: found, stored, duplicate, skipped, quarantined (found is their sum), conflict (how many of
+stored), reasons with counts, and the files in quarantine, in conflict, and missing although a DICOMDIR names them.
+
+File names may hold names of patients: the output is for people who may see them.
+
+Exit status: 0 done, also with files in quarantine; with --strict 5 if there are any; 2 wrong usage, 3 the archive cannot be read, 6 a source
+is not there, 7 the archive is of a newer version, 8 disk full or quota used up, 130 interrupted.`,
+		Example: `  cineloop ingest /media/cdrom export.zip --archive archive
+  cineloop ingest pacs/ --archive archive --dry-run --json`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.Sources = args
+			return runIngest(cmd.Context(), opts, io)
+		},
+	}
+	cmd.Flags().StringVar(&opts.Archive, "archive", "", "the archive's folder")
+	cmd.Flags().StringVar(&opts.Key, "key", os.Getenv("CINELOOP_ARCHIVE_KEY"), "file with the age identity of a sealed archive; default $CINELOOP_ARCHIVE_KEY")
+	cmd.Flags().BoolVar(&opts.JSON, "json", false, "print the summary as JSON")
+	cmd.Flags().BoolVar(&opts.DryRun, "dry-run", false, "read and judge everything, write nothing")
+	cmd.Flags().BoolVar(&opts.Reread, "reread", false, "read files again that an earlier run dealt with")
+	cmd.Flags().BoolVar(&opts.Strict, "strict", false, "exit with status 5 if anything is in quarantine")
+	_ = cmd.MarkFlagRequired("archive")
+	return cmd
+}
+
+func init() { register(newIngestCmd) }
+
+func runIngest(ctx context.Context, opts ingestOptions, io ioStreams) error {
+	for _, s := range opts.Sources {
+		if scheme, _, remote := strings.Cut(s, "://"); remote {
+			return fault.New(fault.Usage, "sources are folders and files; %s:// is not one", scheme)
+		}
+		if _, err := os.Stat(s); err != nil {
+			return fault.New(fault.NotFound, "%w", err)
+		}
+	}
+	archive, err := openForIngest(ctx, opts)
+	if err != nil {
+		return err
+	}
+	if archive != nil {
+		defer archive.Close()
+	}
+	bar := progress.New(io.Err, "files", -1)
+	var mu sync.Mutex
+	var most int64
+	summary, err := ingest.Run(ctx, archive, ingest.Options{
+		Sources: opts.Sources, DryRun: opts.DryRun, Reread: opts.Reread,
+		Progress: func(files, _ int64) {
+			mu.Lock()
+			defer mu.Unlock()
+			if files > most {
+				most = files
+				bar.Set(files)
+			}
+		},
+	})
+	bar.Close()
+	if perr := printIngest(io, opts, summary); err == nil {
+		err = perr
+	}
+	if err == nil && opts.Strict && summary.Quarantined > 0 {
+		err = fault.New(fault.Partial, "%d files are in quarantine", summary.Quarantined)
+	}
+	return err
+}
+
+// openForIngest opens the archive, making one where there is none; a dry run makes nothing and then has no archive.
+func openForIngest(ctx context.Context, opts ingestOptions) (*store.Archive, error) {
+	if _, err := os.Stat(filepath.Join(opts.Archive, store.ConfigFile)); err != nil {
+		if opts.DryRun {
+			return nil, nil
+		}
+		if err := store.Init(opts.Archive, store.DefaultConfig()); err != nil {
+			return nil, err
+		}
+	}
+	keys, err := store.ReadKeys(opts.Key)
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(ctx, opts.Archive, keys)
+}
+
+func printIngest(io ioStreams, opts ingestOptions, s ingest.Summary) error {
+	if opts.JSON {
+		enc := json.NewEncoder(io.Out)
+		enc.SetEscapeHTML(false)
+		return enc.Encode(s)
+	}
+	would := ""
+	if opts.DryRun {
+		would = " (dry run: nothing was written)"
+	}
+	fmt.Fprintf(io.Out, "%d files: %d stored, %d duplicate, %d skipped, %d in quarantine, %d in conflict%s\n",
+		s.Found, s.Stored, s.Duplicate, s.Skipped, s.Quarantined, s.Conflict, would)
+	reasons := make([]string, 0, len(s.Reasons))
+	for r := range s.Reasons {
+		reasons = append(reasons, r)
+	}
+	slices.SortFunc(reasons, func(a, b string) int {
+		if s.Reasons[a] != s.Reasons[b] {
+			return s.Reasons[b] - s.Reasons[a]
+		}
+		return strings.Compare(a, b)
+	})
+	for _, r := range reasons {
+		fmt.Fprintf(io.Out, "%7d  %s\n", s.Reasons[r], r)
+	}
+	for _, m := range s.Missing {
+		fmt.Fprintf(io.Out, "missing, although a DICOMDIR names it: %s\n", m)
+	}
+	return nil
+}
