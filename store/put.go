@@ -89,25 +89,20 @@ func (a *Archive) keep(ctx context.Context, w *object.Writer, format Format, fro
 
 // sameDataSet says whether the content that stands under in's SOPInstanceUID differs from it in nothing that matters.
 func (a *Archive) sameDataSet(ctx context.Context, in *catalog.Instance, w *object.Writer, format Format) (known object.Digest, same bool, err error) {
-	old, err := a.Catalog.Lookup(ctx, in.SOPInstanceUID)
-	if fault.CodeOf(err) == fault.NotFound {
-		return known, false, nil
-	}
-	if err != nil || old.Digest == in.Digest {
+	known, ok, err := a.Catalog.Stands(ctx, in.SOPInstanceUID)
+	if err != nil || !ok || known == in.Digest {
 		return known, false, err
 	}
 	if in.DataSet, err = format.DataSet(w, in.Size); err != nil {
 		return known, false, nil // what cannot be compared is kept
 	}
-	r, err := a.Objects.Open(ctx, old.Digest)
+	r, err := a.Objects.Open(ctx, known)
 	if err != nil {
 		return known, false, nil
 	}
 	defer r.Close()
-	if old.DataSet, err = format.DataSet(r, r.Size()); err != nil {
-		return known, false, nil
-	}
-	return old.Digest, old.DataSet == in.DataSet, nil
+	old, err := format.DataSet(r, r.Size())
+	return known, err == nil && old == in.DataSet, nil
 }
 
 // publish makes the content durable, also over a stored form that a check found damaged.

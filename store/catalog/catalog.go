@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"io/fs"
 	"time"
@@ -43,8 +44,9 @@ type Provenance struct {
 
 // Catalog is an open catalog. All methods may be called from many goroutines.
 type Catalog struct {
-	db    *sqldb.DB
-	group *group
+	db     *sqldb.DB
+	group  *group
+	stands *sql.Stmt // asked for every instance that comes in
 }
 
 // Open opens the catalog at a URL (postgres://…, sqlite:///file or a plain path) and brings its schema up to date.
@@ -64,6 +66,10 @@ func openAt(ctx context.Context, location string, version int64) (*Catalog, erro
 		return nil, err
 	}
 	c := &Catalog{db: db}
+	if c.stands, err = db.Read.PrepareContext(ctx, db.Q(`SELECT digest FROM instances WHERE sop_instance_uid = ? AND variant = 0`)); err != nil {
+		db.Close()
+		return nil, err
+	}
 	c.group = newGroup(c)
 	return c, nil
 }

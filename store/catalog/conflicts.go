@@ -25,6 +25,19 @@ func (c *Catalog) Lookup(ctx context.Context, sopInstanceUID string) (Instance, 
 	return v.Instance, sqldb.Wrap(err, "reading the catalog")
 }
 
+// Stands gives the digest of the content that stands under a SOPInstanceUID; ok is false where there is none.
+func (c *Catalog) Stands(ctx context.Context, sopInstanceUID string) (d object.Digest, ok bool, err error) {
+	var text string
+	err = c.stands.QueryRowContext(ctx, sopInstanceUID).Scan(&text)
+	if notFound(err) {
+		return d, false, nil
+	}
+	if err == nil {
+		d, err = object.ParseDigest(text)
+	}
+	return d, err == nil, sqldb.Wrap(err, "reading the catalog")
+}
+
 // Conflicts lists all contents of all SOPInstanceUIDs that have more than one, in order of UID and number.
 func (c *Catalog) Conflicts(ctx context.Context) iter.Seq2[Variant, error] {
 	return each(ctx, c.db, scanInstance, `SELECT `+instanceColumns+instanceTables+

@@ -26,12 +26,15 @@ const (
 	PostgreSQL Dialect = "postgres"
 )
 
-// DB is an open database. Writes go through Write, which on SQLite is one connection; reads through Read.
+// DB is an open database. Writes go through [DB.Update], reads through Read and [DB.Snapshot].
 type DB struct {
 	Dialect Dialect
 	Write   *sql.DB
 	Read    *sql.DB
 	rebound sync.Map // statement with ? → with $n
+
+	writing  sync.Mutex // SQLite has one writer: in this process they queue here, between processes by its own locks
+	prepared sync.Map   // statement → *sql.Stmt of Write
 }
 
 // sqlitePragmas: readers never wait for the writer (WAL); a commit is on the disk when it returns (synchronous FULL); LIKE compares
@@ -72,7 +75,7 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	if db.Write, err = sql.Open("sqlite", dsn+"&_txlock=immediate"); err != nil {
 		return nil, err
 	}
-	db.Write.SetMaxOpenConns(1)
+	db.Write.SetMaxOpenConns(2) // one in a transaction; another for Prepare in the meantime
 	if err := db.Write.PingContext(ctx); err != nil {
 		db.Write.Close()
 		return nil, fault.New(fault.Input, "opening the database: %w", err)

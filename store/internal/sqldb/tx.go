@@ -9,21 +9,58 @@ import (
 // Tx is a transaction that takes statements with ?.
 type Tx struct {
 	*sql.Tx
-	db *DB
+	db    *DB
+	plain bool // statements are sent as text
 }
 
-// Exec, Query and QueryRow are those of database/sql with ? for parameters.
+// statement is q, parsed once for the life of the connection: parsing is half the cost of a small statement in SQLite. It takes only
+// texts that are written in the program, of which there are few. PostgreSQL's driver does the same by itself.
+func (t *Tx) statement(ctx context.Context, q string) (*sql.Stmt, error) {
+	if s, ok := t.db.prepared.Load(q); ok {
+		return t.StmtContext(ctx, s.(*sql.Stmt)), nil
+	}
+	s, err := t.db.Write.PrepareContext(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	if old, loaded := t.db.prepared.LoadOrStore(q, s); loaded {
+		s.Close()
+		s = old.(*sql.Stmt)
+	}
+	return t.StmtContext(ctx, s), nil
+}
+
+// Exec runs a statement, with ? for parameters.
 func (t *Tx) Exec(ctx context.Context, q string, args ...any) (sql.Result, error) {
-	return t.ExecContext(ctx, t.db.Q(q), args...)
+	if t.plain {
+		return t.ExecContext(ctx, t.db.Q(q), args...)
+	}
+	s, err := t.statement(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	return s.ExecContext(ctx, args...)
 }
 
 // Query runs a statement that gives rows.
 func (t *Tx) Query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
-	return t.QueryContext(ctx, t.db.Q(q), args...)
+	if t.plain {
+		return t.QueryContext(ctx, t.db.Q(q), args...)
+	}
+	s, err := t.statement(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	return s.QueryContext(ctx, args...)
 }
 
 // QueryRow runs a statement that gives one row.
 func (t *Tx) QueryRow(ctx context.Context, q string, args ...any) *sql.Row {
+	if !t.plain {
+		if s, err := t.statement(ctx, q); err == nil {
+			return s.QueryRowContext(ctx, args...)
+		}
+	}
 	return t.QueryRowContext(ctx, t.db.Q(q), args...)
 }
 
@@ -33,6 +70,10 @@ const tries = 8
 // Update runs fn in a transaction and commits it. Where two writers met, fn runs again from the start: it must not have effects
 // outside that cannot be repeated.
 func (d *DB) Update(ctx context.Context, fn func(*Tx) error) error {
+	if d.Dialect == SQLite {
+		d.writing.Lock()
+		defer d.writing.Unlock()
+	}
 	var err error
 	for i := range tries {
 		if err = d.once(ctx, d.Write, nil, fn); err == nil || !retryable(err) {
@@ -65,7 +106,7 @@ func (d *DB) once(ctx context.Context, db *sql.DB, opts *sql.TxOptions, fn func(
 		return err
 	}
 	defer tx.Rollback()
-	if err := fn(&Tx{tx, d}); err != nil {
+	if err := fn(&Tx{tx, d, d.Dialect != SQLite || db != d.Write}); err != nil {
 		return err
 	}
 	return tx.Commit()

@@ -1,0 +1,165 @@
+// Command store times bringing DICOM files of half a megabyte into an archive against cp of the same files: wall time, the best of some
+// rounds, the two taking turns. cp leaves its copies in memory; an archive acknowledges only what is on the disk, so cp followed by
+// sync of the file system is shown beside it.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/cineloop/cineloop/dicom"
+	"github.com/cineloop/cineloop/dicom/tag"
+	"github.com/cineloop/cineloop/dicom/uid"
+	"github.com/cineloop/cineloop/dicom/vr"
+	"github.com/cineloop/cineloop/store"
+	"github.com/cineloop/cineloop/store/ingest"
+)
+
+const (
+	files  = 800
+	rounds = 7
+)
+
+func main() {
+	if err := run(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, "bench/store:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "cineloop-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	in := filepath.Join(dir, "in")
+	if err := makeFiles(in); err != nil {
+		return err
+	}
+	var ours, again, cp, cpSync time.Duration
+	for range rounds {
+		if err := best(&cp, func() error { return exec.Command("cp", "-r", in, filepath.Join(dir, "copy")).Run() }); err != nil {
+			return err
+		}
+		if err := settle(filepath.Join(dir, "copy")); err != nil {
+			return err
+		}
+		if err := best(&cpSync, func() error {
+			if err := exec.Command("cp", "-r", in, filepath.Join(dir, "copy")).Run(); err != nil {
+				return err
+			}
+			return exec.Command("sync", "-f", dir).Run()
+		}); err != nil {
+			return err
+		}
+		if err := settle(filepath.Join(dir, "copy")); err != nil {
+			return err
+		}
+		if err := ingestOnce(ctx, in, filepath.Join(dir, "archive"), &ours, &again); err != nil {
+			return err
+		}
+		if err := settle(filepath.Join(dir, "archive")); err != nil {
+			return err
+		}
+	}
+	rate := func(d time.Duration) float64 { return files / d.Seconds() }
+	fmt.Println("name | ours | peer | ratio | limit")
+	fmt.Printf("ingest 0.5 MB files, against cp (in memory) | %.0f files/s | %.0f files/s | %.2f | >= 0.60\n", rate(ours), rate(cp), rate(ours)/rate(cp))
+	fmt.Printf("ingest 0.5 MB files, against cp and sync (on disk) | %.0f files/s | %.0f files/s | %.2f | >= 0.60\n", rate(ours), rate(cpSync), rate(ours)/rate(cpSync))
+	fmt.Printf("ingest again, nothing new | %.0f files/s | %.0f files/s | %.2f | \n", rate(again), rate(cp), rate(again)/rate(cp))
+	return nil
+}
+
+func ingestOnce(ctx context.Context, in, dir string, ours, again *time.Duration) error {
+	if err := store.Init(dir, store.DefaultConfig()); err != nil {
+		return err
+	}
+	a, err := store.Open(ctx, dir, store.Keys{})
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	for _, step := range []struct {
+		best *time.Duration
+		want func(ingest.Summary) int
+	}{{ours, func(s ingest.Summary) int { return s.Stored }}, {again, func(s ingest.Summary) int { return s.Duplicate }}} {
+		if err := best(step.best, func() error {
+			s, err := ingest.Run(ctx, a, ingest.Options{Sources: []string{in}})
+			if err == nil && step.want(s) != files {
+				err = fmt.Errorf("%d of %d files", step.want(s), files)
+			}
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle removes what a round wrote and waits until the disk is quiet.
+func settle(path string) error {
+	if err := os.RemoveAll(path); err != nil {
+		return err
+	}
+	runtime.GC()
+	return exec.Command("sync", "-f", filepath.Dir(path)).Run()
+}
+
+func best(d *time.Duration, do func() error) error {
+	start := time.Now()
+	err := do()
+	if took := time.Since(start); *d == 0 || took < *d {
+		*d = took
+	}
+	return err
+}
+
+// makeFiles writes CT-like instances, 512 x 512 of 16 bit, twenty to a series.
+func makeFiles(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	pixels := make([]byte, 512*512*2)
+	x := uint32(2463534242)
+	for i := range files {
+		for k := range pixels {
+			x ^= x << 13
+			x ^= x >> 17
+			x ^= x << 5
+			pixels[k] = byte(x)
+			if k%2 == 1 {
+				pixels[k] &= 15
+			}
+		}
+		study, series := fmt.Sprintf("1.2.3.%d", i/60), fmt.Sprintf("1.2.3.%d.%d", i/60, i/20)
+		ds := dicom.NewDataSet()
+		ds.SetString(tag.SOPClassUID, uid.CTImageStorage)
+		ds.SetString(tag.SOPInstanceUID, fmt.Sprintf("%s.%d", series, i))
+		ds.SetString(tag.StudyInstanceUID, study)
+		ds.SetString(tag.SeriesInstanceUID, series)
+		ds.SetString(tag.PatientID, fmt.Sprintf("P%d", i/60))
+		ds.SetString(tag.PatientName, fmt.Sprintf("Bench^%d", i/60))
+		ds.SetString(tag.StudyDate, "20240101")
+		ds.SetString(tag.Modality, "CT")
+		ds.SetString(tag.InstanceNumber, fmt.Sprint(i))
+		ds.SetInts(tag.Rows, 512)
+		ds.SetInts(tag.Columns, 512)
+		ds.SetInts(tag.BitsAllocated, 16)
+		ds.SetInts(tag.BitsStored, 12)
+		ds.SetInts(tag.HighBit, 11)
+		ds.SetInts(tag.PixelRepresentation, 0)
+		ds.SetInts(tag.SamplesPerPixel, 1)
+		ds.SetString(tag.PhotometricInterpretation, "MONOCHROME2")
+		ds.SetBytes(tag.PixelData, vr.OW, pixels)
+		if err := dicom.WriteFile(filepath.Join(dir, fmt.Sprintf("%04d.dcm", i)), ds, dicom.WriteOptions{TransferSyntaxUID: uid.ExplicitVRLittleEndian}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
