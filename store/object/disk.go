@@ -22,6 +22,14 @@ type disk interface {
 	// lock makes the file and holds it until the closer is closed or the process ends, however it ends; errHeld says that another
 	// holds it. Where the system has no such locks everything is free.
 	lock(path string) (io.Closer, error)
+	// whole gives one sync for the file system that dir is on, where that is known to be as good as syncing each file; else nil.
+	whole(dir string) wholeSync
+}
+
+// wholeSync makes everything durable that was written, created, renamed or removed before.
+type wholeSync interface {
+	Sync() error
+	Close() error
 }
 
 var errHeld = errors.New("held by another")

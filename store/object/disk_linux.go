@@ -2,9 +2,11 @@ package object
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -46,3 +48,37 @@ func (osDisk) lock(path string) (io.Closer, error) {
 		f.Close()
 	}
 }
+
+// wholeSyncs are the file systems whose syncfs is known to write all to the disk and to wait for it. On network and user-space ones
+// it need not reach the server.
+var wholeSyncs = []int64{unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC}
+
+func (osDisk) whole(dir string) wholeSync {
+	var st unix.Statfs_t
+	if !syncfsReports() || unix.Statfs(dir, &st) != nil || !slices.Contains(wholeSyncs, int64(st.Type)) {
+		return nil
+	}
+	// The descriptor stays open: syncfs reports the errors since its opening, each once.
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil
+	}
+	return syncFS{f}
+}
+
+// syncfsReports says whether the kernel's syncfs reports failed writes: Linux 5.8 and later (man 2 syncfs).
+func syncfsReports() bool {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return false
+	}
+	var major, minor int
+	if _, err := fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor); err != nil {
+		return false
+	}
+	return major > 5 || major == 5 && minor >= 8
+}
+
+type syncFS struct{ *os.File }
+
+func (s syncFS) Sync() error { return unix.Syncfs(int(s.Fd())) }

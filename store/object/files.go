@@ -63,7 +63,7 @@ func openFiles(d disk, dir string, reserve int64) (*files, error) {
 	if f.alive, err = d.lock(filepath.Join(dir, tmpFolder, f.id+lockSuffix)); err != nil {
 		return nil, err
 	}
-	f.group = newGroup(d)
+	f.group = newGroup(d, dir)
 	return f, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -27,6 +28,7 @@ type lossy struct {
 	failAt   int   // the operation that fails, counted from 1; 0: none
 	failWith error // with this
 	dead     bool  // after errPower: nothing works any more
+	fs       bool  // there is one sync for everything
 }
 
 type lossyInode struct {
@@ -148,6 +150,29 @@ func (l *lossy) readDir(path string) ([]fs.DirEntry, error) {
 	return out, nil
 }
 
+// Sync is that of the whole file system.
+func (l *lossy) Sync() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.op(); err != nil {
+		return err
+	}
+	l.survives = maps.Clone(l.seen)
+	for _, ino := range l.seen {
+		ino.synced = bytes.Clone(ino.data)
+	}
+	return nil
+}
+
+func (l *lossy) Close() error { return nil }
+
+func (l *lossy) whole(string) wholeSync {
+	if l.fs {
+		return l
+	}
+	return nil
+}
+
 func (l *lossy) mkdir(string) error             { return nil }
 func (l *lossy) free(string) int64              { return 1 << 40 }
 func (l *lossy) lock(string) (io.Closer, error) { return io.NopCloser(nil), nil }
@@ -245,18 +270,25 @@ func session(d disk) (acked []Digest, errs []error) {
 // TestPowerLoss cuts the power at every single operation of a session: what was acknowledged is there afterwards, and what is there
 // is whole.
 func TestPowerLoss(t *testing.T) {
+	for name, whole := range map[string]bool{"sync by file": false, "sync by file system": true} {
+		t.Run(name, func(t *testing.T) { powerLoss(t, whole) })
+	}
+}
+
+func powerLoss(t *testing.T, whole bool) {
 	ctx := context.Background()
 	full := newLossy()
+	full.fs = whole
 	if acked, errs := session(full); len(acked) != 10 || len(errs) != 0 {
 		t.Fatalf("without trouble: %d acknowledged, %v", len(acked), errs)
 	}
-	if full.ops < 50 {
+	if full.ops < 40 {
 		t.Fatalf("only %d operations: the model misses some", full.ops)
 	}
 	lost := 0
 	for at := 1; at <= full.ops; at++ {
 		d := newLossy()
-		d.failAt, d.failWith = at, errPower
+		d.failAt, d.failWith, d.fs = at, errPower, whole
 		acked, errs := session(d)
 		if len(errs) > 0 {
 			lost++
