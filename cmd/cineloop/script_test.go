@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs the sessions in testdata/script: what a person types, and what comes back. Conditions: [engine] libtorch is
-// installed, [shared] the shared data are here.
+// installed, [shared] the shared data are here, [corpus] the DICOM corpus is.
 func TestScripts(t *testing.T) {
 	root := testdata.Root(t)
 	shared := testdata.SharedRoot(t)
@@ -43,10 +43,13 @@ func TestScripts(t *testing.T) {
 			case "shared":
 				_, err := os.Stat(filepath.Join(shared, "data", "imaging"))
 				return err == nil, nil
+			case "corpus":
+				_, err := os.Stat(filepath.Join(shared, "data", "dicom", "real", "pydicom"))
+				return err == nil, nil
 			}
 			return false, errors.New("unknown condition " + cond)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "damage": damage},
 	})
 }
 
@@ -71,4 +74,20 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 
 func hasEngine() bool {
 	return torch.Run(context.Background(), torch.Config{Device: "cpu", Threads: 1}, func(*torch.Engine) error { return nil }) == nil
+}
+
+// damage flips a bit in the first file below a folder that has one: damage b/objects.
+func damage(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: damage FOLDER")
+	}
+	files, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "[0-9a-f][0-9a-f]", "*"))
+	ts.Check(err)
+	if len(files) == 0 {
+		ts.Fatalf("no file to damage")
+	}
+	b, err := os.ReadFile(files[0])
+	ts.Check(err)
+	b[len(b)/2] ^= 1
+	ts.Check(os.WriteFile(files[0], b, 0o600))
 }
