@@ -1,10 +1,11 @@
 package object
 
 import (
-	"errors"
 	"io"
 	"io/fs"
 	"os"
+
+	"github.com/cineloop/cineloop/store/internal/hold"
 )
 
 // disk is what the file back end asks of a file system. It exists so that a test can stand in for a machine that loses power: what
@@ -19,7 +20,7 @@ type disk interface {
 	readDir(path string) ([]fs.DirEntry, error)
 	mkdir(path string) error // with parents; an existing folder is no error
 	free(path string) int64  // bytes left for this user; a large number where unknown
-	// lock makes the file and holds it until the closer is closed or the process ends, however it ends; errHeld says that another
+	// lock makes the file and holds it until the closer is closed or the process ends, however it ends; hold.ErrHeld says that another
 	// holds it. Where the system has no such locks everything is free.
 	lock(path string) (io.Closer, error)
 	// whole gives one sync for the file system that dir is on, where that is known to be as good as syncing each file; else nil.
@@ -31,8 +32,6 @@ type wholeSync interface {
 	Sync() error
 	Close() error
 }
-
-var errHeld = errors.New("held by another")
 
 type diskFile interface {
 	io.Writer
@@ -69,6 +68,8 @@ func (osDisk) remove(path string) error                   { return os.Remove(pat
 func (osDisk) stat(path string) (fs.FileInfo, error)      { return os.Stat(path) }
 func (osDisk) readDir(path string) ([]fs.DirEntry, error) { return os.ReadDir(path) }
 func (osDisk) mkdir(path string) error                    { return os.MkdirAll(path, 0o700) }
+
+func (osDisk) lock(path string) (io.Closer, error) { return hold.File(path) }
 
 func (osDisk) syncDir(path string) error {
 	d, err := os.Open(path)

@@ -1,9 +1,7 @@
 package object
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"slices"
@@ -21,32 +19,6 @@ func (osDisk) free(path string) int64 {
 		return math.MaxInt64
 	}
 	return int64(st.Bavail) * st.Bsize
-}
-
-func (osDisk) lock(path string) (io.Closer, error) {
-	for {
-		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-		if err != nil {
-			return nil, err
-		}
-		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-			f.Close()
-			if errors.Is(err, unix.EWOULDBLOCK) {
-				return nil, errHeld
-			}
-			return nil, err
-		}
-		// A sweeper may have removed the file between open and lock: then the lock is on nothing.
-		mine, err := f.Stat()
-		if err != nil {
-			f.Close()
-			return nil, err
-		}
-		if there, err := os.Stat(path); err == nil && os.SameFile(mine, there) {
-			return f, nil
-		}
-		f.Close()
-	}
 }
 
 // wholeSyncs are the file systems whose syncfs is known to write all to the disk and to wait for it. On network and user-space ones

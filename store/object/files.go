@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/cineloop/cineloop/internal/fault"
+	"github.com/cineloop/cineloop/store/internal/hold"
 )
 
 // tmpFolder holds content on its way. Nothing in it is ever listed.
@@ -277,7 +278,7 @@ func (f *files) sweep(ctx context.Context, before time.Time) (int, error) {
 		owner, _, temporary := strings.Cut(strings.TrimSuffix(e.Name(), lockSuffix), "-")
 		if _, judged := dead[owner]; !judged {
 			l, err := f.disk.lock(filepath.Join(dir, owner+lockSuffix))
-			if err != nil && !errors.Is(err, errHeld) {
+			if err != nil && !errors.Is(err, hold.ErrHeld) {
 				return n, err
 			}
 			if dead[owner] = err == nil; dead[owner] {

@@ -97,12 +97,12 @@ func (d *DB) steps(dir fs.FS) (steps []*goose.Migration, newest int64, err error
 
 // statements splits a schema file at semicolons that end a line and fills in what the dialects spell differently.
 func (d *DB) statements(text string) []string {
-	kind := "TEXT"
+	kinds := strings.NewReplacer("{{text}}", "TEXT", "{{bytes}}", "BLOB")
 	if d.Dialect == PostgreSQL {
-		kind = `TEXT COLLATE "C"`
+		kinds = strings.NewReplacer("{{text}}", `TEXT COLLATE "C"`, "{{bytes}}", "BYTEA")
 	}
 	var out []string
-	for s := range strings.SplitSeq(strings.ReplaceAll(text, "{{text}}", kind), ";\n") {
+	for s := range strings.SplitSeq(kinds.Replace(text), ";\n") {
 		if s = strings.TrimSpace(s); s != "" {
 			out = append(out, s)
 		}

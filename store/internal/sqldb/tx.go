@@ -130,3 +130,21 @@ func (t *Tx) Alone(ctx context.Context, table string) error {
 	_, err := t.ExecContext(ctx, "LOCK TABLE "+table+" IN SHARE ROW EXCLUSIVE MODE")
 	return err
 }
+
+// SkipLocked ends a subselect of rows that this transaction takes: others pass over them instead of waiting.
+func (d *DB) SkipLocked() string {
+	if d.Dialect == SQLite {
+		return ""
+	}
+	return " FOR UPDATE SKIP LOCKED"
+}
+
+// Now is the database's clock in milliseconds since 1970: for PostgreSQL the server's, so that all hosts agree.
+func (t *Tx) Now(ctx context.Context) (int64, error) {
+	if t.db.Dialect == SQLite {
+		return time.Now().UnixMilli(), nil
+	}
+	var ms int64
+	err := t.QueryRowContext(ctx, "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)").Scan(&ms)
+	return ms, err
+}
