@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"filippo.io/age"
@@ -172,3 +173,5 @@ func TestDigestText(t *testing.T) {
 		}
 	}
 }
+
+func reader(s string) io.Reader { return strings.NewReader(s) }
