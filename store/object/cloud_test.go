@@ -3,6 +3,7 @@
 package object_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/cineloop/cineloop/internal/storetest"
@@ -18,7 +19,7 @@ func TestS3(t *testing.T) {
 func TestPrefix(t *testing.T) {
 	location := storetest.S3(t)
 	one, two := open(t, location+"&prefix=one/", object.Options{}), open(t, location+"&prefix=two/", object.Options{})
-	if _, _, err := one.Put(ctx, reader("x")); err != nil {
+	if _, _, err := one.Put(ctx, strings.NewReader("x")); err != nil {
 		t.Fatal(err)
 	}
 	for info, err := range two.All(ctx) {

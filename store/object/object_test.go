@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"filippo.io/age"
@@ -173,5 +172,3 @@ func TestDigestText(t *testing.T) {
 		}
 	}
 }
-
-func reader(s string) io.Reader { return strings.NewReader(s) }
