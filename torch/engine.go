@@ -121,6 +121,9 @@ func (e *Engine) close() {
 	}
 	purego.SyscallN(e.lib.delete, e.context)
 	e.context = 0
+	if e.lib.trim != 0 {
+		purego.SyscallN(e.lib.trim, 0)
+	}
 }
 
 func (e *Engine) chooseDevice(name string) (Device, error) {
