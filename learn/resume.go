@@ -1,7 +1,9 @@
 package learn
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,6 +35,14 @@ func (t *trainer) begin() (loaded string, err error) {
 	if t.plan.Train.EMA > 0 && t.ema == nil {
 		t.ema = newAverager(t.e, t.net, t.plan.Train.EMA)
 	}
+	if t.state.Stopped != "" {
+		return loaded, nil // done before: nothing will be written
+	}
+	if !resumed {
+		if err := forget(t.opts.Dir); err != nil {
+			return "", err
+		}
+	}
 	if t.journal, err = openJournal(t.opts.Dir, t.state.Step); err != nil {
 		return "", err
 	}
@@ -46,14 +56,26 @@ func (t *trainer) begin() (loaded string, err error) {
 }
 
 // sweep removes half-written checkpoints that a killed training left behind.
-func sweep(dir string) error {
-	torn, err := filepath.Glob(filepath.Join(dir, ".*.safetensors-*"))
-	if err != nil {
-		return fmt.Errorf("checkpoint folder: %w", err)
+func sweep(dir string) error { return removeAll(dir, ".*.safetensors-*") }
+
+// forget removes what an earlier training left in dir, so that one that is killed before its first checkpoint cannot be mistaken for it.
+func forget(dir string) error {
+	return errors.Join(removeAll(filepath.Join(dir, checkpointDir), lastFile), removeAll(filepath.Join(dir, checkpointDir), bestFile),
+		removeAll(dir, "events.out.tfevents.*.cineloop"))
+}
+
+// removeAll removes the files of dir whose names match; the folder itself may be absent.
+func removeAll(dir, pattern string) error {
+	found, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("training folder: %w", err)
 	}
-	for _, f := range torn {
-		if err := os.Remove(f); err != nil {
-			return fmt.Errorf("removing a half-written checkpoint: %w", err)
+	for _, f := range found {
+		if ok, _ := filepath.Match(pattern, f.Name()); !ok {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, f.Name())); err != nil {
+			return fmt.Errorf("removing what an earlier training left: %w", err)
 		}
 	}
 	return nil
