@@ -36,7 +36,7 @@ func (t *trainer) endEpoch(ctx context.Context, overtime bool) error {
 	if err := t.journal.write(line); err != nil {
 		return err
 	}
-	t.report.say("epoch %d/%d  %.1f s (loading %.1f %%)  loss %.4g  %s", t.state.Epoch+1, t.plan.Train.Epochs,
+	t.report.say("epoch %d/%d  %.1f s (loading %.1f %%)  loss %.4g%s", t.state.Epoch+1, t.plan.Train.Epochs,
 		r.Seconds, 100*r.Wait/math.Max(r.Seconds, 1e-9), loss, summary(v, t.state.Metric))
 	t.state.Epoch, t.state.Batch, t.state.Running = t.state.Epoch+1, 0, Running{}
 	t.state.Seconds = t.elapsed()
@@ -66,7 +66,11 @@ func summary(v validation, monitored string) string {
 	if math.IsNaN(v.loss) {
 		return ""
 	}
-	return fmt.Sprintf("val loss %.4g  %s", v.loss, monitored)
+	s := fmt.Sprintf("  val loss %.4g", v.loss)
+	if monitored != "" {
+		s += "  " + monitored
+	}
+	return s
 }
 
 // status is what progress shows after a step.

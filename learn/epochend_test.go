@@ -18,7 +18,7 @@ func TestValidationWords(t *testing.T) {
 	if undefined := v.monitored(monitor{name: "ef.r2", target: 0, metric: "r2"}); undefined == undefined {
 		t.Errorf("a metric that is not there is %v", undefined)
 	}
-	if got := summary(v, "ef.mae 4.5 (best 4.1)"); got != "val loss 0.25  ef.mae 4.5 (best 4.1)" {
+	if got := summary(v, "ef.mae 4.5 (best 4.1)"); got != "  val loss 0.25  ef.mae 4.5 (best 4.1)" {
 		t.Errorf("summary %q", got)
 	}
 	if got := summary(validation{loss: nan}, ""); got != "" {
