@@ -133,6 +133,7 @@ func newTrainer(e *torch.Engine, opts TrainOptions, heads []head) (*trainer, err
 		return nil, err
 	}
 	nn.Materialise(e, t.net, p.Seed)
+	e.ReleaseMemory() // making weights leaves garbage that the training would carry
 	if t.opt, err = newOptimiser(e, t.net, p.Train); err != nil {
 		return nil, err
 	}
