@@ -26,6 +26,9 @@ func openDICOM(file string, frag fragment, cfg *readConfig) (*Clip, error) {
 		return nil, err
 	}
 	defer d.file.Close()
+	if err := d.checkFrames(cfg); err != nil {
+		return nil, err
+	}
 	places := framePlaces(d.ds, d.im.Frames)
 	order, geo, err := arrange(places, frag.index)
 	if fault.CodeOf(err) == fault.Input && frag.index < 0 { // places that make no stack, such as a segmentation's: frames as they are stored
@@ -63,6 +66,19 @@ type instance struct {
 	file *dicom.File
 	ds   *dicom.DataSet
 	im   *pixel.Image
+}
+
+// checkFrames holds the number of frames, which a header may claim freely, against the limit and the file's size: a video's frame may be
+// small, but not less than a bit.
+func (d *instance) checkFrames(cfg *readConfig) error {
+	dt, ch, err := d.stored()
+	if err != nil {
+		return err
+	}
+	if int64(d.im.Frames) > 8*d.file.Size() {
+		return inputf("DICOM: %d frames in a file of %d bytes", d.im.Frames, d.file.Size()).WithHint(dicomHint)
+	}
+	return cfg.checkSize(dt, d.im.Frames, d.im.Rows, d.im.Columns, ch)
 }
 
 const dicomHint = "try other DICOM software: if it shows the images, convert them to an uncompressed or JPEG transfer syntax, else fetch them again"

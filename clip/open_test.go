@@ -36,7 +36,17 @@ type goldenFile struct {
 		Means                 []float64
 		Row                   []float64
 	}
-	DICOM map[string]struct {
+	Resample struct {
+		Source []float64
+		Cases  []struct {
+			Name              string
+			H, W              int
+			Deg, Zoom, DX, DY float64
+			Values            []float64
+		}
+	}
+	Normalise struct{ Source, Percentile, Case, Zoomed []float64 }
+	DICOM     map[string]struct {
 		Shape []int
 		Mean  float64
 		Means []float64

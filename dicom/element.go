@@ -86,7 +86,7 @@ func (e *Element) order() binary.ByteOrder {
 // BigEndian reports whether binary values are stored most significant byte first.
 func (e *Element) BigEndian() bool { return e.head >= 0 && e.in.big }
 
-// Kind is the VR by which the value is understood: that of the file, but for UN the dictionary's, and where implicit encoding leaves a
+// Kind is the VR by which the value is understood: that of the file, but for UN, and what the standard doesn't know, the dictionary's, and where implicit encoding leaves a
 // choice of US or SS, the one that Pixel Representation (0028,0103) names.
 func (e *Element) Kind() vr.VR {
 	switch {
@@ -94,7 +94,7 @@ func (e *Element) Kind() vr.VR {
 		return vr.SQ
 	case e.VR == vr.SQ: // only the dictionary says so, and the bytes are no items
 		return vr.UN
-	case e.VR == vr.UN:
+	case e.VR == vr.UN || !e.VR.Known():
 		v := implicitVR(e.in, e.Tag)
 		if v == vr.SQ { // it would have items if it were one
 			return vr.UN

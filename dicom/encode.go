@@ -224,8 +224,14 @@ func (enc *encoder) fragments(f *Fragments) {
 func (enc *encoder) value(e *Element, v vr.VR) {
 	n := e.Len()
 	word := e.Kind().WordSize()
-	if e.Kind() == vr.AT {
+	switch {
+	case e.Kind() == vr.AT:
 		word = 2
+	case e.Tag == tag.PixelData && word == 2:
+		// Cells of 32 bits and more are swapped whole, as other programs write and read them.
+		if bits, ok := e.in.Int(tag.BitsAllocated); ok && (bits == 32 || bits == 64) {
+			word = bits / 8
+		}
 	}
 	if e.BigEndian() == enc.big || word <= 1 {
 		enc.copy(e.Reader(), n)

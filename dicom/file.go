@@ -46,7 +46,7 @@ func StopBefore(t tag.Tag) Option { return func(o *options) { o.stopBefore = t }
 // MaxElements limits how many elements and items a file may have; the default is 2,000,000.
 func MaxElements(n int) Option { return func(o *options) { o.maxElements = n } }
 
-// MaxInflated limits how many bytes a deflated data set may expand to; the default is 160 MiB.
+// MaxInflated limits how many bytes a deflated data set may expand to; the default is 128 MiB.
 func MaxInflated(n int64) Option { return func(o *options) { o.maxInflated = n } }
 
 // Strict makes a file that is not read to its end an error instead of an incomplete File.
@@ -86,7 +86,7 @@ func codeOr(err error, other fault.Code) fault.Code {
 
 // Read reads the headers of size bytes in r, from which values and frames are read later.
 func Read(r io.ReaderAt, size int64, opts ...Option) (*File, error) {
-	opt := options{maxElements: 2_000_000, maxInflated: 160 << 20}
+	opt := options{maxElements: 2_000_000, maxInflated: 128 << 20}
 	for _, o := range opts {
 		o(&opt)
 	}

@@ -38,7 +38,7 @@ type planner struct {
 // FillPlan returns the recipe with its gaps filled from the fingerprint: input, network, batch, epochs, learning rate, what is
 // monitored; and with an estimate of time and memory. The recipe itself is left as it is.
 //
-// With train.max_minutes set, the widest network is taken that leaves enough epochs within 85 % of the time; where not even the
+// With train.max_minutes set, the widest network is taken that leaves enough epochs within half of the time; where not even the
 // narrowest does, the input is made smaller. Without it, the size of the data alone decides.
 func FillPlan(recipe *Plan, fp *cohort.Fingerprint, s PlanSizes) (*Plan, error) {
 	if s.Train <= 0 {

@@ -328,3 +328,89 @@ func TestExampleRecipes(t *testing.T) {
 			[]int{q.Input.Channels, q.Input.Frames, q.Input.Height, q.Input.Width}, q.Train.Epochs, q.Train.BatchSize, q.Planned.EstimateMinutes, q.Planned.EstimateMiB)
 	}
 }
+
+// TestNormalisationChoices: what becomes of stored values depends on what they are.
+func TestNormalisationChoices(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*Plan, *cohort.Fingerprint)
+		want   string
+		window []float64
+	}{
+		{"shapes", func(_ *Plan, f *cohort.Fingerprint) { f.Intensity.TwoValued = true }, "unit", nil},
+		{"8-bit, alike", func(*Plan, *cohort.Fingerprint) {}, "fixed", nil},
+		{"8-bit, unlike", func(_ *Plan, f *cohort.Fingerprint) { f.Intensity.CaseMean.SD = 60 }, "case", nil},
+		{"16-bit", func(_ *Plan, f *cohort.Fingerprint) { f.DTypes = map[string]int{"uint16": 10} }, "case", nil},
+		{"CT", func(_ *Plan, f *cohort.Fingerprint) {
+			f.DTypes, f.Photometric = map[string]int{"int16": 10}, map[string]int{"hounsfield": 10}
+			f.Intensity.Low, f.Intensity.High = -1000, 600
+		}, "unit", []float64{-200, 1600}},
+		{"CT with a window of its own", func(p *Plan, f *cohort.Fingerprint) {
+			f.Photometric = map[string]int{"hounsfield": 10}
+			f.DTypes = map[string]int{"int16": 10}
+			p.Input.Window = []float64{40, 400}
+		}, "unit", []float64{40, 400}},
+		{"Kinetics weights", func(p *Plan, _ *cohort.Fingerprint) { p.Model.Weights = "r3d_18.pth" }, "kinetics", nil},
+		{"ImageNet weights", func(p *Plan, _ *cohort.Fingerprint) { p.Model.Name, p.Model.Weights = "resnet18_mean", "resnet18.pth" }, "imagenet", nil},
+	} {
+		r, fp := recipe("binary"), cine(100)
+		c.change(r, fp)
+		p, err := FillPlan(r, fp, PlanSizes{Train: 70, Val: 15, Cores: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Input.Normalise != c.want || !cmp.Equal(p.Input.Window, c.window) {
+			t.Errorf("%s: %s, window %v; want %s, %v", c.name, p.Input.Normalise, p.Input.Window, c.want, c.window)
+		}
+	}
+}
+
+// TestReasons: every choice has a reason that names its key, and what was set has none.
+func TestReasons(t *testing.T) {
+	r := recipe("binary")
+	r.Train.LR, r.Input.Frames = 0.5, 9
+	p, err := FillPlan(r, cine(2000), PlanSizes{Train: 1400, Val: 300, Cores: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := strings.Join(p.Planned.Reasons, "\n")
+	for _, key := range []string{"input.channels = 1", "input.height = 112", "input.normalise = fixed", "model.name = r3d_18", "model.width = 32",
+		"model.stem_stride = [1 2 2]", "train.batch_size = 32", "train.optimizer = adamw", "train.epochs = ", "train.monitor = y.auroc", "augment: "} {
+		if !strings.Contains(all, key) {
+			t.Errorf("no reason for %q in\n%s", key, all)
+		}
+	}
+	for _, key := range []string{"train.lr", "input.frames"} {
+		if strings.Contains(all, key+" = ") {
+			t.Errorf("a reason for %s, which the recipe had set", key)
+		}
+	}
+	if len(p.Planned.Fingerprint) != 64 || p.Planned.Version == "" || p.Planned.StepGFLOP <= 0 || p.Planned.EstimateMinutes <= 0 {
+		t.Errorf("planned %+v", p.Planned)
+	}
+}
+
+// TestLittleTime: with next to none, the input shrinks first, then the network, and the plan says that it is not enough.
+func TestLittleTime(t *testing.T) {
+	r := recipe("binary")
+	r.Train.MaxMinutes = 0.05
+	p, err := FillPlan(r, cine(4000), PlanSizes{Train: 3000, Val: 500, Cores: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := strings.Join(p.Planned.Reasons, "\n")
+	if p.Input.Height != 48 || p.Input.Frames != 8 || p.Model.Width != 8 || p.Train.Epochs != 1 || !strings.Contains(all, "after all") || !strings.Contains(all, "still only") {
+		t.Errorf("%+v, width %d, %d epochs:\n%s", p.Input, p.Model.Width, p.Train.Epochs, all)
+	}
+	// What a person has set is not shrunk.
+	r.Input.Height, r.Input.Width, r.Input.Frames = 112, 112, 16
+	if p, err = FillPlan(r, cine(4000), PlanSizes{Train: 3000, Val: 500, Cores: 2}); err != nil || p.Input.Height != 112 || p.Input.Frames != 16 {
+		t.Errorf("%+v %v", p.Input, err)
+	}
+	// Epochs that do not fit are kept, and said.
+	r.Train.Epochs = 77
+	if p, err = FillPlan(r, cine(4000), PlanSizes{Train: 3000, Val: 500, Cores: 2}); err != nil || p.Train.Epochs != 77 ||
+		!strings.Contains(strings.Join(p.Planned.Reasons, "\n"), "was asked for") {
+		t.Errorf("%d epochs, %v\n%v", p.Train.Epochs, err, p.Planned.Reasons)
+	}
+}

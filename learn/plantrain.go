@@ -120,8 +120,8 @@ func (f *planner) rarest() rareClass {
 // widths that are tried, the widest first. Multiples of 16 fill the processor's vectors.
 var widths = []int{64, 48, 32, 16, 8}
 
-// useful share of the minutes: the rest is for starting, saving and for the estimate's error.
-const usefulShare = 0.85
+// useful share of the minutes: the rest is for starting, saving, the estimate's error and a machine that others use too.
+const usefulShare = 0.5
 
 // epochRange is how many epochs data of n rows want: fewer than low are too few, more than high bring little.
 func epochRange(n int) (low, high int) {

@@ -110,8 +110,10 @@ func predictOne(ctx context.Context, e *torch.Engine, opts PredictOptions, dir s
 	if err := m.fits(opts.Cohort); err != nil {
 		return nil, err
 	}
+	in := m.Input
+	in.EvalClips = max(1, opts.Plan.Input.EvalClips)
 	loader, err := cohort.NewLoader(opts.Cohort, opts.Rows, cohort.LoaderConfig{
-		Input: evalInput(m.Input, opts.Plan.Input.EvalClips), Augment: m.Augment, BatchSize: max(1, opts.Plan.Train.BatchSize),
+		Input: in, Augment: m.Augment, BatchSize: max(1, opts.Plan.Train.BatchSize),
 		Seed: m.State.Seed, Cache: opts.Cache, Alloc: e.PinnedFloat32,
 	})
 	if err != nil {

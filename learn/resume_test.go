@@ -272,8 +272,18 @@ func TestResumeRefuses(t *testing.T) {
 	if err := again(func(*Plan, *TrainOptions) {}); fault.CodeOf(err) != fault.Input || !strings.Contains(err.Error(), "not a checkpoint") {
 		t.Errorf("a file of others: %v", err)
 	}
-	// Without Resume the folder begins anew.
-	if _, err := Train(context.Background(), TrainOptions{Plan: p, Cohort: c, Fold: fold, Dir: out}); err != nil {
+	// Without Resume the folder begins anew: no file of the earlier training is left even before the first checkpoint.
+	_, err = Train(context.Background(), TrainOptions{Plan: p, Cohort: c, Fold: fold, Dir: out, afterStep: func(tr *trainer) {
+		if tr.state.Step > 1 {
+			return
+		}
+		old, _ := filepath.Glob(filepath.Join(out, checkpointDir, "*"))
+		events, _ := filepath.Glob(filepath.Join(out, "*tfevents*"))
+		if len(old) != 0 || len(events) != 1 {
+			t.Errorf("beside the new training lie %v and %v", old, events)
+		}
+	}})
+	if err != nil {
 		t.Error(err)
 	}
 }

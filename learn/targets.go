@@ -2,6 +2,7 @@ package learn
 
 import (
 	"math"
+	"slices"
 
 	"github.com/cineloop/cineloop/cohort"
 	"github.com/cineloop/cineloop/evaluate"
@@ -43,6 +44,7 @@ func newHeads(targets []cohort.TargetSpec, rows []cohort.Row, train []int) ([]he
 			return nil, fault.New(fault.Input, "target %q has no value in any training row", t.Name)
 		}
 		if h.Kind == evaluate.Regression {
+			slices.Sort(seen) // so that the sums' last bits do not depend on the table's order
 			h.Mean, h.SD = meanSD(seen)
 			if h.SD == 0 {
 				h.SD = 1

@@ -2,22 +2,15 @@ package learn
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
-	"time"
 
-	"github.com/cineloop/cineloop/clip"
 	"github.com/cineloop/cineloop/cohort"
 	"github.com/cineloop/cineloop/evaluate"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/internal/version"
 	"github.com/cineloop/cineloop/nn"
 	"github.com/cineloop/cineloop/nn/video"
-	"github.com/cineloop/cineloop/stats"
 	"github.com/cineloop/cineloop/torch"
 )
 
@@ -140,6 +133,7 @@ func newTrainer(e *torch.Engine, opts TrainOptions, heads []head) (*trainer, err
 		return nil, err
 	}
 	nn.Materialise(e, t.net, p.Seed)
+	e.ReleaseMemory() // making weights leaves garbage that the training would carry
 	if t.opt, err = newOptimiser(e, t.net, p.Train); err != nil {
 		return nil, err
 	}
@@ -199,154 +193,6 @@ func cacheOr(c *cohort.Cache) (*cohort.Cache, error) {
 	return cohort.NewCache(cohort.CacheConfig{Bytes: cacheBytes})
 }
 
-// begin restores the last checkpoint or starts anew, and opens the journal.
-func (t *trainer) begin() (loaded string, err error) {
-	path := filepath.Join(t.opts.Dir, checkpointDir, lastFile)
-	if err := sweep(filepath.Dir(path)); err != nil {
-		return "", err
-	}
-	resumed := false
-	if t.opts.Resume {
-		if resumed, err = t.restore(path); err != nil {
-			return "", err
-		}
-	}
-	if !resumed && t.plan.Model.Weights != "" {
-		if loaded, err = t.pretrained(t.plan.Model.Weights); err != nil {
-			return "", err
-		}
-	}
-	if t.plan.Train.EMA > 0 && t.ema == nil {
-		t.ema = newAverager(t.e, t.net, t.plan.Train.EMA)
-	}
-	if t.journal, err = openJournal(t.opts.Dir, t.state.Step); err != nil {
-		return "", err
-	}
-	t.started, t.before = time.Now(), t.state.Seconds
-	t.saved = t.started
-	if resumed {
-		t.report.say("going on from epoch %d, step %d", t.state.Epoch+1, t.state.Step)
-		return loaded, nil
-	}
-	return loaded, t.journal.write(LogLine{Event: "start", Time: t.started.UTC().Format(time.RFC3339)})
-}
-
-// sweep removes half-written checkpoints that a killed training left behind.
-func sweep(dir string) error {
-	torn, err := filepath.Glob(filepath.Join(dir, ".*.safetensors-*"))
-	if err != nil {
-		return fmt.Errorf("checkpoint folder: %w", err)
-	}
-	for _, f := range torn {
-		if err := os.Remove(f); err != nil {
-			return fmt.Errorf("removing a half-written checkpoint: %w", err)
-		}
-	}
-	return nil
-}
-
-// restore loads a checkpoint; false where there is none.
-func (t *trainer) restore(path string) (bool, error) {
-	s, tensors, err := readCheckpoint(path)
-	if fault.CodeOf(err) == fault.NotFound && err != nil {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	if s.Plan != t.state.Plan || s.Rows != t.state.Rows {
-		what := "another plan"
-		if s.Plan == t.state.Plan {
-			what = "other rows"
-		}
-		return false, fault.New(fault.Conflict, "checkpoint %s was made with %s", path, what).
-			WithHint("train into another folder, or delete it to begin again")
-	}
-	report, err := nn.Load(t.e, t.net, only(tensors, t.net))
-	if err != nil {
-		return false, fmt.Errorf("%s: %w", path, err)
-	}
-	if !report.Exact() {
-		return false, fault.New(fault.Input, "checkpoint %s does not fit the network: %s", path, report)
-	}
-	if t.plan.Train.EMA > 0 {
-		t.ema = newAverager(t.e, t.net, t.plan.Train.EMA)
-		if err := t.fill(tensors, t.ema.visit); err != nil {
-			return false, fmt.Errorf("%s: %w", path, err)
-		}
-	}
-	if err := t.fill(tensors, t.opt.visit); err != nil {
-		return false, fmt.Errorf("%s: %w", path, err)
-	}
-	threads := t.state.Threads
-	t.state, t.opt.steps = s, s.OptimizerSteps
-	if s.Threads != threads {
-		t.report.say("the checkpoint was made with %d threads, now there are %d: results will agree, but not to the last bit", s.Threads, threads)
-		t.state.Threads = threads
-	}
-	return true, nil
-}
-
-// only is the tensors that belong to the network.
-func only(tensors map[string]torch.Array, m nn.Module) map[string]torch.Array {
-	out := map[string]torch.Array{}
-	m.Visit("", func(name string, _ *nn.Param) {
-		if a, ok := tensors[name]; ok {
-			out[name] = a
-		}
-	})
-	return out
-}
-
-// fill copies saved values into the tensors that visit shows.
-func (t *trainer) fill(tensors map[string]torch.Array, visit func(func(string, *torch.Tensor))) error {
-	var failed error
-	visit(func(name string, x *torch.Tensor) {
-		a, ok := tensors[name]
-		if !ok || !slices.Equal(a.Shape, x.Shape()) {
-			failed = fault.New(fault.Input, "%s is missing or of another shape", name)
-			return
-		}
-		s := t.e.Scope()
-		defer s.Close()
-		t.e.NoGrad(func() { x.Copy_(t.e.FromArray(a)) })
-	})
-	return failed
-}
-
-// pretrained starts from weights of others.
-func (t *trainer) pretrained(path string) (string, error) {
-	path, err := cohort.ResolvePath(path, t.plan.Data.Base)
-	if err != nil {
-		return "", fmt.Errorf("model.weights: %w", err)
-	}
-	tensors, err := readWeights(path)
-	if err != nil {
-		return "", err
-	}
-	report, err := nn.Load(t.e, t.net, tensors)
-	if err != nil {
-		return "", fmt.Errorf("model.weights, %s: %w", filepath.Base(path), err)
-	}
-	t.report.say("weights of %s: %s", filepath.Base(path), report)
-	return report.String(), nil
-}
-
-// readWeights reads a .pth or .safetensors file.
-func readWeights(path string) (map[string]torch.Array, error) {
-	var tensors map[string]torch.Array
-	var err error
-	if filepath.Ext(path) == ".safetensors" {
-		tensors, _, err = torch.ReadSafetensors(path)
-	} else {
-		tensors, err = torch.ReadPTH(path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("model.weights: %w", err)
-	}
-	return tensors, nil
-}
-
 func (t *trainer) close() {
 	if t.journal != nil {
 		_ = t.journal.close() // every line was written when it was made
@@ -367,46 +213,4 @@ func (t *trainer) result() *TrainResult {
 		r.Quarantine = append(r.Quarantine, t.val.Quarantine()...)
 	}
 	return r
-}
-
-// input is a batch as a tensor on the engine's device. The batch is not released before what is computed from it has been read.
-func input(e *torch.Engine, b *cohort.Batch) *torch.Tensor {
-	var shape [5]int64
-	for i, d := range b.Shape {
-		shape[i] = int64(d)
-	}
-	x := e.ViewFloat32(b.X, shape[:]...)
-	if e.Device() == torch.CPU {
-		return x
-	}
-	return x.To(e.Device())
-}
-
-// forward runs a network on a batch; the scores [N, Width] of each head are float32.
-func forward(e *torch.Engine, net *video.Net, p *nn.Pass, autocast string, x *torch.Tensor) []*torch.Tensor {
-	var outs []*torch.Tensor
-	run := func() { outs = net.Heads(p, x) }
-	switch autocast {
-	case "bf16":
-		e.Autocast(torch.BFloat16, run)
-	case "fp16":
-		e.Autocast(torch.Float16, run)
-	default:
-		run()
-	}
-	for i, o := range outs {
-		if o.DType() != torch.Float32 {
-			outs[i] = o.To(torch.Float32)
-		}
-	}
-	return outs
-}
-
-// seedOf turns a stream into a seed for the engine.
-func seedOf(rng *rand.Rand) stats.Seed { return stats.Seed(rng.Uint64()) }
-
-// evalInput is the input that a network is judged on.
-func evalInput(in clip.InputSpec, clips int) clip.InputSpec {
-	in.EvalClips = max(1, clips)
-	return in
 }

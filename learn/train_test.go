@@ -209,6 +209,13 @@ func TestStops(t *testing.T) {
 	if err != nil || r.Stopped != "max_minutes" || r.Minutes > 0.3 || r.Best.Metric == "" {
 		t.Errorf("budget: %+v %v", r, err)
 	}
+	p := toyPlan(dir)
+	p.Train.Epochs, p.Train.MaxMinutes = 1000000, 100
+	c := loadToy(t, p)
+	r, err = Train(context.Background(), TrainOptions{Plan: p, Cohort: c, Fold: toyFold(c), Dir: t.TempDir(), Minutes: 0.02})
+	if err != nil || r.Stopped != "max_minutes" || r.Minutes > 0.3 {
+		t.Errorf("share of a budget: %+v %v", r, err)
+	}
 	// Numbers that leave the range name the step and the items.
 	_, err = run(func(p *Plan) { p.Train.Optimizer, p.Train.LR, p.Train.Epochs = "sgd", 1e25, 50 })
 	if fault.CodeOf(err) != fault.Input || !strings.Contains(err.Error(), "step ") || !strings.Contains(err.Error(), ".npy") {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/nn"
 	"github.com/cineloop/cineloop/nn/video"
+	"github.com/cineloop/cineloop/stats"
 	"github.com/cineloop/cineloop/torch"
 )
 
@@ -110,7 +110,7 @@ func (t *trainer) microStep(b *cohort.Batch, batch, group int) error {
 	s := t.e.Scope()
 	defer s.Close()
 	// Dropout draws from the engine's generator: seeded here, it gives the same masks in a resumed epoch.
-	t.e.ManualSeed(seedOf(t.plan.Seed.Stream("step", t.state.Epoch, batch)))
+	t.e.ManualSeed(stats.Seed(t.plan.Seed.Stream("step", t.state.Epoch, batch).Uint64()))
 	rows := pick(t.opts.Cohort.Rows, b.Rows)
 	outs := forward(t.e, t.net, &nn.Pass{E: t.e, Train: true}, t.plan.Train.Autocast, input(t.e, b))
 	loss := t.loss.total(outs, rows)
@@ -120,6 +120,8 @@ func (t *trainer) microStep(b *cohort.Batch, batch, group int) error {
 			return t.notFinite(fmt.Sprintf("the loss is %v", value), b.Rows)
 		}
 		t.e.Backward(loss.MulScalar(t.scale() / float64(group)))
+	} else if t.e.Device().IsCUDA() {
+		t.e.Synchronize(t.e.Device()) // nothing was read that would have waited for the batch's copy
 	}
 	t.pending = append(t.pending, micro{slices.Clone(b.Rows), value})
 	return nil
@@ -224,68 +226,6 @@ func (t *trainer) advance(norm *float64, lr float64) error {
 	return nil
 }
 
-// endEpoch validates, keeps the best, decides whether to stop, and saves.
-func (t *trainer) endEpoch(ctx context.Context, overtime bool) error {
-	begin := time.Now()
-	v, err := t.validate(ctx)
-	if err != nil {
-		return t.interrupted(err)
-	}
-	r := t.state.Running
-	loss := r.Loss / math.Max(1, float64(r.Rows))
-	value := v.monitored(t.monitor)
-	better := t.val == nil || t.monitor.better(value, v.loss, t.state.Best)
-	if better {
-		t.state.Best = &Best{Metric: t.monitor.name, Value: value, Loss: v.loss, Epoch: t.state.Epoch, Step: t.state.Step}
-		if t.val == nil {
-			t.state.Best.Metric, t.state.Best.Value, t.state.Best.Loss = "train loss", loss, loss
-		}
-		t.state.Stale = 0
-	} else {
-		t.state.Stale++
-	}
-	t.state.Metric = ""
-	if !math.IsNaN(value) {
-		t.state.Metric = fmt.Sprintf("%s %.4g (best %.4g)", t.monitor.name, value, t.state.Best.Value)
-	}
-	line := LogLine{Event: "epoch", Epoch: t.state.Epoch, Step: t.state.Step, Loss: &loss, Val: v.values, Undefined: v.undefined,
-		Best: better, Rows: r.Rows, Seconds: round3(r.Seconds), Wait: round3(r.Wait), Time: begin.UTC().Format(time.RFC3339)}
-	if err := t.journal.write(line); err != nil {
-		return err
-	}
-	t.report.say("epoch %d/%d  %.1f s (loading %.1f %%)  loss %.4g  %s", t.state.Epoch+1, t.plan.Train.Epochs,
-		r.Seconds, 100*r.Wait/math.Max(r.Seconds, 1e-9), loss, summary(v, t.state.Metric))
-	t.state.Epoch, t.state.Batch, t.state.Running = t.state.Epoch+1, 0, Running{}
-	t.state.Seconds = t.elapsed()
-	switch patience := t.plan.Train.Patience; {
-	case t.state.Epoch >= t.plan.Train.Epochs:
-		t.state.Stopped = "finished"
-	case patience > 0 && t.state.Stale >= patience:
-		t.state.Stopped = "patience"
-	case overtime || t.overtime():
-		t.state.Stopped = "max_minutes"
-	}
-	if better {
-		if err := t.saveBest(); err != nil {
-			return err
-		}
-	}
-	if err := t.save(); err != nil {
-		return err
-	}
-	if t.state.Stopped != "" {
-		return t.journal.write(LogLine{Event: "stop", Epoch: t.state.Epoch, Step: t.state.Step, Reason: t.state.Stopped})
-	}
-	return nil
-}
-
-func summary(v validation, monitored string) string {
-	if math.IsNaN(v.loss) {
-		return ""
-	}
-	return fmt.Sprintf("val loss %.4g  %s", v.loss, monitored)
-}
-
 // stop ends a run that was already at its last epoch.
 func (t *trainer) stop(reason string) error {
 	t.state.Stopped = reason
@@ -331,50 +271,6 @@ func (t *trainer) notFinite(what string, rows []int) error {
 	}
 	return fault.New(fault.Input, "training, epoch %d, step %d: %s; items %q", t.state.Epoch+1, t.state.Step+1, what, ids).
 		WithHint("look at these items' files and truths; then lower train.lr, set train.clip_norm, or train without autocast")
-}
-
-// status is what progress shows after a step.
-func (t *trainer) status(loss float64) status {
-	recent := t.pace[max(0, len(t.pace)-20):]
-	var mean float64
-	for _, s := range recent {
-		mean += s / float64(len(recent))
-	}
-	s := status{epoch: t.state.Epoch, epochs: t.plan.Train.Epochs, batch: t.state.Batch, total: t.train.Steps(), loss: loss, metric: t.state.Metric}
-	s.rowsPerSecond = float64(t.plan.Train.BatchSize) / math.Max(mean, 1e-9)
-	batches := (s.epochs-s.epoch)*s.total - s.batch
-	s.left = time.Duration(float64(batches) * mean * float64(time.Second))
-	if m := t.minutes(); m > 0 {
-		s.left = min(s.left, time.Duration((60*m-t.elapsed())*float64(time.Second)))
-	}
-	return s
-}
-
-// save writes checkpoints/last.safetensors.
-func (t *trainer) save() error {
-	tensors := nn.Export(t.net)
-	add := func(name string, x *torch.Tensor) { tensors[name] = x.Array() }
-	t.opt.visit(add)
-	if t.ema != nil {
-		t.ema.visit(add)
-	}
-	t.saved = time.Now()
-	return writeCheckpoint(filepath.Join(t.opts.Dir, checkpointDir, lastFile), t.state, tensors)
-}
-
-// saveBest writes checkpoints/best.safetensors: the weights that validation saw.
-func (t *trainer) saveBest() error {
-	var tensors map[string]torch.Array
-	t.evaluated(func() error { tensors = nn.Export(t.net); return nil })
-	return writeCheckpoint(filepath.Join(t.opts.Dir, checkpointDir, bestFile), t.state, tensors)
-}
-
-// evaluated calls fn with the weights that are judged in the network's place: the averaged ones, where there are.
-func (t *trainer) evaluated(fn func() error) error {
-	if t.ema == nil {
-		return fn()
-	}
-	return t.ema.with(fn)
 }
 
 func round3(v float64) float64 { return math.Round(v*1000) / 1000 }

@@ -126,8 +126,12 @@ type GlobalAvgPool struct{}
 // Visit implements [Module].
 func (GlobalAvgPool) Visit(string, func(string, *Param)) {}
 
-// Forward implements [Module]. The pooling operator, not a mean, so that the last bit is torchvision's.
+// Forward implements [Module]. The pooling operator, not a mean, so that the last bit is torchvision's. Under autocast it widens to
+// float32: what follows is small, and eight bits of a score would tie what should be ranked.
 func (GlobalAvgPool) Forward(_ *Pass, x *torch.Tensor) *torch.Tensor {
+	if d := x.DType(); d == torch.BFloat16 || d == torch.Float16 {
+		x = x.To(torch.Float32)
+	}
 	if len(x.Shape()) == 4 {
 		return torch.AdaptiveAvgPool2d(x, 1, 1).Flatten(1, -1)
 	}

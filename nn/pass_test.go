@@ -163,3 +163,60 @@ func TestDropout(t *testing.T) {
 		}
 	})
 }
+
+// TestTemporariesEnd: while a chain runs without a gradient, what its links put out is freed on the way; only the output is left.
+func TestTemporariesEnd(t *testing.T) {
+	withEngine(t, func(e *torch.Engine) {
+		m := tiny()
+		Materialise(e, m, 2)
+		defer Free(m)
+		x := e.Randn(torch.Float32, 2, 1, 6, 8)
+		before := e.LiveHandles()
+		var y *torch.Tensor
+		e.NoGrad(func() { y = m.Forward(&Pass{E: e}, x) })
+		if left := e.LiveHandles() - before; left != 1 {
+			t.Errorf("%d handles live after a pass, want the output alone", left)
+		}
+		if len(x.Float32s()) != 96 || len(y.Float32s()) != 4 {
+			t.Error("input or output was freed")
+		}
+	})
+}
+
+// TestMaxPool: 3×3 at stride 2 with a border, on numbers whose windows can be read off.
+func TestMaxPool(t *testing.T) {
+	withEngine(t, func(e *torch.Engine) {
+		x := e.FromFloat32([]float32{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, 1, 1, 3, 4)
+		y := MaxPool2d{}.Forward(&Pass{E: e}, x)
+		out, _ := MaxPool2d{}.Cost(x.Shape())
+		if s := y.Shape(); s[2] != out[2] || s[3] != out[3] {
+			t.Errorf("shape %v, counted %v", s, out)
+		}
+		for i, want := range []float32{6, 8, 10, 12} {
+			if got := y.Float32s()[i]; got != want {
+				t.Errorf("window %d: %v, want %v", i, got, want)
+			}
+		}
+	})
+}
+
+// TestCopiesBeforeOverwriting: capturing keeps an activation as it was put out, though the next link works in place.
+func TestCopiesBeforeOverwriting(t *testing.T) {
+	withEngine(t, func(e *torch.Engine) {
+		m := Chain{{"bn", NewBatchNorm(1)}, {"relu", ReLU{}}}
+		Materialise(e, m, 1)
+		defer Free(m)
+		x := e.FromFloat32([]float32{-2, 3}, 1, 1, 1, 2)
+		p := &Pass{E: e}
+		p.Capture("bn")
+		var y *torch.Tensor
+		e.NoGrad(func() { y = m.Forward(p, x) })
+		if v := p.Captured("bn").Float32s(); v[0] >= 0 {
+			t.Errorf("captured %v: the ReLU wrote over it", v)
+		}
+		if v := y.Float32s(); v[0] != 0 || v[1] <= 2.9 {
+			t.Errorf("output %v", v)
+		}
+		p.Release()
+	})
+}

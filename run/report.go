@@ -241,7 +241,7 @@ func (r *Run) trainingWarnings() []string {
 			}
 			for _, l := range lines {
 				if l.Event == "stop" && l.Reason == "max_minutes" {
-					out = append(out, fmt.Sprintf("Training of %s ended by its limit of %g minutes, after %d epochs.", r.label(i, k), r.Plan.Train.MaxMinutes, l.Epoch+1))
+					out = append(out, fmt.Sprintf("Training of %s ended by its limit of %g minutes, after %d epochs.", r.label(i, k), r.Plan.Train.MaxMinutes, l.Epoch))
 				}
 			}
 		}

@@ -28,7 +28,7 @@ func (r *Run) simulate(ctx context.Context, dry bool) error {
 		cfg.Views = append(cfg.Views, v)
 	}
 	r.say("simulating %d patients", p.Patients)
-	bar := progress.New(r.log, "phantom", int64(p.Patients))
+	bar := progress.New(r.log, "phantom", int64(p.Patients*max(1, len(p.Views))))
 	defer bar.Close()
 	return phantom.Write(ctx, root, cfg, func(done, _ int) { bar.Set(int64(done)) })
 }

@@ -225,3 +225,65 @@ func TestForeachByHand(t *testing.T) {
 		}
 	})
 }
+
+// A small network learns to tell a bar that moves right from one that moves left. Autocast to bfloat16 must learn it as well: both
+// end below a twentieth of chance's loss, ln 2, from the same start and data.
+func TestAutocastLearnsAsWell(t *testing.T) {
+	withEngine(t, func(e *Engine) {
+		const n, frames, width, steps = 16, 6, 12, 80
+		clips, labels := make([]float32, n*frames*width*width), make([]int64, n)
+		for i := range n {
+			labels[i] = int64(i % 2)
+			for f := range frames {
+				column := (i + f) % width
+				if labels[i] == 1 {
+					column = (i + width - f) % width
+				}
+				for row := range width {
+					clips[((i*frames+f)*width+row)*width+column] = 1
+				}
+			}
+		}
+		train := func(bf16 bool) float64 {
+			s := e.Scope()
+			defer s.Close()
+			e.ManualSeed(3)
+			w1 := e.Randn(Float32, 8, 1, 3, 3, 3).MulScalar_(0.2).SetRequiresGrad(true)
+			w2 := e.Randn(Float32, 2, 8).MulScalar_(0.3).SetRequiresGrad(true)
+			ps := []*Tensor{w1, w2}
+			x, y := e.FromFloat32(clips, n, 1, frames, width, width), e.FromInt64s(labels, n)
+			momentum := []*Tensor{w1.Detach().ZerosLike(), w2.Detach().ZerosLike()}
+			last := 0.0
+			for range steps {
+				step := e.Scope()
+				var scores *Tensor
+				forward := func() {
+					h := Conv3d(x, w1, nil, ints{1, 1, 1}, ints{0, 0, 0}, ints{1, 1, 1}, 1).Relu()
+					scores = Linear(h.Mean(2, 3, 4), w2, nil)
+				}
+				if bf16 {
+					e.Autocast(BFloat16, forward)
+				} else {
+					forward()
+				}
+				loss := CrossEntropyLoss(scores.To(Float32), y, nil, ReduceMean, -100, 0)
+				e.Backward(loss)
+				e.NoGrad(func() {
+					grads := []*Tensor{w1.Grad(), w2.Grad()}
+					ForeachMulScalar_(momentum, 0.9)
+					ForeachAdd_(momentum, grads, 1)
+					ForeachAdd_(ps, momentum, -0.5)
+					ForeachZero_(grads)
+				})
+				last = loss.Item()
+				step.Close()
+			}
+			return last
+		}
+		plain, cast := train(false), train(true)
+		t.Logf("loss after %d steps: float32 %.5f, bfloat16 %.5f", steps, plain, cast)
+		if limit := math.Ln2 / 20; plain > limit || cast > limit {
+			t.Errorf("loss float32 %g, bfloat16 %g; want below %g", plain, cast, limit)
+		}
+	})
+}

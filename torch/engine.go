@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -121,6 +122,15 @@ func (e *Engine) close() {
 	}
 	purego.SyscallN(e.lib.delete, e.context)
 	e.context = 0
+	e.lib.releaseHeap()
+}
+
+// ReleaseMemory gives the memory that Go and the C library hold but do not use back to the system. Call it between phases, such as
+// after a network's weights were made and before training: what the start left behind would add to the peak.
+func (e *Engine) ReleaseMemory() {
+	e.check()
+	debug.FreeOSMemory()
+	e.lib.releaseHeap()
 }
 
 func (e *Engine) chooseDevice(name string) (Device, error) {

@@ -63,6 +63,18 @@ func (e *Engine) describe(v any) string {
 		return fmt.Sprintf("%q", v)
 	case []any:
 		return "[" + e.describeArgs(v) + "]"
+	case Tuple:
+		return "(" + e.describeArgs(v) + ")"
+	case map[string]any:
+		parts := make([]string, 0, len(v))
+		for _, key := range sortedKeys(v) {
+			parts = append(parts, fmt.Sprintf("%q: %s", key, e.describe(v[key])))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	case *Object:
+		return "object"
+	case *Generator:
+		return "generator"
 	case defaultValue:
 		return "default"
 	default:

@@ -151,6 +151,25 @@ func TestFiveHundredStepsAreFlat(t *testing.T) {
 	})
 }
 
+// A gibibyte that was used and freed, in C's heap and in Go's, is given back.
+func TestReleaseMemory(t *testing.T) {
+	withEngine(t, func(e *Engine) {
+		before := residentKiB(t)
+		s := e.Scope()
+		var high int
+		for range 4 {
+			e.Ones(Float32, 1<<26)
+		}
+		high = residentKiB(t)
+		s.Close()
+		e.ReleaseMemory()
+		after := residentKiB(t)
+		if high-before < 900<<10 || after-before > 100<<10 {
+			t.Errorf("%d KiB before, %d with the tensors, %d after: want about 1 GiB between and little left", before, high, after)
+		}
+	})
+}
+
 func TestSlicesGoBothWays(t *testing.T) {
 	withEngine(t, func(e *Engine) {
 		x := e.FromFloat32([]float32{1, -2, 3.5, 0}, 2, 2)

@@ -17,8 +17,6 @@ var (
 	opForeachSqrt     = intern("aten::_foreach_sqrt")
 	opForeachNorm     = intern("aten::_foreach_norm.Scalar")
 	opForeachZero     = intern("aten::_foreach_zero_")
-	opForeachNeg      = intern("aten::_foreach_neg")
-	opForeachMaximum  = intern("aten::_foreach_maximum.List")
 	opForeachMaximumI = intern("aten::_foreach_maximum_.List")
 )
 

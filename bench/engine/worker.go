@@ -62,6 +62,7 @@ func newTrainer(e *torch.Engine, bf16 bool) (*trainer, error) {
 			t.momentum = append(t.momentum, p.T.Detach().ZerosLike())
 		}
 	})
+	e.ReleaseMemory() // what making the weights left behind
 	return t, nil
 }
 

@@ -107,6 +107,7 @@ func compare(ctx context.Context, name string, spec cohort.Spec, epochs int, lim
 	row(name+", decoding, clips/s", cold, peerCold, limitDecoding)
 	row(name+", decoding, clips a CPU second", coldCPU, peerCPU, "")
 	row(name+", cache against Python decoding, clips/s", warm, peerCold, limitCache)
+	row(name+", cache against a Python dict, clips/s", warm, peerCached, "")
 	row(name+", cache against a Python dict, clips a CPU second", warmCPU, peerCachedCPU, "")
 	return nil
 }

@@ -131,5 +131,33 @@ for name in ["I_000007.dcm", "I_000020.dcm"]:
     grey = rgb @ np.array([0.299, 0.587, 0.114])
     golden["dicom"][name] = {"shape": list(px.shape), "mean": float(grey.mean()), "means": grey.mean((1, 2)).tolist()}
 
+# One picture, resampled by OpenCV and SciPy.
+from scipy import ndimage
+
+src = cv2.GaussianBlur(rng.integers(0, 255, size=(24, 36)).astype(np.float32), (0, 0), 1.2).round().astype(np.float32)
+res = {"source": listed(src), "cases": []}
+for h, w in [(48, 72), (30, 50), (24, 61)]:
+    res["cases"].append({"name": f"bilinear {h}x{w}", "h": h, "w": w, "values": listed(cv2.resize(src, (w, h), interpolation=cv2.INTER_LINEAR))})
+for h, w in [(12, 18), (8, 12), (6, 36), (24, 9)]:
+    res["cases"].append({"name": f"area {h}x{w}", "h": h, "w": w, "values": listed(cv2.resize(src, (w, h), interpolation=cv2.INTER_AREA))})
+yy, xx = np.mgrid[0:24, 0:36].astype(float)
+for deg, zoom, dx, dy in [(25, 1, 0, 0), (-70, 1, 0, 0), (0, 1.3, 0, 0), (0, 1, 2.25, -3.5)]:
+    a = np.deg2rad(deg)
+    u, v = xx - 17.5, yy - 11.5
+    sx = (np.cos(a) * u - np.sin(a) * v) / zoom + 17.5 - dx / zoom
+    sy = (np.sin(a) * u + np.cos(a) * v) / zoom + 11.5 - dy / zoom
+    inside = (sx >= -0.5) & (sx <= 35.5) & (sy >= -0.5) & (sy <= 23.5)
+    val = ndimage.map_coordinates(src, [sy, sx], order=1, mode="nearest")
+    # Outside is the least sampled value.
+    val[~inside] = val[inside].min()
+    res["cases"].append({"name": f"similarity {deg} {zoom} {dx} {dy}", "deg": deg, "zoom": zoom, "dx": dx, "dy": dy, "values": listed(val)})
+golden["resample"] = res
+vol = rng.normal(10, 4, size=(6, 5, 7)).astype(np.float32)
+lo, hi = np.percentile(vol, [0.5, 99.5])
+golden["normalise"] = {
+    "source": listed(vol), "percentile": listed(np.clip((vol - lo) / (hi - lo), 0, 1)), "case": listed((vol - vol.mean()) / vol.std()),
+    "zoomed": listed(ndimage.zoom(vol, (2, 2, 2), order=1, mode="nearest", grid_mode=True)),
+}
+
 with open(out + "golden.json", "w") as f:
     json.dump(golden, f, separators=(",", ":"))

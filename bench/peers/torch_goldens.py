@@ -3,6 +3,7 @@
 operators.safetensors  inputs, outputs and gradients of each case below, as "case/in/x", "case/out/0", "case/grad/x"
 *.pth                  files of torch.save in each form, every one of them with a tensor "probe" = arange(6) as 2x3 float32
 script.pt              a TorchScript module; its input and output are in operators.safetensors under "script"
+kinds.pt               a TorchScript module whose methods take and return every kind of value
 
 Gradients are of sum(output * weights), weights being cos(0, 1, 2, ...), for the first floating-point output.
 """
@@ -10,6 +11,7 @@ import collections
 import json
 import struct
 import sys
+from typing import Dict, List, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -226,6 +228,32 @@ module = Scale().eval()
 for name, legacy in ("module.pth", False), ("module_legacy.pth", True):
     torch.save(module, out + "/" + name, _use_new_zipfile_serialization=not legacy)
 torch.jit.script(module).save(out + "/script.pt")
+
+
+class Kinds(torch.nn.Module):
+    """Methods that take and return every kind of value that crosses the bridge."""
+
+    @torch.jit.export
+    def numbers(self, i: int, f: float, b: bool, s: str, none: Optional[int]):
+        return i + 1, f * 2, not b, s + "!", none
+
+    @torch.jit.export
+    def lists(self, i: List[int], f: List[float], b: List[bool], s: List[str]):
+        return i[::-1], f[::-1], b[::-1], s[::-1]
+
+    @torch.jit.export
+    def tensors(self, ts: List[torch.Tensor], named: Dict[str, torch.Tensor], pair: Tuple[torch.Tensor, int]):
+        return [t + 1 for t in ts], {k: v * 2 for k, v in named.items()}, (pair[1], pair[0])
+
+    @torch.jit.export
+    def device(self, t: torch.Tensor):
+        return t.device
+
+    def forward(self, x):
+        return x
+
+
+torch.jit.script(Kinds()).save(out + "/kinds.pt")
 x = R(2, 1, 3, 3)
 tensors["script/in/x"] = x
 tensors["script/out/0"], tensors["script/out/1"] = module(x)

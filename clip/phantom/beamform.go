@@ -173,6 +173,7 @@ func (b *beamformer) sortCells() {
 // scatter fills raw with one frame's scatterers from the nodes. salt makes the frame's noise its own.
 func (b *beamformer) scatter(salt uint64) {
 	fresh := freshNoise()
+	salt = splitmix(salt)
 	b.sortCells()
 	for beam := range polarBeams {
 		j, t := beam/nodeStep, float32(beam%nodeStep)*(1.0/nodeStep)

@@ -126,7 +126,7 @@ func (c *Cohort) ClipOf(p *Patient, v View) (*clip.Clip, *Truth) {
 		g := p.heart.figure(m)
 		shift := q.shift(sec)
 		b.place(&g, shift)
-		b.scatter(splitmix(salt + uint64(t)))
+		b.scatter(salt + uint64(t))
 		b.splat(&g, shift)
 		if p.bits[Lead] {
 			b.lead(&g, shift, s, truth.Shortcut)

@@ -99,7 +99,9 @@ func describeClip(path string, c *clip.Clip, err error) clipInfo {
 
 func printClip(w stdio.Writer, path string, c *clip.Clip) error {
 	var b strings.Builder
-	line := func(name, format string, args ...any) { fmt.Fprintf(&b, "  %-10s "+format+"\n", append([]any{name}, args...)...) }
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "  %-10s "+format+"\n", append([]any{name}, args...)...)
+	}
 	fmt.Fprintln(&b, path)
 	line("samples", "%d × %d × %d × %d %s, %s", c.T, c.H, c.W, c.C, c.DType, c.Photometric)
 	if n := len(c.TimesMS); n > 1 {

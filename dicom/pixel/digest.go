@@ -43,8 +43,9 @@ func Digest(f *dicom.File, opts ...Option) (sum string, partial, err error) {
 
 func digestRaw(im *Image, size int64) (string, error) {
 	h := sha256.New()
+	buf := make([]byte, min(size, 1<<20)+16)
 	for at := int64(0); at < size; at += 1 << 20 {
-		b, err := im.readLittle(at, min(at+1<<20, size))
+		b, err := im.readInto(buf, at, min(at+1<<20, size))
 		if err != nil {
 			return "", err
 		}

@@ -50,7 +50,10 @@ func (im *Image) storedFrame(i int) ([]byte, error) {
 }
 
 // readLittle reads bytes of the native pixel data as they would be in little endian.
-func (im *Image) readLittle(from, to int64) ([]byte, error) {
+func (im *Image) readLittle(from, to int64) ([]byte, error) { return im.readInto(nil, from, to) }
+
+// readInto is readLittle into buf where that is large enough.
+func (im *Image) readInto(buf []byte, from, to int64) ([]byte, error) {
 	word := int64(1)
 	if im.elem.BigEndian() || im.TransferSyntax == "1.2.840.113619.5.2" {
 		word = int64(max(im.BitsAllocated/8, 1))
@@ -60,7 +63,11 @@ func (im *Image) readLittle(from, to int64) ([]byte, error) {
 	}
 	first := from - from%word
 	last := min(to+(word-to%word)%word, im.elem.Len())
-	b := make([]byte, last-first)
+	b := buf
+	if int64(cap(b)) < last-first {
+		b = make([]byte, last-first)
+	}
+	b = b[:last-first]
 	if _, err := im.elem.Reader().ReadAt(b, first); err != nil && err != io.EOF {
 		return nil, err
 	}

@@ -65,7 +65,6 @@ var outside = []struct {
 	rooms  []string
 }{
 	{"github.com/ebitengine/purego", []string{"torch"}},
-	{"github.com/nlpodyssey/gopickle", []string{"torch"}},
 	{"github.com/spf13/cobra", []string{"cmd"}},
 	{"github.com/rogpeppe/go-internal", []string{"cmd"}},
 	{"github.com/schollz/progressbar", []string{"internal/progress"}},

@@ -88,3 +88,42 @@ func TestFramesAreAveraged(t *testing.T) {
 		}
 	})
 }
+
+// TestScoresAreWide: under bfloat16 autocast the trunk is narrow, the scores are float32 and not rounded to eight bits, and the
+// features are near those of float32.
+func TestScoresAreWide(t *testing.T) {
+	withEngine(t, func(e *torch.Engine) {
+		for _, name := range Names() {
+			n := build(t, Spec{Name: name, Width: 8, Channels: 1, Heads: []Head{{"y", 64}}})
+			nn.Materialise(e, n, 1)
+			x := e.Randn(torch.Float32, 2, 1, 4, 24, 24)
+			var narrow, wide *torch.Tensor
+			var stage torch.DType
+			e.NoGrad(func() {
+				wide = n.Forward(&nn.Pass{E: e}, x)
+				e.Autocast(torch.BFloat16, func() {
+					p := &nn.Pass{E: e}
+					p.Capture("layer4")
+					narrow = n.Forward(p, x)
+					stage = p.Captured("layer4").DType()
+					p.Release()
+				})
+			})
+			if stage != torch.BFloat16 || narrow.DType() != torch.Float32 {
+				t.Errorf("%s: the last stage is %v, the scores are %v", name, stage, narrow.DType())
+			}
+			var rounded int
+			a, b := wide.Float32s(), narrow.Float32s()
+			var diff, size float64
+			for i := range a {
+				if math.Float32bits(b[i])&0xffff == 0 { // bfloat16 is the upper half of a float32
+					rounded++
+				}
+				diff, size = diff+math.Abs(float64(a[i]-b[i])), size+math.Abs(float64(a[i]))
+			}
+			if rounded > len(a)/4 || diff > 0.05*size {
+				t.Errorf("%s: %d of %d scores have eight bits; mean difference %.3g of %.3g", name, rounded, len(a), diff, size)
+			}
+		}
+	})
+}

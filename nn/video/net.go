@@ -107,13 +107,15 @@ func (n *Net) Visit(prefix string, v func(string, *nn.Param)) {
 }
 
 // Heads computes the raw scores of each head, [N, Width] each in the spec's order: logits, or standardised values for regression.
-// The tensors belong to the innermost open scope.
+// They are float32 also under autocast, which ends before the linear layers. The tensors belong to the innermost open scope.
 func (n *Net) Heads(p *nn.Pass, x *torch.Tensor) []*torch.Tensor {
 	f := n.dropout.Forward(p, n.trunk.Forward(p, x))
 	out := make([]*torch.Tensor, len(n.heads))
-	for i, h := range n.heads {
-		out[i] = p.Run(h.Name, h.Module, f)
-	}
+	p.E.NoAutocast(func() {
+		for i, h := range n.heads {
+			out[i] = p.Run(h.Name, h.Module, f)
+		}
+	})
 	return out
 }
 

@@ -82,6 +82,9 @@ int64_t asWord(double d) {
   return word;
 }
 
+// A tensor's own type carries its shape, which no container's declared type does.
+c10::TypePtr elementType(const IValue& v) { return v.isTensor() ? c10::TypePtr(c10::TensorType::get()) : v.type(); }
+
 struct Reader {
   const int64_t* p;
 
@@ -144,7 +147,7 @@ struct Reader {
           IValue item = value(of);
           entries.emplace_back(std::move(key), std::move(item));
         }
-        c10::TypePtr valueType = of ? type->containedType(1) : entries.empty() ? c10::TypePtr(c10::AnyType::get()) : entries[0].second.type();
+        c10::TypePtr valueType = of ? type->containedType(1) : entries.empty() ? c10::TypePtr(c10::AnyType::get()) : elementType(entries[0].second);
         c10::impl::GenericDict dict(c10::StringType::get(), valueType);
         for (auto& e : entries) dict.insert(e.first, e.second);
         return dict;
@@ -174,7 +177,7 @@ struct Reader {
                           ? IValue()
                           : Reader{one}.value(element.get()));
     }
-    if (tag == kList && !typed && n > 0) own = items[0].type();
+    if (tag == kList && !typed && n > 0) own = elementType(items[0]);
     c10::impl::GenericList out(typed ? element : own);
     out.reserve(n);
     for (auto& item : items) out.push_back(std::move(item));

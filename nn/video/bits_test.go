@@ -1,4 +1,4 @@
-package torch_test
+package video_test
 
 import (
 	"context"

@@ -1,0 +1,41 @@
+package learn
+
+import (
+	"github.com/cineloop/cineloop/cohort"
+	"github.com/cineloop/cineloop/nn"
+	"github.com/cineloop/cineloop/nn/video"
+	"github.com/cineloop/cineloop/torch"
+)
+
+// input is a batch as a tensor on the engine's device. The batch is not released before what is computed from it has been read.
+func input(e *torch.Engine, b *cohort.Batch) *torch.Tensor {
+	var shape [5]int64
+	for i, d := range b.Shape {
+		shape[i] = int64(d)
+	}
+	x := e.ViewFloat32(b.X, shape[:]...)
+	if e.Device() == torch.CPU {
+		return x
+	}
+	return x.To(e.Device())
+}
+
+// forward runs a network on a batch; the scores [N, Width] of each head are float32.
+func forward(e *torch.Engine, net *video.Net, p *nn.Pass, autocast string, x *torch.Tensor) []*torch.Tensor {
+	var outs []*torch.Tensor
+	run := func() { outs = net.Heads(p, x) }
+	switch autocast {
+	case "bf16":
+		e.Autocast(torch.BFloat16, run)
+	case "fp16":
+		e.Autocast(torch.Float16, run)
+	default:
+		run()
+	}
+	for i, o := range outs {
+		if o.DType() != torch.Float32 {
+			outs[i] = o.To(torch.Float32)
+		}
+	}
+	return outs
+}

@@ -1,0 +1,211 @@
+package learn
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/cineloop/cineloop/cohort"
+	"github.com/cineloop/cineloop/internal/fault"
+	"github.com/cineloop/cineloop/nn"
+	"github.com/cineloop/cineloop/torch"
+)
+
+// begin restores the last checkpoint or starts anew, and opens the journal.
+func (t *trainer) begin() (loaded string, err error) {
+	path := filepath.Join(t.opts.Dir, checkpointDir, lastFile)
+	if err := sweep(filepath.Dir(path)); err != nil {
+		return "", err
+	}
+	resumed := false
+	if t.opts.Resume {
+		if resumed, err = t.restore(path); err != nil {
+			return "", err
+		}
+	}
+	if !resumed && t.plan.Model.Weights != "" {
+		if loaded, err = t.pretrained(t.plan.Model.Weights); err != nil {
+			return "", err
+		}
+	}
+	if t.plan.Train.EMA > 0 && t.ema == nil {
+		t.ema = newAverager(t.e, t.net, t.plan.Train.EMA)
+	}
+	if t.state.Stopped != "" {
+		return loaded, nil // done before: nothing will be written
+	}
+	if !resumed {
+		if err := forget(t.opts.Dir); err != nil {
+			return "", err
+		}
+	}
+	if t.journal, err = openJournal(t.opts.Dir, t.state.Step); err != nil {
+		return "", err
+	}
+	t.started, t.before = time.Now(), t.state.Seconds
+	t.saved = t.started
+	if resumed {
+		t.report.say("going on from epoch %d, step %d", t.state.Epoch+1, t.state.Step)
+		return loaded, nil
+	}
+	return loaded, t.journal.write(LogLine{Event: "start", Time: t.started.UTC().Format(time.RFC3339)})
+}
+
+// sweep removes half-written checkpoints that a killed training left behind.
+func sweep(dir string) error { return removeAll(dir, ".*.safetensors-*") }
+
+// forget removes what an earlier training left in dir, so that one that is killed before its first checkpoint cannot be mistaken for it.
+func forget(dir string) error {
+	return errors.Join(removeAll(filepath.Join(dir, checkpointDir), lastFile), removeAll(filepath.Join(dir, checkpointDir), bestFile),
+		removeAll(dir, "events.out.tfevents.*.cineloop"))
+}
+
+// removeAll removes the files of dir whose names match; the folder itself may be absent.
+func removeAll(dir, pattern string) error {
+	found, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("training folder: %w", err)
+	}
+	for _, f := range found {
+		if ok, _ := filepath.Match(pattern, f.Name()); !ok {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, f.Name())); err != nil {
+			return fmt.Errorf("removing what an earlier training left: %w", err)
+		}
+	}
+	return nil
+}
+
+// restore loads a checkpoint; false where there is none.
+func (t *trainer) restore(path string) (bool, error) {
+	s, tensors, err := readCheckpoint(path)
+	if fault.CodeOf(err) == fault.NotFound && err != nil {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if s.Plan != t.state.Plan || s.Rows != t.state.Rows {
+		what := "another plan"
+		if s.Plan == t.state.Plan {
+			what = "other rows"
+		}
+		return false, fault.New(fault.Conflict, "checkpoint %s was made with %s", path, what).
+			WithHint("train into another folder, or delete it to begin again")
+	}
+	report, err := nn.Load(t.e, t.net, only(tensors, t.net))
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", path, err)
+	}
+	if !report.Exact() {
+		return false, fault.New(fault.Input, "checkpoint %s does not fit the network: %s", path, report)
+	}
+	if t.plan.Train.EMA > 0 {
+		t.ema = newAverager(t.e, t.net, t.plan.Train.EMA)
+		if err := t.fill(tensors, t.ema.visit); err != nil {
+			return false, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	if err := t.fill(tensors, t.opt.visit); err != nil {
+		return false, fmt.Errorf("%s: %w", path, err)
+	}
+	threads := t.state.Threads
+	t.state, t.opt.steps = s, s.OptimizerSteps
+	if s.Threads != threads {
+		t.report.say("the checkpoint was made with %d threads, now there are %d: results will agree, but not to the last bit", s.Threads, threads)
+		t.state.Threads = threads
+	}
+	return true, nil
+}
+
+// only is the tensors that belong to the network.
+func only(tensors map[string]torch.Array, m nn.Module) map[string]torch.Array {
+	out := map[string]torch.Array{}
+	m.Visit("", func(name string, _ *nn.Param) {
+		if a, ok := tensors[name]; ok {
+			out[name] = a
+		}
+	})
+	return out
+}
+
+// fill copies saved values into the tensors that visit shows.
+func (t *trainer) fill(tensors map[string]torch.Array, visit func(func(string, *torch.Tensor))) error {
+	var failed error
+	visit(func(name string, x *torch.Tensor) {
+		a, ok := tensors[name]
+		if !ok || !slices.Equal(a.Shape, x.Shape()) {
+			failed = fault.New(fault.Input, "%s is missing or of another shape", name)
+			return
+		}
+		s := t.e.Scope()
+		defer s.Close()
+		t.e.NoGrad(func() { x.Copy_(t.e.FromArray(a)) })
+	})
+	return failed
+}
+
+// pretrained starts from weights of others.
+func (t *trainer) pretrained(path string) (string, error) {
+	path, err := cohort.ResolvePath(path, t.plan.Data.Base)
+	if err != nil {
+		return "", fmt.Errorf("model.weights: %w", err)
+	}
+	tensors, err := readWeights(path)
+	if err != nil {
+		return "", err
+	}
+	report, err := nn.Load(t.e, t.net, tensors)
+	if err != nil {
+		return "", fmt.Errorf("model.weights, %s: %w", filepath.Base(path), err)
+	}
+	t.report.say("weights of %s: %s", filepath.Base(path), report)
+	return report.String(), nil
+}
+
+// readWeights reads a .pth or .safetensors file.
+func readWeights(path string) (map[string]torch.Array, error) {
+	var tensors map[string]torch.Array
+	var err error
+	if filepath.Ext(path) == ".safetensors" {
+		tensors, _, err = torch.ReadSafetensors(path)
+	} else {
+		tensors, err = torch.ReadPTH(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("model.weights: %w", err)
+	}
+	return tensors, nil
+}
+
+// save writes checkpoints/last.safetensors.
+func (t *trainer) save() error {
+	tensors := nn.Export(t.net)
+	add := func(name string, x *torch.Tensor) { tensors[name] = x.Array() }
+	t.opt.visit(add)
+	if t.ema != nil {
+		t.ema.visit(add)
+	}
+	t.saved = time.Now()
+	return writeCheckpoint(filepath.Join(t.opts.Dir, checkpointDir, lastFile), t.state, tensors)
+}
+
+// saveBest writes checkpoints/best.safetensors: the weights that validation saw.
+func (t *trainer) saveBest() error {
+	var tensors map[string]torch.Array
+	t.evaluated(func() error { tensors = nn.Export(t.net); return nil })
+	return writeCheckpoint(filepath.Join(t.opts.Dir, checkpointDir, bestFile), t.state, tensors)
+}
+
+// evaluated calls fn with the weights that are judged in the network's place: the averaged ones, where there are.
+func (t *trainer) evaluated(fn func() error) error {
+	if t.ema == nil {
+		return fn()
+	}
+	return t.ema.with(fn)
+}
