@@ -296,7 +296,7 @@ func TestMalformedCorpus(t *testing.T) {
 		if heap := int64(after.HeapAlloc) - int64(before.HeapAlloc); heap > 200<<20 {
 			t.Errorf("%s: %d MB", entry.Name(), heap>>20)
 		}
-		if d := time.Since(start); d > 20*time.Second && !testing.Short() { // 5 s on an idle machine; -short runs under the race detector, which says nothing of time
+		if d := time.Since(start); d > 20*time.Second { // 5 s on an idle machine
 			t.Errorf("%s: %v", entry.Name(), d)
 		}
 		f.Close()
