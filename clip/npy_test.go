@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/internal/testdata"
@@ -110,7 +111,24 @@ func TestNPZCache(t *testing.T) {
 		}
 		return b.Bytes()
 	}
-	path := write(t, dir, "a.npz", make4(1))
+	settle := func(path string) string {
+		old := time.Now().Add(-time.Hour)
+		if err := os.Chtimes(path, old, old); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	// Written twice within the clock's grain, in the same size: the second is what is read.
+	path := write(t, dir, "a.npz", make4(7))
+	for _, v := range []uint8{7, 1} {
+		if err := os.WriteFile(path, make4(v), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if c, err := Open(path + "#x[3]"); err != nil || c.Data[0] != v {
+			t.Errorf("written a moment ago: %v", err)
+		}
+	}
+	settle(path)
 	var wg sync.WaitGroup
 	for range 16 {
 		wg.Go(func() {
@@ -120,7 +138,7 @@ func TestNPZCache(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	path2 := write(t, dir, "b.npz", append(make4(2), 0)) // another size, so another key even within the clock's grain
+	path2 := settle(write(t, dir, "b.npz", append(make4(2), 0))) // another size, so another key
 	if err := os.Rename(path2, path); err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +148,7 @@ func TestNPZCache(t *testing.T) {
 	small := &npzCache{limit: 200, entries: map[npzKey]*npzEntry{}}
 	cfg := &readConfig{maxBytes: 1 << 20}
 	for _, name := range []string{"c.npz", "d.npz", "e.npz"} {
-		if _, err := small.load(write(t, dir, name, make4(3)), "x", cfg); err != nil {
+		if _, err := small.load(settle(write(t, dir, name, make4(3))), "x", cfg); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -96,6 +96,10 @@ type npzEntry struct {
 	at   *list.Element
 }
 
+// settled is the age at which a modification time tells contents apart: well over the tick of the clocks that file systems use (1 to
+// 100 ms).
+const settled = time.Second
+
 // npzMembers holds up to 1 GB of inflated members for the whole process.
 var npzMembers = &npzCache{limit: 1 << 30, entries: map[npzKey]*npzEntry{}}
 
@@ -104,6 +108,10 @@ func (n *npzCache) load(file, member string, cfg *readConfig) (*npyArray, error)
 	st, err := os.Stat(file)
 	if err != nil {
 		return nil, err
+	}
+	// A file changed within its clock's last tick can change again and look the same, so it is not yet remembered.
+	if time.Since(st.ModTime()) < settled {
+		return readNPZMember(file, member, cfg)
 	}
 	key := npzKey{file, member, st.Size(), st.ModTime()}
 	n.mu.Lock()
