@@ -22,7 +22,8 @@ type Writer struct {
 	hash     hash.Hash
 	size     int64
 	finished bool
-	keep     bool // published and new: its bytes stay taken from the budget
+	failed   error // of finishing
+	keep     bool  // published and new: its bytes stay taken from the budget
 	open     io.ReaderAt
 	stored   countingWriter
 }
@@ -83,11 +84,66 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 256<<10); return &b 
 func getBuffer() *[]byte  { return buffers.Get().(*[]byte) }
 func putBuffer(b *[]byte) { buffers.Put(b) }
 
+// roomy is a staged content that can be read into without a copy.
+type roomy interface {
+	room() []byte
+	grew(n int) error
+}
+
 // ReadFrom appends all of r.
 func (w *Writer) ReadFrom(r io.Reader) (int64, error) {
+	var before int64
+	if st, ok := w.st.(roomy); ok && w.seal == nil {
+		n, done, err := w.readInto(st, r)
+		if done {
+			return n, err
+		}
+		before = n
+	}
 	buf := getBuffer()
 	defer putBuffer(buf)
-	return io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, *buf)
+	n, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, *buf)
+	return before + n, err
+}
+
+// readPart is how much is read at once: the digest is taken of it while the processor still has it at hand.
+const readPart = 128 << 10
+
+// readInto is ReadFrom without a copy, as long as there is room.
+func (w *Writer) readInto(st roomy, r io.Reader) (n int64, done bool, err error) {
+	if w.finished {
+		return 0, true, errFinished
+	}
+	for empty := 0; ; {
+		room := st.room()
+		if room == nil {
+			return n, false, nil
+		}
+		k, err := r.Read(room[:min(len(room), readPart)])
+		if k > 0 {
+			if berr := w.store.opts.Budget.take(int64(k)); berr != nil {
+				return n, true, berr
+			}
+			w.size += int64(k)
+			w.hash.Write(room[:k])
+			if werr := st.grew(k); werr != nil {
+				return n, true, fmt.Errorf("writing an object: %w", explain(werr))
+			}
+			w.stored.n += int64(k)
+			n += int64(k)
+		}
+		if empty++; k > 0 {
+			empty = 0
+		}
+		switch {
+		case err == io.EOF:
+			return n, true, nil
+		case err != nil:
+			return n, true, err
+		case empty == 100:
+			return n, true, io.ErrNoProgress
+		}
+	}
 }
 
 // Finish ends the content and gives its digest and size in bytes. It may be called more than once.
@@ -96,9 +152,15 @@ func (w *Writer) Finish() (Digest, int64, error) {
 		w.finished = true
 		if w.seal != nil {
 			if err := w.seal.Close(); err != nil {
-				return Digest{}, 0, fmt.Errorf("sealing an object: %w", explain(err))
+				w.failed = fmt.Errorf("sealing an object: %w", explain(err))
 			}
 		}
+		if err := w.st.finish(); err != nil && w.failed == nil {
+			w.failed = fmt.Errorf("writing an object: %w", explain(err))
+		}
+	}
+	if w.failed != nil {
+		return Digest{}, 0, w.failed
 	}
 	var d Digest
 	w.hash.Sum(d[:0])
