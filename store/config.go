@@ -29,6 +29,7 @@ type Config struct {
 	Queue      string   `yaml:"queue"`      // SQLite file, postgres URL, nats URL
 	Recipients []string `yaml:"recipients"` // age public keys that new contents are sealed for; empty: open
 	Quota      int64    `yaml:"quota"`      // bytes of contents; 0: no limit
+	QuotaCount int64    `yaml:"quotaCount,omitempty"` // number of contents; 0: no limit
 	Reserve    int64    `yaml:"reserve"`    // bytes that stay free on the disk of the contents
 }
 
@@ -148,12 +149,12 @@ func openConfig(ctx context.Context, dir string, cfg Config, keys Keys) (*Archiv
 	if err != nil {
 		return nil, fmt.Errorf("opening the archive's catalog: %w", err)
 	}
-	used, err := c.Usage(ctx)
+	bytes, contents, err := c.Usage(ctx)
 	if err != nil {
 		c.Close()
 		return nil, err
 	}
-	budget := object.NewBudget(cfg.Quota, used)
+	budget := object.NewBudget(cfg.Quota, bytes).Contents(cfg.QuotaCount, contents)
 	o, err := object.Open(ctx, place(dir, cfg.Objects), object.Options{
 		Recipients: recipients, Identities: keys.Identities, Budget: budget, Reserve: cfg.Reserve,
 	})

@@ -39,11 +39,20 @@ type Result struct {
 // Put keeps all of r and returns when content and record are durable. What cannot be described is kept in quarantine, which is a
 // Result and no error.
 func (a *Archive) Put(ctx context.Context, r io.Reader, format Format, from catalog.Provenance) (Result, error) {
+	return a.PutSized(ctx, r, -1, format, from)
+}
+
+// PutSized is Put for a source that says how many bytes it has: what is too large for the quota or the disk is refused before anything
+// is written. The source need not keep its word; -1 is no word.
+func (a *Archive) PutSized(ctx context.Context, r io.Reader, size int64, format Format, from catalog.Provenance) (Result, error) {
 	w, err := a.Objects.Create(ctx)
 	if err != nil {
 		return Result{}, err
 	}
 	defer w.Close()
+	if err := w.Expect(size); err != nil {
+		return Result{}, err
+	}
 	if _, err := w.ReadFrom(r); err != nil {
 		return Result{}, err
 	}

@@ -130,9 +130,8 @@ func (c *Catalog) Mark(ctx context.Context, d object.Digest, state string, check
 	})
 }
 
-// Usage is the sum of the sizes of all contents in bytes.
-func (c *Catalog) Usage(ctx context.Context) (int64, error) {
-	var n int64
-	err := c.db.Read.QueryRowContext(ctx, `SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM objects`).Scan(&n)
-	return n, sqldb.Wrap(err, "reading the catalog")
+// Usage is the sum of the sizes of all contents in bytes, and their number.
+func (c *Catalog) Usage(ctx context.Context) (bytes, contents int64, err error) {
+	err = c.db.Read.QueryRowContext(ctx, `SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT), COUNT(*) FROM objects`).Scan(&bytes, &contents)
+	return bytes, contents, sqldb.Wrap(err, "reading the catalog")
 }

@@ -58,6 +58,9 @@ func (s *stagedFile) grew(n int) error {
 	return nil
 }
 
+// expect refuses what would touch the disk's reserve.
+func (s *stagedFile) expect(n int64) error { return s.files.checkReserve(n) }
+
 // look sees now and then whether the disk's reserve is touched.
 func (s *stagedFile) look(coming int) error {
 	if s.sinceLook += int64(coming); s.sinceLook < reserveStep {

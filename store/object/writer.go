@@ -21,6 +21,7 @@ type Writer struct {
 	seal     io.WriteCloser // nil: open
 	hash     hash.Hash
 	size     int64
+	ahead    int64 // bytes of the budget that were taken before they came
 	finished bool
 	failed   error // of finishing
 	keep     bool  // published and new: its bytes stay taken from the budget
@@ -41,18 +42,52 @@ func (c *countingWriter) Write(p []byte) (int, error) {
 
 // Create starts a content.
 func (s *Store) Create(ctx context.Context) (*Writer, error) {
+	if err := s.opts.Budget.takeContent(); err != nil {
+		return nil, err
+	}
 	st, err := s.back.stage(ctx)
 	if err != nil {
+		s.opts.Budget.Return(0, 1)
 		return nil, fmt.Errorf("starting an object: %w", explain(err))
 	}
 	w := &Writer{store: s, st: st, hash: sha256.New(), stored: countingWriter{w: st}}
 	if len(s.opts.Recipients) > 0 {
 		if w.seal, err = age.Encrypt(&w.stored, s.opts.Recipients...); err != nil {
-			st.discard()
+			w.Close()
 			return nil, fmt.Errorf("sealing an object: %w", explain(err))
 		}
 	}
 	return w, nil
+}
+
+// Expect says how many bytes are about to come. What is too large for the budget, or for the disk's reserve, is refused here, before
+// anything is written. Fewer or more may come all the same.
+func (w *Writer) Expect(n int64) error {
+	if n <= w.size+w.ahead {
+		return nil
+	}
+	if r, ok := w.st.(interface{ expect(n int64) error }); ok {
+		if err := r.expect(n); err != nil {
+			return err
+		}
+	}
+	more := n - w.size - w.ahead
+	if err := w.store.opts.Budget.take(more); err != nil {
+		return err
+	}
+	w.ahead += more
+	return nil
+}
+
+// take takes n bytes that came from the budget.
+func (w *Writer) take(n int) error {
+	early := min(w.ahead, int64(n))
+	if err := w.store.opts.Budget.take(int64(n) - early); err != nil {
+		return err
+	}
+	w.ahead -= early
+	w.size += int64(n)
+	return nil
 }
 
 var errFinished = errors.New("write to a finished object")
@@ -62,10 +97,9 @@ func (w *Writer) Write(p []byte) (int, error) {
 	if w.finished {
 		return 0, errFinished
 	}
-	if err := w.store.opts.Budget.take(int64(len(p))); err != nil {
+	if err := w.take(len(p)); err != nil {
 		return 0, err
 	}
-	w.size += int64(len(p))
 	w.hash.Write(p)
 	out := io.Writer(&w.stored)
 	if w.seal != nil {
@@ -121,10 +155,9 @@ func (w *Writer) readInto(st roomy, r io.Reader) (n int64, done bool, err error)
 		}
 		k, err := r.Read(room[:min(len(room), readPart)])
 		if k > 0 {
-			if berr := w.store.opts.Budget.take(int64(k)); berr != nil {
+			if berr := w.take(k); berr != nil {
 				return n, true, berr
 			}
-			w.size += int64(k)
 			w.hash.Write(room[:k])
 			if werr := st.grew(k); werr != nil {
 				return n, true, fmt.Errorf("writing an object: %w", explain(werr))
@@ -228,8 +261,10 @@ func (w *Writer) Close() error {
 	}
 	err := w.st.discard()
 	w.st, w.finished = nil, true
-	if !w.keep {
-		w.store.opts.Budget.Return(w.size)
+	if w.keep {
+		w.store.opts.Budget.Return(w.ahead, 0)
+	} else {
+		w.store.opts.Budget.Return(w.ahead+w.size, 1)
 	}
 	return err
 }
