@@ -87,8 +87,12 @@ func (a *Archive) keep(ctx context.Context, w *object.Writer, format Format, fro
 		}
 		return err
 	}
-	if err := a.publish(ctx, w, digest); err != nil {
+	fresh, err := a.publish(ctx, w, digest)
+	if err != nil {
 		return Result{}, err
+	}
+	if fresh {
+		e.Seal = a.seal
 	}
 	if res.Outcome, err = a.Catalog.Add(ctx, e); err != nil {
 		return Result{}, err
@@ -114,21 +118,20 @@ func (a *Archive) sameDataSet(ctx context.Context, in *catalog.Instance, w *obje
 	return known, err == nil && old == in.DataSet, nil
 }
 
-// publish makes the content durable, also over a stored form that a check found damaged.
-func (a *Archive) publish(ctx context.Context, w *object.Writer, d object.Digest) error {
+// publish makes the content durable, also over a stored form that a check found damaged; fresh says that it wrote it.
+func (a *Archive) publish(ctx context.Context, w *object.Writer, d object.Digest) (fresh bool, err error) {
 	_, existed, err := w.Publish(ctx)
 	if err != nil || !existed {
-		return err
+		return err == nil, err
 	}
 	kept, err := a.Catalog.Object(ctx, d)
-	if err != nil && fault.CodeOf(err) != fault.NotFound {
-		return err
+	if fault.CodeOf(err) == fault.NotFound || err == nil && kept.State == catalog.Good {
+		return false, nil
 	}
-	if err == nil && kept.State != catalog.Good {
+	if err == nil {
 		_, err = w.Replace(ctx)
-		return err
 	}
-	return nil
+	return err == nil, err
 }
 
 // entry describes the content, or says why it belongs in quarantine.

@@ -97,14 +97,16 @@ const (
 
 // Objects lists the contents in order of digest.
 func (c *Catalog) Objects(ctx context.Context) iter.Seq2[Kept, error] {
-	return each(ctx, c.db, func(scan func(...any) error) (k Kept, err error) {
-		var digest string
-		if err = scan(&digest, &k.Size, &k.State); err != nil {
-			return k, err
-		}
-		k.Digest, err = object.ParseDigest(digest)
+	return each(ctx, c.db, scanKept, `SELECT digest, size, state FROM objects ORDER BY digest`)
+}
+
+func scanKept(scan func(...any) error) (k Kept, err error) {
+	var digest string
+	if err = scan(&digest, &k.Size, &k.State); err != nil {
 		return k, err
-	}, `SELECT digest, size, state FROM objects ORDER BY digest`)
+	}
+	k.Digest, err = object.ParseDigest(digest)
+	return k, err
 }
 
 // Object gives one, with code fault.NotFound where the catalog does not know it.
