@@ -130,7 +130,8 @@ func origins(sources []source) string {
 }
 
 func (r *runner) run(ctx context.Context, sources []source) error {
-	ctx, cancel := context.WithCancelCause(ctx)
+	// An error stops the search for more; what is under way is finished, unless the caller's own context ends.
+	search, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	workers := r.opts.Workers
 	if workers <= 0 {
@@ -142,29 +143,29 @@ func (r *runner) run(ctx context.Context, sources []source) error {
 	for range workers {
 		pool.Go(func() {
 			for it := range work {
-				if err := r.one(ctx, it); err != nil {
-					cancel(err)
+				if search.Err() == nil { // else it was not dealt with
+					if err := r.one(ctx, it); err != nil {
+						cancel(err)
+					}
 				}
 				running.Done()
 			}
 		})
 	}
-	w := &walker{ctx: ctx, known: func(it item) bool { _, ok := r.known(it); return ok }, emit: func(it item, wait bool) error {
+	w := &walker{ctx: search, known: func(it item) bool { _, ok := r.known(it); return ok }, emit: func(it item, wait bool) error {
 		if it.origin != "" {
 			running.Add(1)
 			select {
 			case work <- it:
-			case <-ctx.Done():
+			case <-search.Done():
 				running.Done()
 			}
 		}
-		if wait {
+		stopped := context.Cause(search)
+		if wait || stopped != nil { // an archive is closed once this returned
 			running.Wait()
 		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		return nil
+		return stopped
 	}}
 	var failed error // of a source; what is under way is finished
 	for _, s := range sources {
@@ -174,7 +175,7 @@ func (r *runner) run(ctx context.Context, sources []source) error {
 	}
 	close(work)
 	pool.Wait()
-	if err := context.Cause(ctx); err != nil {
+	if err := context.Cause(search); err != nil {
 		return err
 	}
 	return failed
@@ -182,9 +183,6 @@ func (r *runner) run(ctx context.Context, sources []source) error {
 
 // one deals with a file. An error stops the run.
 func (r *runner) one(ctx context.Context, it item) error {
-	if err := ctx.Err(); err != nil {
-		return nil // the run stops already; the file was not dealt with
-	}
 	if it.err != nil {
 		r.done(it, Item{Outcome: Quarantined, Reason: it.err.Error()})
 		return nil
