@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/cineloop/cineloop/dicom/dimse"
 	"github.com/cineloop/cineloop/internal/fault"
 )
 
@@ -16,9 +17,10 @@ type Access struct {
 	Token          string // bearer token of a DICOMweb service
 	User, Password string // basic authentication of a DICOMweb service, where there is no token
 
-	AET    string // our application entity title; default CINELOOP
-	Listen string // host:port where a peer's C-MOVE delivers; empty: C-GET
-	TLS    bool   // speak TLS with DIMSE peers
+	AET      string // our application entity title; default CINELOOP
+	Listen   string // host:port where a peer's C-MOVE delivers; empty: C-GET
+	TLS      bool   // speak TLS with DIMSE peers, also without files
+	TLSFiles dimse.TLSFiles
 
 	AtOnce int // objects on their way from one remote source; 0: 4
 }

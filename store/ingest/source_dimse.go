@@ -6,6 +6,7 @@ import (
 	"iter"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/cineloop/cineloop/dicom"
@@ -17,10 +18,17 @@ import (
 type Peer interface {
 	// Find gives the records of a level (STUDY, SERIES or IMAGE) that match. Keys with empty values are asked to be returned.
 	Find(ctx context.Context, level string, keys *dicom.DataSet) iter.Seq2[*dicom.DataSet, error]
-	// Retrieve has the named instances of a series sent here, by C-GET or C-MOVE. Take reads each, a whole Part 10 file, before it
-	// returns; its error ends the retrieval. Instances that the peer could not send are not an error.
-	Retrieve(ctx context.Context, study, series string, instances []string, take func(sopInstanceUID string, file io.Reader) error) error
+	// Retrieve has instances sent here, by C-GET or C-MOVE. Take reads each, a whole Part 10 file, before it returns; its error ends the
+	// retrieval. Instances that the peer could not send are not an error.
+	Retrieve(ctx context.Context, b Batch, take func(sopInstanceUID string, file io.Reader) error) error
 	Close() error
+}
+
+// Batch is some instances of one series, with the SOP classes that they have as far as the peer said.
+type Batch struct {
+	Study, Series string
+	Instances     []string
+	Classes       []string
 }
 
 // PeerAddress is who is asked, and who asks.
@@ -30,8 +38,8 @@ type PeerAddress struct {
 	Access
 }
 
-// DialPeer opens an association to a peer. It is nil in a program without the DIMSE part.
-var DialPeer func(ctx context.Context, at PeerAddress) (Peer, error)
+// DialPeer opens a peer; tests have their own.
+var DialPeer = dialNode
 
 // dimseSource is what a query/retrieve node has for a search: dimse://AET@host:port?StudyDate=20240101-&ModalitiesInStudy=US, or
 // dimse://AET@host:port/studyUID or /studyUID/seriesUID. It asks for lists first, and then only for the instances that no earlier run
@@ -45,9 +53,6 @@ type dimseSource struct {
 }
 
 func openDIMSE(ctx context.Context, u *url.URL, access Access) (source, error) {
-	if DialPeer == nil {
-		return nil, fault.New(fault.Missing, "this program was built without DIMSE")
-	}
 	called := u.User.Username()
 	if called == "" || len(called) > 16 {
 		return nil, fault.New(fault.Usage, "a DIMSE source needs the peer's AE title, of up to 16 characters").WithHint("as dimse://PACS@host:104")
@@ -161,9 +166,18 @@ func (s *dimseSource) oneSeries(w *walker, study, series string) error {
 	keys.SetString(tag.StudyInstanceUID, study)
 	keys.SetString(tag.SeriesInstanceUID, series)
 	keys.SetString(tag.SOPInstanceUID, "")
-	uids, err := s.list(w.ctx, "IMAGE", tag.SOPInstanceUID, keys)
-	if err != nil {
-		return err
+	keys.SetString(tag.SOPClassUID, "")
+	var uids, classes []string
+	for ds, err := range s.peer.Find(w.ctx, "IMAGE", keys) {
+		if err != nil {
+			return err
+		}
+		if uid := ds.String(tag.SOPInstanceUID); uid != "" {
+			uids = append(uids, uid)
+		}
+		if class := ds.String(tag.SOPClassUID); class != "" && !slices.Contains(classes, class) {
+			classes = append(classes, class)
+		}
 	}
 	at := func(uid string) item {
 		return item{origin: s.place + "/" + printable(path.Join(study, series, uid)), name: uid, size: -1, uid: true}
@@ -183,7 +197,7 @@ func (s *dimseSource) oneSeries(w *walker, study, series string) error {
 		some := want[:min(len(want), atOnce)]
 		want = want[len(some):]
 		came := map[string]bool{}
-		err := s.peer.Retrieve(w.ctx, study, series, some, func(uid string, file io.Reader) error {
+		err := s.peer.Retrieve(w.ctx, Batch{study, series, some, classes}, func(uid string, file io.Reader) error {
 			came[uid] = true
 			return w.stream(at(uid), file, 0)
 		})

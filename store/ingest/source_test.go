@@ -311,15 +311,15 @@ func (p *peer) Find(_ context.Context, level string, keys *dicom.DataSet) iter.S
 	}
 }
 
-func (p *peer) Retrieve(_ context.Context, study, series string, instances []string, take func(string, io.Reader) error) error {
-	for _, uid := range instances {
+func (p *peer) Retrieve(_ context.Context, b ingest.Batch, take func(string, io.Reader) error) error {
+	for _, uid := range b.Instances {
 		if uid == p.skip {
 			continue
 		}
 		if p.sent++; p.breakAt > 0 && p.sent >= p.breakAt {
 			return fault.New(fault.Missing, "the association is gone")
 		}
-		if err := take(uid, bytes.NewReader(p.files[study+"/"+series][uid])); err != nil {
+		if err := take(uid, bytes.NewReader(p.files[b.Study+"/"+b.Series][uid])); err != nil {
 			return err
 		}
 	}
@@ -376,11 +376,10 @@ func TestDIMSESource(t *testing.T) {
 func TestSourceAddresses(t *testing.T) {
 	old := ingest.DialPeer
 	defer func() { ingest.DialPeer = old }()
-	ingest.DialPeer = nil
 	a := newArchive(t)
 	for address, code := range map[string]fault.Code{
 		"ftp://host/x": fault.Usage, "s3://user:secret@bucket/x": fault.Usage, "dicomweb://u:secret@host/x": fault.Usage,
-		"dicomweb://host/x/studies/not-a-uid": fault.Usage, "dimse://PACS@host": fault.Missing, "s3://": fault.Usage, "file:///etc": fault.Usage,
+		"dicomweb://host/x/studies/not-a-uid": fault.Usage, "dimse://PACS@127.0.0.1:1": fault.Missing, "s3://": fault.Usage, "file:///etc": fault.Usage,
 		filepath.Join(t.TempDir(), "no"): fault.NotFound, "/dev/null": fault.Usage,
 	} {
 		_, err := ingest.Run(ctx, a, ingest.Options{Sources: []string{address}})
