@@ -90,6 +90,7 @@ func checkFilled(p *Plan) error {
 		{t.LR > 0, "train.lr"},
 		{slices.Contains([]string{"cosine", "step", "constant"}, t.Schedule), "train.schedule (cosine, step or constant)"},
 		{slices.Contains([]string{"", "none", "bf16", "fp16"}, t.Autocast), "train.autocast (none, bf16 or fp16)"},
+		{slices.Contains([]string{"", layoutAuto, layoutContiguous, layoutChannelsLast}, t.MemoryFormat), "train.memory_format (auto, contiguous or channels_last)"},
 		{t.EMA < 1, "train.ema (below 1)"},
 		{len(p.Model.StemStride) == 0 || len(p.Model.StemStride) == 3, "model.stem_stride (three numbers)"},
 	} {
@@ -133,6 +134,10 @@ func newTrainer(e *torch.Engine, opts TrainOptions, heads []head) (*trainer, err
 		return nil, err
 	}
 	nn.Materialise(e, t.net, p.Seed)
+	last := channelsLast(p.Train, e)
+	if last {
+		nn.ChannelsLast(t.net)
+	}
 	e.ReleaseMemory() // making weights leaves garbage that the training would carry
 	if t.opt, err = newOptimiser(e, t.net, p.Train); err != nil {
 		return nil, err
@@ -148,7 +153,7 @@ func newTrainer(e *torch.Engine, opts TrainOptions, heads []head) (*trainer, err
 	}
 	t.state = State{
 		Version: version.String(), Plan: p.Digest(), Rows: rowsDigest(ids(opts.Fold.Train), ids(opts.Fold.Val)), Seed: p.Seed,
-		Network: t.net.Spec, Heads: heads, Input: p.Input, Eval: p.Augment.EvalScale, Threads: e.Threads(),
+		Network: t.net.Spec, Heads: heads, Input: p.Input, Eval: p.Augment.EvalScale, Threads: e.Threads(), ChannelsLast: last,
 	}
 	if p.Train.Autocast == "fp16" {
 		t.state.Scale = firstScale
