@@ -67,19 +67,6 @@ func TestCountsScale(t *testing.T) {
 	}
 }
 
-// TestNothingCollapses: one frame, or a picture smaller than the strides, still reaches the head.
-func TestNothingCollapses(t *testing.T) {
-	for _, name := range Names() {
-		for _, in := range [][]int64{{2, 1, 1, 112, 112}, {2, 1, 16, 3, 5}, {1, 1, 1, 1, 1}, {1, 1, 7, 29, 31}} {
-			n := build(t, Spec{Name: name, Width: 4, Channels: 1, Heads: []Head{{"a", 3}, {"b", 2}}})
-			out, c := n.Cost(in)
-			if out[0] != in[0] || out[1] != 5 || c.MACs <= 0 {
-				t.Errorf("%s with %v: output %v, %+v", name, in, out, c)
-			}
-		}
-	}
-}
-
 func TestHeadNames(t *testing.T) {
 	names := func(heads ...Head) string {
 		var out []string

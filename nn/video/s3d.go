@@ -10,7 +10,7 @@ import (
 var s3d = []Architecture{
 	{Name: "s3d", Family: "inception",
 		Paper: image.Paper{Title: "Rethinking spatiotemporal feature learning: speed-accuracy trade-offs in video classification", Where: "Xie et al., ECCV 2018, section 4"},
-		Input: [3]int64{16, 224, 224}, Least: [3]int64{3, 28, 28}, Params: 8320048, GMACs: 17.979, Classes: 400, build: buildS3D},
+		Input: [3]int64{16, 224, 224}, Least: [3]int64{5, 28, 28}, Params: 8320048, GMACs: 17.979, Classes: 400, build: buildS3D},
 }
 
 // inceptionRows are the channels of inception blocks: 1×1, reduction and output of the 3×3 branches, after the pool. They are those of
