@@ -104,10 +104,10 @@ func (b *EncoderBlock) Visit(prefix string, v func(string, *Param)) { b.parts().
 // Forward implements [Module].
 func (b *EncoderBlock) Forward(p *Pass, x *torch.Tensor) *torch.Tensor {
 	y := b.Dropout.Forward(p, p.Run(b.Names.Attn, b.Attn, b.Norm1.Forward(p, x)))
-	x = x.Add(dropPath(p, y, b.DropPath))
+	x = x.Add(DropPath(p, y, b.DropPath))
 	y = b.Dropout.Forward(p, b.FC1.Forward(p, b.Norm2.Forward(p, x)).Gelu())
 	y = b.Dropout.Forward(p, b.FC2.Forward(p, y))
-	return x.Add(dropPath(p, y, b.DropPath))
+	return x.Add(DropPath(p, y, b.DropPath))
 }
 
 // Cost implements [Module].

@@ -24,9 +24,9 @@ func (d Dropout) Cost(in []int64) ([]int64, Cost) {
 	return in, Cost{Activations: 2 * numel(in)}
 }
 
-// dropPath leaves a branch out for whole rows of the batch with probability rate in training and scales the rest (Huang et al., "Deep
+// DropPath leaves a branch out for whole rows of the batch with probability rate in training and scales the rest (Huang et al., "Deep
 // networks with stochastic depth", ECCV 2016, in the form of torchvision's StochasticDepth, mode "row").
-func dropPath(p *Pass, x *torch.Tensor, rate float64) *torch.Tensor {
+func DropPath(p *Pass, x *torch.Tensor, rate float64) *torch.Tensor {
 	if rate == 0 || !p.Train {
 		return x
 	}

@@ -28,7 +28,7 @@ func (r *Residual) Visit(prefix string, v func(string, *Param)) {
 
 // Forward implements [Module]. Modules of Main that work in place must not be its first.
 func (r *Residual) Forward(p *Pass, x *torch.Tensor) *torch.Tensor {
-	out := dropPath(p, r.Main.Forward(p, x), r.DropPath)
+	out := DropPath(p, r.Main.Forward(p, x), r.DropPath)
 	residual := x
 	if r.Down != nil {
 		residual = p.Run(r.downName(), r.Down, x)

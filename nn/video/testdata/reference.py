@@ -59,8 +59,10 @@ if name.endswith("_mean"):
     inner = getattr(torchvision.models, name[: -len("_mean")])(num_classes=7, **kwargs)
     model = (ResNetMean if name.startswith("resnet") else FrameMean)(inner)
 else:
-    kwargs = {"spatial_size": (h, w), "temporal_size": t} if name.startswith("mvit") else {}
-    model = inner = getattr(torchvision.models.video, name)(num_classes=7, **kwargs)
+    mvit = torchvision.models.video.mvit
+    whole = mvit.MViT
+    mvit.MViT = lambda **kw: whole(**{**kw, "spatial_size": (h, w), "temporal_size": t})  # the builders fix 224×224
+    model = inner = getattr(torchvision.models.video, name)(num_classes=7)
 for m in model.modules():
     if isinstance(m, (torch.nn.BatchNorm3d, torch.nn.BatchNorm2d)):
         torch.nn.init.uniform_(m.weight, 0.5, 1.5)
