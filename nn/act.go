@@ -39,10 +39,11 @@ func (f Func) Forward(_ *Pass, x *torch.Tensor) *torch.Tensor { return f(x) }
 func (Func) Cost(in []int64) ([]int64, Cost) { return in, Cost{Activations: numel(in)} }
 
 // SqueezeExcite scales channels by what a small network makes of their means (Hu et al., "Squeeze-and-excitation networks", CVPR
-// 2018): x · σ(fc2(act(fc1(mean x)))), with 1×1 convolutions named fc1 and fc2 as torchvision's.
+// 2018): x · σ(fc2(act(fc1(mean x)))), with 1×1 convolutions named fc1 and fc2 as torchvision's unless Names says otherwise.
 type SqueezeExcite struct {
 	FC1, FC2 *Conv
 	Act      Func
+	Names    [2]string
 }
 
 // NewSqueezeExcite returns one for n channels with mid in the middle, in dims (2 or 3) dimensions.
@@ -51,13 +52,13 @@ func NewSqueezeExcite(n, mid int64, dims int, act Func) *SqueezeExcite {
 	for i := range one {
 		one[i] = 1
 	}
-	return &SqueezeExcite{FC1: NewConv(n, mid, one, one, zero).WithBias(nil), FC2: NewConv(mid, n, one, one, zero).WithBias(nil), Act: act}
+	return &SqueezeExcite{FC1: NewConv(n, mid, one, one, zero).WithBias(nil), FC2: NewConv(mid, n, one, one, zero).WithBias(nil), Act: act, Names: [2]string{"fc1", "fc2"}}
 }
 
 // Visit implements [Module].
 func (s *SqueezeExcite) Visit(prefix string, v func(string, *Param)) {
-	s.FC1.Visit(prefix+"fc1.", v)
-	s.FC2.Visit(prefix+"fc2.", v)
+	s.FC1.Visit(prefix+s.Names[0]+".", v)
+	s.FC2.Visit(prefix+s.Names[1]+".", v)
 }
 
 // Forward implements [Module].

@@ -5,24 +5,21 @@ import "github.com/cineloop/cineloop/torch"
 // Residual is act(main(x) + down(x)), down being the identity where nil (He et al., "Deep residual learning", CVPR 2016, section 3.2).
 type Residual struct {
 	Main     Module
-	Down     Module // named "downsample", or as DownName says
-	DownName string
+	Down     Module  // named "downsample"
+	Flat     bool    // Down's parameters stand beside Main's, without a name of its own
 	Linear   bool    // no ReLU after the sum
 	DropPath float64 // probability of leaving main out, in training
-}
-
-func (r *Residual) downName() string {
-	if r.DownName != "" {
-		return r.DownName
-	}
-	return "downsample"
 }
 
 // Visit implements [Module].
 func (r *Residual) Visit(prefix string, v func(string, *Param)) {
 	r.Main.Visit(prefix, v)
-	if r.Down != nil {
-		r.Down.Visit(prefix+r.downName()+".", v)
+	switch {
+	case r.Down == nil:
+	case r.Flat:
+		r.Down.Visit(prefix, v)
+	default:
+		r.Down.Visit(prefix+"downsample.", v)
 	}
 }
 
@@ -31,7 +28,7 @@ func (r *Residual) Forward(p *Pass, x *torch.Tensor) *torch.Tensor {
 	out := DropPath(p, r.Main.Forward(p, x), r.DropPath)
 	residual := x
 	if r.Down != nil {
-		residual = p.Run(r.downName(), r.Down, x)
+		residual = p.Run("downsample", r.Down, x)
 	}
 	if p.capturing() {
 		out = out.Add(residual)

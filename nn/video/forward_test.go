@@ -100,7 +100,7 @@ func TestFoldedStem(t *testing.T) {
 			nn.Materialise(e, three, 1)
 			nn.Materialise(e, one, 2)
 			report, err := nn.Load(e, one, nn.Export(three))
-			if err != nil || len(report.Folded) != 1 || len(report.Missing)+len(report.Resized)+len(report.Unexpected) != 0 {
+			if err != nil || len(report.Folded) < 1 || len(report.Missing)+len(report.Resized)+len(report.Unexpected) != 0 {
 				t.Fatalf("%s: %v, %v", name, report, err)
 			}
 			x := e.Randn(torch.Float32, in...)

@@ -26,8 +26,8 @@ type Architecture struct {
 	Paper  image.Paper
 	Input  [3]int64 // [T, H, W] of the published network
 	Least  [3]int64 // smaller inputs vanish in its strides
-	Params int64    // with Classes, as published
-	GMACs  float64  // of one clip of Input, as published
+	Params int64    // with Classes, as published; whole multiples of 10,000 are rounded there. 0: not published
+	GMACs  float64  // of one clip of Input, as published; 0: not published, or with other operations counted
 	// Classes is 400 (Kinetics) for networks of clips and 1000 (ImageNet) for those of frames.
 	Classes int64
 
@@ -36,7 +36,7 @@ type Architecture struct {
 
 // Architectures lists the networks by name. Networks of frames are listed with the mean over time; see [Pooling] for the others.
 func Architectures() []Architecture {
-	all := slices.Concat(r3d, mc3, r2plus1d, medicalNet, i3d, s3d, mViT)
+	all := slices.Concat(r3d, mc3, r2plus1d, medicalNet, i3d, i3dR50, s3d, x3d, csn, slowFast, mViT)
 	for _, a := range image.All() {
 		all = append(all, ofFrames(a, PoolMean))
 	}
