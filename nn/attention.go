@@ -10,10 +10,11 @@ import (
 // 3.2). Its parameters have torch.nn.MultiheadAttention's names, or timm's (qkv, proj) where Split is set.
 type Attention struct {
 	Heads   int64
-	QKV     *Linear // [3D, D]
-	Out     *Linear // [D, D]
-	Split   bool    // names qkv.weight, proj.weight instead of in_proj_weight, out_proj.weight
-	Dropout Dropout // of the attention's weights
+	QKV     *Linear   // [3D, D]
+	Out     *Linear   // [D, D]
+	Split   bool      // names qkv.weight, proj.weight instead of in_proj_weight, out_proj.weight
+	keyless *[2]Param // biases of queries and values where keys have none
+	Dropout Dropout   // of the attention's weights
 }
 
 // NewAttention returns attention over d features.
@@ -22,10 +23,34 @@ func NewAttention(d, heads int64, split bool) *Attention {
 	return &Attention{Heads: heads, QKV: NewLinear(d, 3*d, init, nil), Out: NewLinear(d, d, init, nil), Split: split}
 }
 
+// WithoutKeyBias leaves out the bias of keys, which a softmax does not see; those of queries and values are then named q_bias and v_bias,
+// as in BEiT and VideoMAE (timm's names only).
+func (a *Attention) WithoutKeyBias() *Attention {
+	d := a.Out.Weight.Shape[0]
+	a.keyless = &[2]Param{{Shape: []int64{d}}, {Shape: []int64{d}}}
+	return a
+}
+
+// project computes queries, keys and values side by side.
+func (a *Attention) project(p *Pass, x *torch.Tensor) *torch.Tensor {
+	if a.keyless == nil {
+		return a.QKV.Forward(p, x)
+	}
+	q, v := a.keyless[0].T, a.keyless[1].T
+	return torch.Linear(x, a.QKV.Weight.T, torch.Cat([]*torch.Tensor{q, q.ZerosLike(), v}, 0))
+}
+
 // Visit implements [Module].
 func (a *Attention) Visit(prefix string, v func(string, *Param)) {
-	if a.Split {
+	switch {
+	case a.Split && a.keyless == nil:
 		a.QKV.Visit(prefix+"qkv.", v)
+		a.Out.Visit(prefix+"proj.", v)
+		return
+	case a.Split:
+		v(prefix+"q_bias", &a.keyless[0])
+		v(prefix+"v_bias", &a.keyless[1])
+		v(prefix+"qkv.weight", &a.QKV.Weight)
 		a.Out.Visit(prefix+"proj.", v)
 		return
 	}
@@ -38,7 +63,7 @@ func (a *Attention) Visit(prefix string, v func(string, *Param)) {
 func (a *Attention) Forward(p *Pass, x *torch.Tensor) *torch.Tensor {
 	s := x.Shape()
 	n, l, d := s[0], s[1], s[2]
-	qkv := a.QKV.Forward(p, x).Reshape(n, l, 3, a.Heads, d/a.Heads).Permute(2, 0, 3, 1, 4).Unbind(0)
+	qkv := a.project(p, x).Reshape(n, l, 3, a.Heads, d/a.Heads).Permute(2, 0, 3, 1, 4).Unbind(0)
 	y := Attend(p, qkv[0], qkv[1], qkv[2], nil, a.Dropout)
 	return a.Out.Forward(p, y.Transpose(1, 2).Reshape(n, l, d))
 }
@@ -58,6 +83,9 @@ func (a *Attention) Cost(in []int64) ([]int64, Cost) {
 	_, c := a.QKV.Cost(rows)
 	_, o := a.Out.Cost(rows)
 	c = c.Plus(o)
+	if a.keyless != nil {
+		c.Params -= in[2]
+	}
 	c.MACs += AttendMACs(in[0], in[1], in[1], in[2])
 	c.Activations += 2*a.Heads*in[0]*in[1]*in[1] + numel(in)
 	return in, c
