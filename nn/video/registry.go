@@ -74,3 +74,9 @@ func find(name string) (Architecture, func(Spec) body, error) {
 	return Architecture{}, nil, fault.New(fault.Usage, "no network is named %q", name).WithHint("there are %s; in place of mean those of frames also take %s",
 		strings.Join(Names(), ", "), strings.Join([]string{string(PoolAttention), string(PoolLSTM), string(PoolGRU), string(PoolTransformer)}, ", "))
 }
+
+// HasLastStage says whether the network has a stage for Grad-CAM to look at (see [Net.LastStage]); false for an unknown name.
+func HasLastStage(name string) bool {
+	n, err := New(Spec{Name: name, Heads: []Head{{Name: "any", Width: 1}}})
+	return err == nil && n.LastStage() != ""
+}
