@@ -98,6 +98,16 @@ func checkFilled(p *Plan) error {
 			return fault.New(fault.Usage, "the plan cannot be trained: %s is not set, or impossible", c.what)
 		}
 	}
+	a, err := video.Find(p.Model.Name)
+	if err != nil {
+		return err
+	}
+	for i, n := range []int{in.Frames, in.Height, in.Width} {
+		if int64(n) < a.Least[i] {
+			return fault.New(fault.Usage, "%s takes clips of at least %d×%d×%d; the plan's are %d×%d×%d", a.Name, a.Least[0], a.Least[1], a.Least[2], in.Frames, in.Height, in.Width).
+				WithHint("set input.frames, height and width, or another model.name")
+		}
+	}
 	return nil
 }
 
@@ -106,6 +116,9 @@ func networkSpec(p *Plan, heads []head) video.Spec {
 	s := video.Spec{Name: p.Model.Name, Width: int64(p.Model.Width), Channels: int64(p.Input.Channels), Dropout: p.Model.Dropout}
 	for i, v := range p.Model.StemStride {
 		s.StemStride[i] = int64(v)
+	}
+	if p.Model.Weights == "" { // tables of positions are made for these clips; with weights they keep the size that they were trained for
+		s.Size = [3]int64{int64(p.Input.Frames), int64(p.Input.Height), int64(p.Input.Width)}
 	}
 	for _, h := range heads {
 		s.Heads = append(s.Heads, video.Head{Name: h.Name, Width: int64(h.Width())})

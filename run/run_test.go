@@ -280,3 +280,23 @@ func TestRecipeErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestOtherNetworks: a recipe that names another network runs to its page; one without positions in its last stage has no maps, and one
+// that needs larger clips says so before training.
+func TestOtherNetworks(t *testing.T) {
+	root := toyCohort(t, toyRows(24))
+	recipe := toyRecipe(t, root, binary, "")
+	for _, name := range []string{"videomae_vit_s", "resnet18_gru", "x3d_xs"} {
+		r, m, err := do(t, Options{Recipe: recipe, Set: []string{"model.name=" + name, "train.epochs=1", "explain.examples=1"}})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if m.Targets["bright"].N == 0 || exists(r.Dir.explanations()) == (name == "videomae_vit_s") {
+			t.Errorf("%s: %d rows judged, maps: %v", name, m.Targets["bright"].N, exists(r.Dir.explanations()))
+		}
+	}
+	if _, _, err := do(t, Options{Recipe: recipe, Set: []string{"model.name=s3d"}}); fault.CodeOf(err) != fault.Usage || !strings.Contains(err.Error(), "at least 5×28×28") {
+		t.Errorf("clips too small: %v", err)
+	}
+}
