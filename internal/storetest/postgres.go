@@ -27,7 +27,12 @@ var server struct {
 }
 
 // Main runs a package's tests and stops the PostgreSQL that they may have started: func TestMain(m *testing.M) { storetest.Main(m) }.
+// Temporary folders are in memory where there is room: most of these tests wait for a disk that others use, and say nothing about it.
+// DiskDir gives a folder on the disk.
 func Main(m *testing.M) {
+	if os.Getenv("TMPDIR") == "" && memory("/dev/shm") {
+		os.Setenv("TMPDIR", "/dev/shm")
+	}
 	status := m.Run()
 	if server.cmd != nil {
 		_ = server.cmd.Process.Signal(syscall.SIGINT) // fast shutdown
