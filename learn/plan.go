@@ -27,7 +27,7 @@ type Plan struct {
 
 // ModelSpec picks and sizes a network.
 type ModelSpec struct {
-	Name       string  `yaml:"name,omitempty"`        // r3d_18 | mc3_18 | r2plus1d_18 | resnet18_mean
+	Name       string  `yaml:"name,omitempty"`        // one of nn/video's registry
 	Width      int     `yaml:"width,omitempty"`       // channels of the first stage; torchvision's is 64; 0: the plan chooses
 	Weights    string  `yaml:"weights,omitempty"`     // .pth or .safetensors to start from; the head and resized stems may differ
 	Dropout    float64 `yaml:"dropout,omitempty"`     // before the head
