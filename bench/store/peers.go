@@ -17,13 +17,13 @@ import (
 	"github.com/cineloop/cineloop/store/ingest"
 )
 
-// sent is how many of the files the peers get, and peerRounds how often.
+// sent is how many of the files the peers get, and peerRounds how often. Those that take ten seconds and more get them once.
 const (
 	sent       = 200
-	peerRounds = 2
+	peerRounds = 3
 )
 
-// peers times what others take to bring the first of the files in; each round in a new place, the best counts.
+// peers times what others take to bring the first of the files in; each round in a new place that is ready and empty, the best counts.
 func peers(ctx context.Context, in, dir string) error {
 	some := filepath.Join(dir, "some")
 	if err := os.MkdirAll(some, 0o755); err != nil {
@@ -45,11 +45,11 @@ func peers(ctx context.Context, in, dir string) error {
 	absent := map[string]error{}
 	for round := range peerRounds {
 		place := filepath.Join(dir, fmt.Sprint("peers", round))
-		if err := best(&ours, func() error { return ingestSome(ctx, some, filepath.Join(place, "ours")) }); err != nil {
+		if err := ingestSome(ctx, some, filepath.Join(place, "ours"), &ours); err != nil {
 			return err
 		}
 		for i, name := range order {
-			if absent[name] != nil {
+			if absent[name] != nil || round > 0 && i > 0 {
 				continue
 			}
 			p, err := startPeer(ctx, filepath.Join(place, fmt.Sprint(i)), i < 2)
@@ -60,7 +60,7 @@ func peers(ctx context.Context, in, dir string) error {
 			d := times[name]
 			err = best(&d, func() error {
 				if i == 0 {
-					return p.stow(ctx, names, 8<<20<<(3*round)) // what suits the peer better
+					return p.stow(ctx, names, []int64{8 << 20, 64 << 20, 1 << 20}[round]) // what suits the peer better
 				}
 				return p.storescu(some)
 			})
@@ -87,7 +87,7 @@ func peers(ctx context.Context, in, dir string) error {
 	return nil
 }
 
-func ingestSome(ctx context.Context, in, dir string) error {
+func ingestSome(ctx context.Context, in, dir string, took *time.Duration) error {
 	if err := store.Init(dir, store.DefaultConfig()); err != nil {
 		return err
 	}
@@ -96,11 +96,13 @@ func ingestSome(ctx context.Context, in, dir string) error {
 		return err
 	}
 	defer a.Close()
-	s, err := ingest.Run(ctx, a, ingest.Options{Sources: []string{in}})
-	if err == nil && s.Stored != sent {
-		err = fmt.Errorf("%d of %d files", s.Stored, sent)
-	}
-	return err
+	return best(took, func() error {
+		s, err := ingest.Run(ctx, a, ingest.Options{Sources: []string{in}})
+		if err == nil && s.Stored != sent {
+			err = fmt.Errorf("%d of %d files", s.Stored, sent)
+		}
+		return err
+	})
 }
 
 // peer is a server of others on loopback.
