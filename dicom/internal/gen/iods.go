@@ -61,6 +61,7 @@ var typed = regexp.MustCompile(`\bType="([123]C?)"`)
 
 func (t *templates) read(text string) {
 	var at *list
+	var module string
 	var skip int                // inside a sequence that is not in the dictionary, or comes a second time
 	seen := []map[string]bool{} // names at each depth: conditions may make one come twice
 	for _, l := range strings.Split(text, "\n") {
@@ -79,13 +80,15 @@ func (t *templates) read(text string) {
 		case m == nil:
 		case m[1] == "DefineMacro" || m[1] == "Module":
 			at, skip = &list{macro: m[1] == "DefineMacro"}, 0
-			t.lists[m[2]] = at
+			module, t.lists[m[2]] = m[2], at
 			seen = []map[string]bool{{}}
 		case at == nil:
 		case skip > 0:
 			if m[1] == "Sequence" {
 				skip++
 			}
+		case m[1] == "InvokeMacro" && strings.Contains(l, "Condition="):
+			at.entries = append(at.entries, "?"+m[2])
 		case m[1] == "InvokeMacro":
 			at.entries = append(at.entries, "@"+m[2])
 		default:
@@ -101,7 +104,10 @@ func (t *templates) read(text string) {
 				continue
 			}
 			seen[len(seen)-1][id] = true
-			entry := id + map[string]string{"1": "1", "1C": "a", "2": "2", "2C": "b", "3": "3"}[ty[1]]
+			if m[2] == "Modality" && module == "GeneralSeries" {
+				ty[1] = "1" // the templates give a line to each kind of object
+			}
+			entry := id + map[string]string{"1": "1", "1C": "a", "2": "2", "2C": "b", "3": "3", "3C": "3"}[ty[1]]
 			if m[1] == "Sequence" {
 				entry += "{"
 				seen = append(seen, map[string]bool{})
@@ -176,7 +182,7 @@ func (t *templates) write(dir string) error {
 		}
 		needed[name] = true
 		for _, e := range t.lists[name].entries {
-			if m, ok := strings.CutPrefix(e, "@"); ok && t.lists[m] != nil {
+			if m := e[1:]; (e[0] == '@' || e[0] == '?') && t.lists[m] != nil {
 				mark(m)
 			}
 		}
@@ -202,7 +208,7 @@ func (t *templates) write(dir string) error {
 	for _, o := range order {
 		fmt.Fprintf(b, "%s %s\n", o, strings.Join(byIOD[o], " "))
 	}
-	b.WriteString("`\n\n// lists are lines of a module or macro and its attributes: tag, then the type 1, 2, 3, a for 1C or b for 2C; { begins the attributes of\n// a sequence's items, } ends them, @ inserts a macro.\nconst lists = `\n")
+	b.WriteString("`\n\n// lists are lines of a module or macro and its attributes: tag, then the type 1, 2, 3, a for 1C or b for 2C; { begins the attributes of\n// a sequence's items, } ends them, @ inserts a macro, ? one\n// that a condition governs.\nconst lists = `\n")
 	var names []string
 	for n := range needed {
 		names = append(names, n)
