@@ -1,6 +1,7 @@
 package dicom
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"maps"
@@ -395,4 +396,24 @@ func (ds *DataSet) copyInto(parent *DataSet) *DataSet {
 		}
 	}
 	return out
+}
+
+// Detach is [DataSet.Copy] with every value in memory, so that it outlives the file that ds came from. It is encoded as explicit VR little endian.
+func (ds *DataSet) Detach() (*DataSet, error) {
+	if err := ds.Err(); err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	enc := &encoder{w: &b}
+	enc.set(ds)
+	if enc.err != nil {
+		return nil, enc.err
+	}
+	out := &DataSet{src: &source{bytes.NewReader(b.Bytes()), int64(b.Len())}, head: -1}
+	f := &File{raw: out.src}
+	s := &scanner{reader: reader{src: out.src}, f: f, opt: options{maxElements: 2_000_000}}
+	if err := s.scan(out, 0); err != nil {
+		return nil, err
+	}
+	return out, f.Incomplete
 }
