@@ -171,6 +171,9 @@ func (f *File) Changed() bool { return f.Meta.Changed() || f.DataSet.Changed() }
 // Write writes the file. One that was not changed is copied byte for byte; in a changed one every element that was not is. The offsets
 // between the records of a DICOMDIR follow the change.
 func (f *File) Write(w io.Writer) error {
+	if err := f.DataSet.Err(); err != nil { // a Set method that stored nothing leaves the file unchanged
+		return err
+	}
 	if !f.Changed() {
 		n, err := io.Copy(w, io.NewSectionReader(f.raw.r, 0, f.raw.size))
 		if err == nil && n != f.raw.size {
