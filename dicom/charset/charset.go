@@ -129,12 +129,12 @@ func (s *Set) Decode(b []byte, d Delimiters) (text string, ok bool) {
 			ok = false
 			i++
 		case g.width == 2:
-			r := rune(utf8.RuneError)
-			n := 1
+			r, n, has := rune(utf8.RuneError), 1, false
 			if i+1 < len(b) && b[i+1]&0x80 == c&0x80 && b[i+1]&0x7F > 0x20 {
-				r, n = g.pair(c|0x80, b[i+1]|0x80), 2
+				r, has = g.pair(c|0x80, b[i+1]|0x80)
+				n = 2
 			}
-			ok = ok && r != utf8.RuneError
+			ok = ok && has
 			out.WriteRune(r)
 			i += n
 			continue // the bytes of a pair are no delimiters
