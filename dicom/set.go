@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/cineloop/cineloop/dicom/charset"
 	"github.com/cineloop/cineloop/dicom/tag"
@@ -76,6 +77,10 @@ func (ds *DataSet) SetText(t tag.Tag, v vr.VR, values ...string) {
 // else is refused.
 func (ds *DataSet) storeText(t tag.Tag, v vr.VR, values []string) {
 	for _, s := range values {
+		if !utf8.ValidString(s) {
+			ds.fail(t, "text that is not UTF-8")
+			return
+		}
 		if !v.IsSingle() && strings.Contains(s, `\`) {
 			ds.fail(t, "a backslash separates values of VR %v", v)
 			return
