@@ -342,3 +342,36 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// The rows of docs/reference/dicom-leniency.md that no file of the corpus shows, and that TestReadByHand has not.
+func TestLenienciesByHand(t *testing.T) {
+	name := el(tag.PatientName, "PN", "Doe^Jane")
+	bare := append([]byte("DICM"), part10(explicit, name)[132:]...)
+	swapped := part10(explicit, []byte{0x00, 0x08, 0x00, 0x60, 'C', 'S', 0, 2, 'U', 'S', 0x00, 0x28, 0x00, 0x10, 'U', 'S', 0, 2, 0x01, 0x02})
+	sjis := part10(explicit, el(tag.SpecificCharacterSet, "CS", "SHIFT_JIS "), el(tag.PatientName, "PN", "\x8eR\x93c"))
+	for what, c := range map[string]struct {
+		raw  []byte
+		t    tag.Tag
+		want string
+		warn string
+	}{
+		"no preamble":     {bare, tag.PatientName, "Doe^Jane", "no preamble before the DICM mark"},
+		"byte order":      {swapped, tag.Modality, "US", "the byte order is not that of the transfer syntax"},
+		"Shift JIS":       {sjis, tag.PatientName, "山田", ""},
+		"twelve":          {part10(explicit, el(tag.InstanceNumber, "IS", "12.0")), tag.InstanceNumber, "12.0", ""},
+		"an odd value":    {part10(explicit, el(tag.PatientName, "PN", "Doe"), el(tag.PatientID, "LO", "1")), tag.PatientID, "1", "a value of odd length, the first"},
+		"a lone creator":  {part10(explicit, el(tag.New(0x11, 0x10), "LO", "ME"), el(tag.New(0x11, 0x1001), "UN", "ab")), tag.New(0x11, 0x10), "ME", ""},
+		"ACR-NEMA's date": {part10(explicit, el(tag.StudyDate, "DA", "1994.11.05")), tag.StudyDate, "1994.11.05", ""},
+	} {
+		f := read(t, c.raw)
+		if got := f.DataSet.String(c.t); got != c.want {
+			t.Errorf("%s: %q, want %q", what, got, c.want)
+		}
+		if said := fmt.Sprint(f.Warnings); !strings.Contains(said, c.warn) || c.warn == "" && len(f.Warnings) > 0 {
+			t.Errorf("%s: %s", what, said)
+		}
+		if strings.Count(fmt.Sprint(f.Warnings), "odd length") > 1 {
+			t.Errorf("%s: odd lengths are said once: %v", what, f.Warnings)
+		}
+	}
+}

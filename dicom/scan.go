@@ -26,6 +26,7 @@ type scanner struct {
 	stack []level
 	pos   int64
 	nodes int
+	odd   bool  // a value of odd length was met
 	doubt error // what speaks against the innermost tentative sequence
 }
 
@@ -137,13 +138,21 @@ func (s *scanner) recover(err error) bool {
 }
 
 func (s *scanner) warn(at int64, t tag.Tag, format string, args ...any) {
-	for i := len(s.stack) - 1; i > 0; i-- {
-		if s.stack[i].try {
-			s.doubt = fault.New(fault.Input, format, args...) // a trial: its fault is not the file's
-			return
-		}
+	if s.trying() {
+		s.doubt = fault.New(fault.Input, format, args...) // a trial: its fault is not the file's
+		return
 	}
 	s.f.warn(at, t, format, args...)
+}
+
+// trying reports whether some level is a tentative sequence.
+func (s *scanner) trying() bool {
+	for i := len(s.stack) - 1; i > 0; i-- {
+		if s.stack[i].try {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *scanner) count() error {
@@ -278,6 +287,10 @@ func (s *scanner) element(top *level) (done bool, err error) {
 		return false, s.undefinedElement(top, e)
 	}
 	e.n = int64(length)
+	if length&1 == 1 && !s.odd && !s.trying() {
+		s.odd = true
+		s.f.warn(s.pos, t, "a value of odd length, the first in the file")
+	}
 	if left := top.bound - e.at; e.n > left {
 		s.warn(s.pos, t, "the value should have %d bytes, and %d are left", e.n, left)
 		e.n, e.short = left, true
