@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -187,7 +188,7 @@ func cine(t *testing.T, n, size int) []byte {
 func TestOverHTTP(t *testing.T) {
 	const frames, size = 100, 500_000
 	file := cine(t, frames, size)
-	served := int64(0)
+	var served atomic.Int64
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		w.Header().Set("ETag", `"v1"`)
 		http.ServeContent(&counting{w, &served}, req, "a.dcm", time.Time{}, bytes.NewReader(file))
@@ -212,19 +213,19 @@ func TestOverHTTP(t *testing.T) {
 			t.Errorf("frame %d: %v, %d", i, err, frame[0])
 		}
 	}
-	if n, got := r.Requests(); n-before > 4 || got > 4*size || served > 4*size {
-		t.Errorf("three frames took %d requests; %d bytes in all, %d served", n-before, got, served)
+	if n, got := r.Requests(); n-before > 4 || got > 4*size || served.Load() > 4*size {
+		t.Errorf("three frames took %d requests; %d bytes in all, %d served", n-before, got, served.Load())
 	}
 }
 
 type counting struct {
 	http.ResponseWriter
-	n *int64
+	n *atomic.Int64
 }
 
 func (c *counting) Write(p []byte) (int, error) {
 	n, err := c.ResponseWriter.Write(p)
-	*c.n += int64(n)
+	c.n.Add(int64(n))
 	return n, err
 }
 
