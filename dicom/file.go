@@ -54,19 +54,22 @@ func Strict() Option { return func(o *options) { o.strict = true } }
 
 // Open reads the headers of the file at path and keeps it open for values and frames until Close.
 func Open(path string, opts ...Option) (*File, error) {
-	r, err := os.Open(path)
+	st, err := os.Stat(path) // before it is opened: opening a pipe waits for its writer
+	if err == nil && !st.Mode().IsRegular() {
+		return nil, fault.New(fault.Input, "reading %s: not a regular file", path)
+	}
+	var r *os.File
+	if err == nil {
+		r, err = os.Open(path)
+	}
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fault.New(fault.NotFound, "%w", err)
 		}
 		return nil, fault.New(fault.Input, "%w", err)
 	}
-	st, err := r.Stat()
-	if err == nil && !st.Mode().IsRegular() {
-		err = fmt.Errorf("not a regular file")
-	}
 	var f *File
-	if err == nil {
+	if st, err = r.Stat(); err == nil {
 		f, err = Read(r, st.Size(), opts...)
 	}
 	if err != nil {

@@ -180,6 +180,7 @@ func damage(rng *rand.Rand, b []byte, k int) []byte {
 // Whatever a file's errors and warnings say, they say it without values.
 func TestErrorsOfDamagedFilesHoldNoValues(t *testing.T) {
 	ds := largeHeader(1)
+	ds.SetString(tag.SpecificCharacterSet, "", "ISO 2022 IR 87")
 	for _, e := range []struct {
 		t tag.Tag
 		s string

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -226,6 +227,12 @@ func TestErrorsHaveCodesAndNoValues(t *testing.T) {
 	}
 	if _, err := Open(t.TempDir()); fault.CodeOf(err) != fault.Input {
 		t.Errorf("a folder: %v", err)
+	}
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err == nil {
+		if _, err := Open(pipe); fault.CodeOf(err) != fault.Input { // and does not wait for a writer
+			t.Errorf("a pipe: %v", err)
+		}
 	}
 	for name, b := range map[string][]byte{
 		"empty": nil, "text": []byte("Dear Sir or Madam, this is a letter about nothing at all"), "mark only": append(make([]byte, 128), "DICM"...),
