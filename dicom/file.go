@@ -255,12 +255,13 @@ func (f *File) readDataSet(s *scanner) error {
 func (f *File) detect(s *scanner, start int64) {
 	ds, ts := f.DataSet, f.TransferSyntax
 	h := s.at(start, 8, 8)
-	var explicit, big bool
+	var explicit, big, little bool // what the first element looks like: neither byte order, for groups of two bytes that aren't 0
 	if len(h) == 8 && (h[0] != 0xFE || h[1] != 0xFF) { // delimiters have no VR
 		_, explicit = vr.Parse(h[4], h[5])
-		little, _ := header(h, false)
-		swapped, _ := header(h, true)
-		big = little.Group() > swapped.Group() && little.Group()&0xFF == 0 && little.Group() != 0 && swapped.Group() < 0x100
+		le, _ := header(h, false)
+		be, _ := header(h, true)
+		big = le.Group()&0xFF == 0 && le.Group() != 0 && be.Group() < 0x100
+		little = be.Group()&0xFF == 0 && be.Group() != 0 && le.Group() < 0x100
 	}
 	switch {
 	case ts == "":
@@ -280,7 +281,7 @@ func (f *File) detect(s *scanner, start int64) {
 	if len(h) < 8 || h[0] == 0xFE && h[1] == 0xFF {
 		return
 	}
-	if big != ds.big {
+	if ds.big && little || !ds.big && big {
 		f.warn(start, 0, "the byte order is not that of the transfer syntax")
 		ds.big = big
 	}
