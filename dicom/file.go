@@ -43,7 +43,8 @@ type Option func(*options)
 // StopBefore ends the reading at the first top-level element whose tag is t or above: tag.PixelData gives headers only.
 func StopBefore(t tag.Tag) Option { return func(o *options) { o.stopBefore = t } }
 
-// MaxElements limits how many elements and items a file may have; the default is 2,000,000.
+// MaxElements limits how many elements and items a file may have. By default it may have 250,000, and one more for each 64 bytes of it: what is denser is no
+// image, and takes many times its size in memory.
 func MaxElements(n int) Option { return func(o *options) { o.maxElements = n } }
 
 // MaxInflated limits how many bytes a deflated data set may expand to; the default is 128 MiB.
@@ -89,7 +90,7 @@ func codeOr(err error, other fault.Code) fault.Code {
 
 // Read reads the headers of size bytes in r, from which values and frames are read later.
 func Read(r io.ReaderAt, size int64, opts ...Option) (*File, error) {
-	opt := options{maxElements: 2_000_000, maxInflated: 128 << 20}
+	opt := options{maxElements: 250_000 + int(size/64), maxInflated: 128 << 20}
 	for _, o := range opts {
 		o(&opt)
 	}
@@ -255,7 +256,7 @@ func (f *File) readDataSet(s *scanner) error {
 func (f *File) detect(s *scanner, start int64) {
 	ds, ts := f.DataSet, f.TransferSyntax
 	h := s.at(start, 8, 8)
-	var explicit, big, little bool // what the first element looks like: neither byte order, for groups of two bytes that aren't 0
+	var explicit, big, little bool                     // what the first element looks like: neither byte order, for groups of two bytes that aren't 0
 	if len(h) == 8 && (h[0] != 0xFE || h[1] != 0xFF) { // delimiters have no VR
 		_, explicit = vr.Parse(h[4], h[5])
 		le, _ := header(h, false)

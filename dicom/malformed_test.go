@@ -2,6 +2,7 @@ package dicom_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 	"github.com/cineloop/cineloop/dicom"
 	"github.com/cineloop/cineloop/dicom/pixel"
 	"github.com/cineloop/cineloop/dicom/tag"
+	"github.com/cineloop/cineloop/dicom/uid"
 	"github.com/cineloop/cineloop/internal/testdata"
 )
 
@@ -113,6 +115,7 @@ func malformed(t *testing.T, dir string) {
 		}
 		judge(e.Name(), b)
 	}
+	judge("a million empty elements", crowd(1_000_000))
 	// Files of every kind, each damaged in several ways; the same ones each time.
 	damaged := 0
 	_ = filepath.WalkDir(filepath.Join(dir, "real"), func(path string, e fs.DirEntry, err error) error {
@@ -134,6 +137,20 @@ func malformed(t *testing.T, dir string) {
 		return nil
 	})
 	fmt.Printf("malformed %d\ndamaged %d\nrefused %d\npeak %d\n", len(entries), damaged, refused, peak(t))
+}
+
+// crowd is a file of n private elements without a value.
+func crowd(n int) []byte {
+	var b bytes.Buffer
+	if err := dicom.Write(&b, largeHeader(1), dicom.WriteOptions{TransferSyntaxUID: uid.ImplicitVRLittleEndian}); err != nil {
+		panic(err)
+	}
+	out := b.Bytes()
+	for i := range uint32(n) {
+		group, element := uint16(0x31+2*(i/50_000)), uint16(0x1000+i%50_000)
+		out = binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(out, uint32(group)|uint32(element)<<16), 0)
+	}
+	return out
 }
 
 // damage is b with a fault of kind k.

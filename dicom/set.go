@@ -473,7 +473,7 @@ func (ds *DataSet) Detach() (*DataSet, error) {
 	}
 	out := &DataSet{src: &source{bytes.NewReader(b.Bytes()), int64(b.Len())}, head: -1}
 	f := &File{raw: out.src}
-	s := &scanner{reader: reader{src: out.src}, f: f, opt: options{maxElements: 2_000_000}}
+	s := &scanner{reader: reader{src: out.src}, f: f, opt: options{maxElements: math.MaxInt}}
 	if err := s.scan(out, 0); err != nil {
 		return nil, err
 	}
