@@ -35,6 +35,7 @@ type options struct {
 	maxElements int
 	maxInflated int64
 	strict      bool
+	trust       bool
 }
 
 // Option changes how a file is read.
@@ -52,6 +53,10 @@ func MaxInflated(n int64) Option { return func(o *options) { o.maxInflated = n }
 
 // Strict makes a file that is not read to its end an error instead of an incomplete File.
 func Strict() Option { return func(o *options) { o.strict = true } }
+
+// TrustOffsets indexes encapsulated frames by their offset table, where there is one, without looking at each fragment's header: for files that are far away, where
+// each look is a request. A table that is wrong shows when a frame is read, as an error.
+func TrustOffsets() Option { return func(o *options) { o.trust = true } }
 
 // Open reads the headers of the file at path and keeps it open for values and frames until Close.
 func Open(path string, opts ...Option) (*File, error) {

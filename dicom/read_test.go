@@ -319,6 +319,8 @@ func FuzzRead(f *testing.F) {
 	f.Add(part10(uid.RLELossless, le(tag.PixelData, "OB", undefinedLength, ""), le(tag.Item, "", 0, ""), le(tag.Item, "", 2, "ab"), le(tag.SequenceDelimitationItem, "", 0, "")))
 	f.Add(part10(uid.DeflatedExplicitVRLittleEndian, []byte{0x63, 0, 0}))
 	f.Add(el(tag.PatientName, "PN", "Doe^Jane"))
+	f.Add(encapsulated([][]string{{"aa"}, {"bb", "cc"}, {"dd"}}, false, nil))
+	f.Add(encapsulated([][]string{{"aa"}, {"bb", "cc"}, {"dd"}}, true, nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		watchdog := time.AfterFunc(20*time.Second, func() { panic("hangs") })
 		defer watchdog.Stop()
@@ -329,6 +331,13 @@ func FuzzRead(f *testing.F) {
 		for _, e := range file.DataSet.Walk() {
 			e.Strings()
 			e.Floats()
+		}
+		if far, err := ReadBytes(b, MaxInflated(1<<20), MaxElements(10_000), TrustOffsets()); err == nil {
+			for _, e := range far.DataSet.Walk() {
+				for i := range min(e.frags.count(), 100) {
+					_, _ = e.frags.Read(i)
+				}
+			}
 		}
 		file.Validate()
 		js, err := file.DataSet.JSON(1<<16, nil)
@@ -381,4 +390,12 @@ func TestLenienciesByHand(t *testing.T) {
 			t.Errorf("%s: odd lengths are said once: %v", what, f.Warnings)
 		}
 	}
+}
+
+// count is Len of fragments that may be nil.
+func (f *Fragments) count() int {
+	if f == nil {
+		return 0
+	}
+	return f.Len()
 }

@@ -361,7 +361,14 @@ func (s *scanner) undefinedElement(top *level, e Element) error {
 	s.pos = e.at
 	switch {
 	case e.VR == vr.OB || e.VR == vr.OW || e.Tag == tag.PixelData:
-		frags, end, tail, err := scanFragments(s.src, e.at, top.bound, top.big)
+		frags, end, tail, ok := (*Fragments)(nil), int64(0), uint8(0), false
+		var err error
+		if s.opt.trust {
+			frags, end, tail, ok = trustFragments(s.src, e.at, top.bound, top.big, extendedOffsets(top.ds))
+		}
+		if !ok {
+			frags, end, tail, err = scanFragments(s.src, e.at, top.bound, top.big)
+		}
 		e.frags, e.tailLen, e.n = frags, tail, end-int64(tail)-e.at
 		s.pos = end
 		if err != nil {
@@ -377,6 +384,16 @@ func (s *scanner) undefinedElement(top *level, e Element) error {
 		return s.enter(top, e, unbounded, true)
 	}
 	return fault.New(fault.Input, "%v of VR %v has an undefined length", e.Tag, e.VR)
+}
+
+// extendedOffsets is the Extended Offset Table (7FE0,0001) of ds, or nil.
+func extendedOffsets(ds *DataSet) (out []int64) {
+	if e, ok := ds.Get(tag.ExtendedOffsetTable); ok && e.VR == vr.OV && e.Len() <= 1<<25 {
+		for _, n := range e.Uints() {
+			out = append(out, int64(n))
+		}
+	}
+	return out
 }
 
 // enter adds e as a sequence and makes it the top level.

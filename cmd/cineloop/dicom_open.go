@@ -18,5 +18,5 @@ func openDicom(ctx context.Context, path string) (*dicom.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return dicom.Read(r, r.Size())
+	return dicom.Read(r, r.Size(), dicom.TrustOffsets())
 }

@@ -9,6 +9,9 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/cineloop/cineloop/dicom"
+	"github.com/cineloop/cineloop/dicom/tag"
+	"github.com/cineloop/cineloop/dicom/uid"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/internal/testdata"
 )
@@ -43,8 +46,41 @@ func TestDicomOverHTTP(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(out, "frame-0007.png")); err != nil {
 		t.Error(err)
 	}
+	// A frame of a loop of 20 MB, whose frames have an offset table: the requests don't grow with the number of frames.
+	loop := filepath.Join(t.TempDir(), "loop.dcm")
+	writeLoop(t, loop, 2000)
+	srv2 := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFile(&sending{w, &sent}, r, loop) }))
+	defer srv2.Close()
+	sent.Store(0)
+	if _, _, err := dicomCmd("frames", srv2.URL+"/loop", "--out", out, "--frame", "1234"); err != nil || sent.Load() > 300_000 {
+		t.Errorf("%v, %d bytes", err, sent.Load())
+	}
 	if _, _, err := dicomCmd("dump", srv.URL+"/Secret"); fault.CodeOf(err) != fault.NotFound || strings.Contains(err.Error(), "Secret") {
 		t.Errorf("%v", err)
+	}
+}
+
+// writeLoop writes n RLE frames of 100 by 100.
+func writeLoop(t *testing.T, path string, n int) {
+	t.Helper()
+	ds := dicom.NewDataSet()
+	ds.SetString(tag.SOPClassUID, uid.UltrasoundMultiFrameImageStorage)
+	ds.SetString(tag.SOPInstanceUID, "1.2.3")
+	ds.SetString(tag.PhotometricInterpretation, "MONOCHROME2")
+	for tg, v := range map[tag.Tag]int{tag.SamplesPerPixel: 1, tag.NumberOfFrames: n, tag.Rows: 100, tag.Columns: 100, tag.BitsAllocated: 8, tag.BitsStored: 8, tag.HighBit: 7, tag.PixelRepresentation: 0} {
+		ds.SetInts(tg, v)
+	}
+	frame := make([]byte, 64, 64+100*102) // one segment, every row a literal run
+	frame[0], frame[4] = 1, 64
+	for range 100 {
+		frame = append(append(frame, 99), make([]byte, 100)...)
+	}
+	frames := make([][]byte, n)
+	for i := range frames {
+		frames[i] = frame
+	}
+	if err := dicom.WriteFile(path, ds, dicom.WriteOptions{TransferSyntaxUID: uid.RLELossless, Frames: frames}); err != nil {
+		t.Fatal(err)
 	}
 }
 
