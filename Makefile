@@ -23,6 +23,9 @@ test: ## everything that must hold: formatting, vet, staticcheck, tests, the rac
 bench: build ## timings side by side with peers: name, ours, peer, ratio, limit
 	@scripts/bench
 
+fuzz: ## every fuzz target for ten minutes each, for the night; ends with a table of hours and findings
+	@scripts/fuzz
+
 peers: ## the Python peers that benchmarks and comparisons use where they are present
 	@scripts/setup peers
 

@@ -163,6 +163,9 @@ func headers(root string) error {
 	if err != nil {
 		return err
 	}
+	if err := scanBound(files, ours); err != nil {
+		return err
+	}
 	rate := func(d time.Duration) string { return fmt.Sprintf("%.0f files/s", float64(len(files))/d.Seconds()) }
 	if p, ok := peer(append([]string{files[0], "0"}, files...)...); ok {
 		row("dicom: header scan", rate(ours), "pydicom "+rate(seconds(p.Headers)), ratio(seconds(p.Headers), ours), "5000 files/s")
