@@ -14,6 +14,8 @@ type Header struct {
 	Signed                    bool // the first component's
 	Subsampled                bool // a component has fewer samples than the image pixels
 	HighThroughput            bool // ISO/IEC 15444-15
+	ColourTransform           bool // a transform of components, which decoding undoes
+	Irreversible              bool // the 9/7 wavelet, which loses something always
 	JP2                       bool // it was wrapped in a JP2 file
 }
 
@@ -32,6 +34,7 @@ const (
 	markerSOC = 0xFF4F
 	markerCAP = 0xFF50
 	markerSIZ = 0xFF51
+	markerCOD = 0xFF52
 	markerSOT = 0xFF90
 )
 
@@ -112,8 +115,12 @@ func decodeSIZ(b []byte) (h Header, err error) {
 		if m == markerSOT || m>>8 != 0xFF || length < 2 || len(b) < 2+length {
 			break
 		}
-		if m == markerCAP && length >= 6 { // Pcap: bit 15 from the top is part 15
+		switch {
+		case m == markerCAP && length >= 6: // Pcap: bit 15 from the top is part 15
 			h.HighThroughput = binary.BigEndian.Uint32(b[4:])&(1<<(32-15)) != 0
+		case m == markerCOD && length >= 12: // A.6.1
+			h.ColourTransform = b[8] != 0
+			h.Irreversible = b[13] == 0
 		}
 		b = b[2+length:]
 	}
