@@ -5,10 +5,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"os"
-	"path/filepath"
-	"runtime"
-	"strings"
 	"testing"
 	"time"
 
@@ -17,7 +13,6 @@ import (
 	"github.com/cineloop/cineloop/dicom/uid"
 	"github.com/cineloop/cineloop/dicom/vr"
 	"github.com/cineloop/cineloop/internal/fault"
-	"github.com/cineloop/cineloop/internal/testdata"
 )
 
 func TestEach(t *testing.T) {
@@ -100,44 +95,6 @@ func TestVideo(t *testing.T) {
 		if _, err := im.Encoded(0); err == nil {
 			t.Error("an encoded frame of a video")
 		}
-	}
-}
-
-// TestMalformedCorpus decodes what can be decoded of every malformed file, in bounded time and memory.
-func TestMalformedCorpus(t *testing.T) {
-	dir := testdata.Shared(t, "data", "dicom", "synthetic", "malformed")
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, entry := range entries {
-		f, err := dicom.Open(filepath.Join(dir, entry.Name()))
-		if err != nil {
-			continue
-		}
-		start := time.Now()
-		var before, after runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&before)
-		_, _, derr := Digest(f)
-		if im, err := Open(f); err == nil {
-			for i := range min(im.Frames, 3) {
-				_, _ = im.Frame(i)
-				_, _ = im.Render(i)
-			}
-			_, _ = im.Overlays()
-		}
-		runtime.ReadMemStats(&after)
-		if n := after.TotalAlloc - before.TotalAlloc; n > 400<<20 {
-			t.Errorf("%s: %d MB were allocated", entry.Name(), n>>20)
-		}
-		if d := time.Since(start); d > 20*time.Second { // 5 s on an idle machine
-			t.Errorf("%s: %v", entry.Name(), d)
-		}
-		if strings.Contains(entry.Name(), "huge") && derr == nil {
-			t.Errorf("%s was decoded", entry.Name())
-		}
-		f.Close()
 	}
 }
 

@@ -171,6 +171,9 @@ func (im *Image) overlay(g uint16) (o Overlay, ok bool, err error) {
 		if n > 8*e.Len() {
 			return o, false, fault.New(fault.Input, "overlay %04X: %d bytes for %d pixels", g, e.Len(), n)
 		}
+		if n > im.maxBytes {
+			return o, false, fault.New(fault.Resource, "overlay %04X: %d pixels are over the limit of %d", g, n, im.maxBytes)
+		}
 		b, err := littleWords(e)
 		if err != nil {
 			return o, false, err
