@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/cineloop/cineloop/internal/fault"
 )
@@ -197,14 +196,13 @@ func (in *instance) run(ctx context.Context, budget int64, src []byte, work, siz
 
 // explain gives an error of the module the code that it has for the user.
 func explain(ctx context.Context, what string, err error) error {
-	var exit *sys.ExitError
 	var known *fault.Error
 	switch {
 	case errors.As(err, &known):
 		return err
 	case errors.Is(err, errMessage):
 		return fault.New(fault.Input, "JPEG 2000: %s: OpenJPEG: %s", what, err)
-	case errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.As(err, &exit) && exit.ExitCode() == sys.ExitCodeDeadlineExceeded:
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return fault.New(fault.Input, "JPEG 2000: %s took too long and was stopped", what)
 	case ctx.Err() != nil:
 		return ctx.Err()

@@ -88,6 +88,6 @@ for f in "${files[@]}" "$tmp/clock.c" "$here/wrapper.c"; do
 	jobs+=("$o")
 done
 clang --target=wasm32-wasi --sysroot="$sysroot" -mexec-model=reactor "${jobs[@]}" -o "$tmp/made.wasm" -lm \
-	-Wl,-z,stack-size=1048576 -Wl,--stack-first -Wl,--max-memory=1073741824 -Wl,--strip-all -Wl,--gc-sections
+	-Wl,-z,stack-size=1048576 -Wl,--stack-first -Wl,--max-memory=1073741824 -Wl,--wrap=opj_pi_next -Wl,--strip-all -Wl,--gc-sections
 cp "$tmp/made.wasm" "$out.$$" && mv "$out.$$" "$out"
 echo "openjpeg: $out ($(stat -c %s "$out") bytes)" >&2
