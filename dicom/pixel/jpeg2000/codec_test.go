@@ -137,14 +137,18 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// TestBudget: a codestream of 60,000 tiles for an image of 4 MB would have OpenJPEG allocate some gigabytes for their tables.
-func TestBudget(t *testing.T) {
-	needModule(t)
+// manyTiles is a codestream that says that its 4 MB image has 62,500 tiles, for whose tables OpenJPEG wants some gigabytes.
+func manyTiles() []byte {
 	b := mainHeader(2000, 2000, 0, 0, []component{{7, 1, 1}}, cod53, []byte{0xFF, 0x5C, 0, 19, 0x40}, make([]byte, 16))
 	for i, v := range []byte{0, 0, 0, 8, 0, 0, 0, 8} { // tiles of 8 × 8
 		b[24+i] = v
 	}
-	b = append(b, 0xFF, 0x90, 0, 10, 0, 0, 0, 0, 0, 0, 0, 1, 0xFF, 0x93, 0, 0, 0xFF, 0xD9)
+	return append(b, 0xFF, 0x90, 0, 10, 0, 0, 0, 0, 0, 0, 0, 1, 0xFF, 0x93, 0, 0, 0xFF, 0xD9)
+}
+
+func TestBudget(t *testing.T) {
+	needModule(t)
+	b := manyTiles()
 	_, _, err := Decode(context.Background(), b, Options{})
 	if fault.CodeOf(err) != fault.Input {
 		t.Errorf("%v", err)
@@ -280,6 +284,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		f.Add(b)
 	}
+	f.Add(manyTiles())
 	names, _ := filepath.Glob("testdata/*.j2k")
 	for _, name := range names {
 		b, err := os.ReadFile(name)
