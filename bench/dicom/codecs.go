@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/cineloop/cineloop/dicom"
@@ -114,8 +115,10 @@ func codecs(root string) error {
 		if peers == nil {
 			row(name, rateOf(size, ours), "gdcm, pydicom not found", "", s.limit)
 		}
-		one, two := wall(1, path), wall(2, path)
-		row(name+", two cores", rateOf(size, two), "one core "+rateOf(size, one), fmt.Sprintf("%.2f", float64(one)/float64(two)), "2")
+		one, cpuOne := wall(1, path)
+		two, cpuTwo := wall(2, path)
+		row(name+", two cores", rateOf(size, two), fmt.Sprintf("one core %s, processor time × %.2f", rateOf(size, one), float64(cpuTwo)/float64(cpuOne)),
+			fmt.Sprintf("%.2f", float64(one)/float64(two)), "2")
 	}
 	return nil
 }
@@ -191,16 +194,18 @@ func dcmtk(tool []string, in, out string) (time.Duration, bool) {
 	return least, true
 }
 
-// wall is the least wall time to decode a file on so many cores.
-func wall(cores int, path string) time.Duration {
+// wall is the least wall time to decode a file on so many cores, and the least processor time: on a machine that others use too, the second says
+// better what more cores would bring.
+func wall(cores int, path string) (least, leastCPU time.Duration) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
-	least := time.Duration(1 << 62)
-	for range rounds {
-		t := time.Now()
+	least, leastCPU = 1<<62, 1<<62
+	for range 2 * rounds {
+		t, c := time.Now(), cpu(syscall.RUSAGE_SELF)
 		if decodeAll(path) != nil {
-			return 1
+			return 1, 1
 		}
 		least = min(least, time.Since(t))
+		leastCPU = min(leastCPU, cpu(syscall.RUSAGE_SELF)-c)
 	}
-	return least
+	return least, leastCPU
 }

@@ -79,7 +79,7 @@ func load(ctx context.Context, path string) (*engine, error) {
 	if cache := codeCache(); cache != nil {
 		config = config.WithCompilationCache(cache)
 	}
-	e := &engine{path: path, runtime: wazero.NewRuntimeWithConfig(ctx, config), slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	e := &engine{path: path, runtime: wazero.NewRuntimeWithConfig(ctx, config), slots: make(chan struct{}, max(runtime.NumCPU(), runtime.GOMAXPROCS(0)))}
 	fail := func(err error) (*engine, error) {
 		e.runtime.Close(ctx)
 		return nil, err
