@@ -16,7 +16,7 @@ Values are printed as they are in the file, names of patients too: their output 
 have values in them.`,
 		Args: cobra.NoArgs,
 	}
-	for _, sub := range []func(ioStreams) *cobra.Command{newDicomDigestCmd, newDicomConvertCmd, newDicomDumpCmd, newDicomFindCmd, newDicomFramesCmd, newDicomValidateCmd} {
+	for _, sub := range []func(ioStreams) *cobra.Command{newDicomDigestCmd, newDicomConvertCmd, newDicomDumpCmd, newDicomFindCmd, newDicomFramesCmd, newDicomValidateCmd, newDicomCodecsCmd} {
 		cmd.AddCommand(sub(io))
 	}
 	cmd.AddCommand(newDicomMediaCmd(io))

@@ -23,6 +23,7 @@ type Room struct {
 var Rooms = []Room{
 	{Path: "internal/fault", Floor: 0},
 	{Path: "internal/atomicfile", Floor: 0, Beside: []string{"internal/fault"}},
+	{Path: "internal/cachedir", Floor: 0, Beside: []string{"internal/fault"}},
 	{Path: "internal/nearest", Floor: 0},
 	{Path: "internal/strictyaml", Floor: 0, Beside: []string{"internal/fault", "internal/nearest"}},
 	{Path: "internal/version", Floor: 0},
@@ -72,6 +73,7 @@ var outside = []struct {
 	{"github.com/google/go-cmp", []string{""}},
 	{"github.com/klauspost/compress", []string{"clip", "dicom", "store"}},
 	{"github.com/sbinet/npyio", []string{"clip"}},
+	{"github.com/tetratelabs/wazero", []string{"dicom"}},
 	{"go.yaml.in/yaml/v3", []string{"internal/strictyaml", "deid"}},
 	{"gonum.org/v1/gonum", []string{"stats", "evaluate", "methods", "clip"}},
 	{"google.golang.org/protobuf", []string{"learn"}},
