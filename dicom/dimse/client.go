@@ -213,6 +213,7 @@ func (c *Client) Close() error {
 // Abort ends the association at once.
 func (c *Client) Abort() {
 	c.a.Abort(nil)
+	c.cancel(errEnded)
 	c.a.Close()
 	<-c.done
 }
