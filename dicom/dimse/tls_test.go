@@ -1,86 +1,20 @@
 package dimse
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
-	"net"
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
+	"github.com/cineloop/cineloop/dicom/dimse/dimsetest"
 	"github.com/cineloop/cineloop/dicom/uid"
 	"github.com/cineloop/cineloop/internal/fault"
 )
 
-// authority signs certificates for tests.
-type authority struct {
-	dir  string
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	file string
-}
-
-func newAuthority(t *testing.T) *authority {
-	t.Helper()
-	a := &authority{dir: t.TempDir()}
-	var err error
-	if a.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &a.key.PublicKey, a.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.cert, _ = x509.ParseCertificate(der)
-	a.file = filepath.Join(a.dir, "ca.pem")
-	writePEM(t, a.file, "CERTIFICATE", der)
-	return a
-}
-
-func writePEM(t *testing.T, path, kind string, der []byte) {
-	t.Helper()
-	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// issue makes a certificate for 127.0.0.1.
-func (a *authority) issue(t *testing.T, name string) TLSFiles {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}, KeyUsage: x509.KeyUsageDigitalSignature}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &key.PublicKey, a.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := TLSFiles{Cert: filepath.Join(a.dir, name+".pem"), Key: filepath.Join(a.dir, name+".key"), CA: a.file}
-	writePEM(t, f.Cert, "CERTIFICATE", der)
-	writePEM(t, f.Key, "PRIVATE KEY", pkcs8)
-	return f
-}
-
 func TestTLS(t *testing.T) {
-	ours, theirs := newAuthority(t), newAuthority(t)
-	node, client, stranger := ours.issue(t, "node"), ours.issue(t, "client"), theirs.issue(t, "stranger")
-	stranger.CA = ours.file
+	ours, theirs := dimsetest.NewAuthority(t), dimsetest.NewAuthority(t)
+	node, client, stranger := TLSFiles(ours.Issue(t, "node")), TLSFiles(ours.Issue(t, "client")), TLSFiles(theirs.Issue(t, "stranger"))
+	stranger.CA = ours.File
 	serverTLS, err := node.ServerTLS()
 	if err != nil {
 		t.Fatal(err)
@@ -120,8 +54,8 @@ func TestTLS(t *testing.T) {
 	}
 	for name, err := range map[string]error{
 		"a certificate of another authority": call(stranger, nil),
-		"no certificate":                     call(TLSFiles{CA: ours.file}, nil),
-		"a server that is not trusted":       call(TLSFiles{Cert: client.Cert, Key: client.Key, CA: theirs.file}, nil),
+		"no certificate":                     call(TLSFiles{CA: ours.File}, nil),
+		"a server that is not trusted":       call(TLSFiles{Cert: client.Cert, Key: client.Key, CA: theirs.File}, nil),
 		"TLS 1.1":                            call(client, func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS11, tls.VersionTLS11 }),
 		"a cipher without forward secrecy": call(client, func(c *tls.Config) {
 			c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}
@@ -146,8 +80,8 @@ func TestTLS(t *testing.T) {
 }
 
 func TestTLSFiles(t *testing.T) {
-	a := newAuthority(t)
-	good := a.issue(t, "node")
+	a := dimsetest.NewAuthority(t)
+	good := TLSFiles(a.Issue(t, "node"))
 	notPEM := filepath.Join(t.TempDir(), "x")
 	if err := os.WriteFile(notPEM, []byte("nothing"), 0o600); err != nil {
 		t.Fatal(err)
