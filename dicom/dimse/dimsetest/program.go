@@ -13,9 +13,12 @@ import (
 	"time"
 )
 
-// Need skips the test where one of the programs is not installed.
+// Need skips the test where one of the programs is not installed, and in short runs.
 func Need(t *testing.T, programs ...string) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("programs of others are for full runs")
+	}
 	for _, p := range programs {
 		if _, err := exec.LookPath(p); err != nil {
 			t.Skipf("%s is not installed (scripts/setup judges)", p)
