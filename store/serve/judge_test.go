@@ -17,6 +17,7 @@ import (
 	"github.com/cineloop/cineloop/dicom/pixel"
 	"github.com/cineloop/cineloop/dicom/tag"
 	"github.com/cineloop/cineloop/dicom/uid"
+	"github.com/cineloop/cineloop/internal/testdata"
 	"github.com/cineloop/cineloop/store/catalog"
 	"github.com/cineloop/cineloop/store/serve"
 )
@@ -143,6 +144,40 @@ func TestJudgeStorescu(t *testing.T) {
 				r.Close()
 			}
 		})
+	}
+}
+
+// TestJudgeDcmsend: instances of four syntaxes in one association, and the corpus where it is.
+func TestJudgeDcmsend(t *testing.T) {
+	dimsetest.Need(t, "dcmsend")
+	a := open(t, nil)
+	host, port := hostPort(t, listen(t, a, nil))
+	want := map[string]dicom.TransferSyntax{}
+	args := []string{"-aec", "CINELOOP", "-d", "+sd", host, port}
+	for i, ts := range []dicom.TransferSyntax{uid.ExplicitVRLittleEndian, uid.JPEGLSLossless, uid.RLELossless, uid.JPEGLosslessSV1} {
+		in := object(t, i, 0, 0, func(ds *dicom.DataSet) {
+			for k, n := range map[tag.Tag]int{tag.BitsAllocated: 8, tag.BitsStored: 8, tag.HighBit: 7, tag.PixelRepresentation: 0, tag.SamplesPerPixel: 1} {
+				ds.SetInts(k, n)
+			}
+			ds.SetString(tag.PhotometricInterpretation, "MONOCHROME2")
+		})
+		want[in.SOPInstanceUID] = ts
+		args = append(args, write(t, []dimse.Instance{in}, ts))
+	}
+	dimsetest.Run(t, "dcmsend", args...)
+	for instance, ts := range want {
+		if in, err := a.Catalog.Lookup(t.Context(), instance); err != nil || dicom.TransferSyntax(in.TransferSyntaxUID) != ts {
+			t.Errorf("kept as %q, want %q: %v", in.TransferSyntaxUID, ts, err)
+		}
+	}
+	corpus := filepath.Join(testdata.SharedRoot(t), "data", "dicom", "real", "pydicom")
+	if _, err := os.Stat(corpus); err != nil {
+		return
+	}
+	before := count(t, a.Catalog)
+	_, _ = dimsetest.Try(t, "dcmsend", "-aec", "CINELOOP", "+sd", "+r", "--no-uid-checks", "--no-halt", host, port, corpus) // dcmtk can't read all of it
+	if n := count(t, a.Catalog) - before; n < 80 {
+		t.Errorf("%d of the corpus arrived", n)
 	}
 }
 
