@@ -25,8 +25,8 @@ func (op *incoming) store(ctx context.Context, to Store) error {
 	switch {
 	case op.data == nil:
 		rsp.Status, rsp.ErrorComment = IdentifierMismatch, "no data set"
-	case cmd.AffectedClass != op.in.abstract:
-		rsp.Status, rsp.ErrorComment = NoSuchClass, "not the SOP class of the presentation context"
+	case cmd.AffectedClass != op.in.abstract && !IsStorage(cmd.AffectedClass): // senders do mix up related classes
+		rsp.Status, rsp.ErrorComment = NoSuchClass, "not a storage SOP class"
 	case cmd.Affected == "" || len(cmd.Affected) > 128:
 		rsp.Status, rsp.ErrorComment = InvalidArgument, "no SOP instance UID"
 	default:
