@@ -27,6 +27,8 @@ var Rooms = []Room{
 	{Path: "internal/strictyaml", Floor: 0, Beside: []string{"internal/fault", "internal/nearest"}},
 	{Path: "internal/version", Floor: 0},
 	{Path: "internal/progress", Floor: 0, Beside: []string{"internal/fault"}},
+	{Path: "internal/access", Floor: 0, Beside: []string{"internal/fault", "internal/strictyaml", "internal/atomicfile"}},
+	{Path: "internal/serve", Floor: 0, Beside: []string{"internal/fault", "internal/access"}},
 	{Path: "internal/testdata", Floor: 0},
 	{Path: "internal/lint", Floor: 0},
 	{Path: "stats", Floor: 0, Only: []string{}},
