@@ -227,7 +227,9 @@ func (f *File) plausibleStart(h []byte) bool {
 
 // readDataSet indexes what follows the meta header.
 func (f *File) readDataSet(s *scanner) error {
-	f.TransferSyntax = TransferSyntax(strings.Trim(f.Meta.String(tag.TransferSyntaxUID), " \x00"))
+	if f.Meta.Len() > 0 {
+		f.TransferSyntax = TransferSyntax(strings.Trim(f.Meta.String(tag.TransferSyntaxUID), " \x00"))
+	}
 	f.DataSet = &DataSet{src: f.raw, head: -1}
 	if f.dataAt >= f.raw.size {
 		return fault.New(fault.Input, "the file ends before its data set")

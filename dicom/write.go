@@ -82,15 +82,21 @@ func writeFile(w io.Writer, preamble []byte, meta, ds *DataSet, ts TransferSynta
 		return menc.err
 	}
 	binary.LittleEndian.PutUint32(head.Bytes()[8:], uint32(head.Len()-12))
-	enc := &encoder{w: w, implicit: ts.IsImplicit(), big: ts.IsBigEndian()}
+	enc := &encoder{w: w}
 	enc.write(preamble)
 	enc.write([]byte("DICM"))
 	enc.write(head.Bytes())
-	if !ts.IsDeflated() {
-		enc.set(ds)
+	if enc.err != nil {
 		return enc.err
 	}
-	if enc.err != nil {
+	return writeBody(w, ds, ts)
+}
+
+// writeBody writes a data set in a transfer syntax.
+func writeBody(w io.Writer, ds *DataSet, ts TransferSyntax) error {
+	enc := &encoder{w: w, implicit: ts.IsImplicit(), big: ts.IsBigEndian()}
+	if !ts.IsDeflated() {
+		enc.set(ds)
 		return enc.err
 	}
 	count := &counter{w: w}

@@ -39,7 +39,7 @@ func newArchiveCmd(io ioStreams) *cobra.Command {
 	var opts archiveOptions
 	cmd := &cobra.Command{
 		Use:   "archive",
-		Short: "Look after an archive: init, verify, repair, gc, backup, restore, retain",
+		Short: "Look after an archive: init, verify, repair, gc, backup, restore, retain, serve",
 		Long: `An archive is a folder with an archive.yaml. Contents lie under their SHA-256, records of them in a catalog; cineloop ingest fills it.
 
   objects    folder, s3://bucket?region=..., gs://bucket, azblob://container
@@ -63,6 +63,7 @@ Exit status: 0 done, 2 wrong usage, 3 damaged, 4 a key or server is missing, 5 d
 		}
 		cmd.AddCommand(c)
 	}
+	cmd.AddCommand(newArchiveServeCmd(io))
 	return cmd
 }
 

@@ -3,6 +3,10 @@ package catalog
 import (
 	"fmt"
 	"strings"
+
+	"github.com/cineloop/cineloop/dicom/match"
+	"github.com/cineloop/cineloop/dicom/tag"
+	"github.com/cineloop/cineloop/dicom/vr"
 )
 
 // Match is a condition on one attribute (PS3.4 C.2.2.2). Exactly one of its forms is set.
@@ -17,25 +21,27 @@ type Match struct {
 // ParseMatch reads the value of a query key as C-FIND and QIDO-RS write it: a list with backslashes, a range with a hyphen for
 // dates and times, a wildcard. An empty value (and *) matches everything: ok is false then, and there is nothing to ask.
 func ParseMatch(keyword, value string) (m Match, ok bool) {
-	m.Keyword = keyword
-	value = strings.Trim(value, " \x00")
-	switch {
-	case value == "" || strings.Trim(value, "*") == "":
-		return m, false
-	case isTemporal(keyword) && strings.Contains(value, "-"):
-		m.From, m.To, _ = strings.Cut(value, "-")
-		m.From, m.To = strings.TrimSpace(m.From), strings.TrimSpace(m.To)
-		return m, m.From != "" || m.To != ""
-	case strings.ContainsAny(value, "*?") && !isTemporal(keyword) && !strings.HasSuffix(keyword, "UID"):
-		m.Wildcard = value
-	default:
-		m.OneOf = strings.Split(value, `\`)
+	v := vr.LO
+	if t, known := tag.ByKeyword(keyword); known {
+		v = t.VR()
 	}
-	return m, true
+	return MatchOf(keyword, match.Parse(v, value))
 }
 
-func isTemporal(keyword string) bool {
-	return strings.HasSuffix(keyword, "Date") || strings.HasSuffix(keyword, "Time") || strings.HasSuffix(keyword, "DateTime")
+// MatchOf is a key of a query as a condition; ok is false where there is nothing to ask.
+func MatchOf(keyword string, k match.Key) (m Match, ok bool) {
+	m.Keyword = keyword
+	switch k.Kind {
+	case match.Single, match.List:
+		m.OneOf = k.Values
+	case match.Wildcard:
+		m.Wildcard = k.Values[0]
+	case match.Range:
+		m.From, m.To = k.Values[0], k.Values[1]
+	default:
+		return m, false
+	}
+	return m, true
 }
 
 // columns are the attributes with a column of their own; others are looked up in the record's JSON.

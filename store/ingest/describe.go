@@ -37,6 +37,17 @@ var keywords = func() map[tag.Tag]string {
 	return m
 }()
 
+// Keeps reports whether the record of an instance, or of what is above it, keeps an attribute.
+func Keeps(keyword string) bool { return kept[keyword] }
+
+var kept = func() map[string]bool {
+	m := map[string]bool{}
+	for _, k := range keywords {
+		m[k] = true
+	}
+	return m
+}()
+
 // longestValue is how much text of one attribute a record keeps, in bytes: enough for every VR with a limit (PS3.5 6.2).
 const longestValue = 10240
 
