@@ -29,6 +29,7 @@ var Rooms = []Room{
 	{Path: "internal/progress", Floor: 0, Beside: []string{"internal/fault"}},
 	{Path: "internal/access", Floor: 0, Beside: []string{"internal/fault", "internal/strictyaml", "internal/atomicfile"}},
 	{Path: "internal/serve", Floor: 0, Beside: []string{"internal/fault", "internal/access"}},
+	{Path: "internal/browser", Floor: 0},
 	{Path: "internal/testdata", Floor: 0},
 	{Path: "internal/lint", Floor: 0},
 	{Path: "stats", Floor: 0, Only: []string{}},

@@ -77,6 +77,7 @@ func match(m web.Match, fuzzy bool) (cm catalog.Match, ok bool, err error) {
 		}
 	}
 	cm, ok = catalog.ParseMatch(k, m.Value)
+	cm.Fold = m.Loose
 	return cm, ok, nil
 }
 

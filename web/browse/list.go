@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,11 +19,11 @@ const rowsPerPage = 50
 
 // row is one study of the list.
 type row struct {
-	UID, Name, ID, Birth, Sex, Age string
-	Date, Clock, Accession         string
-	Modalities                     []string
-	Description                    string
-	Counts                         string
+	UID, Name, Who, Date, When string // Who and When are the smaller words below
+	NoName                     bool
+	Modalities                 []string
+	Description                string
+	Counts                     string
 }
 
 // listing is the list as the templates see it.
@@ -114,8 +115,9 @@ func query(form map[string]string) (web.Query, error) {
 	}
 	add("PatientName", form["name"])
 	for field, keyword := range map[string]string{"id": "PatientID", "description": "StudyDescription"} {
-		if v := strings.ReplaceAll(form[field], `\`, "?"); v != "" {
+		if v := form[field]; v != "" {
 			add(keyword, "*"+v+"*")
+			q.Match[len(q.Match)-1].Loose = true
 		}
 	}
 	if m := form["modality"]; m != "" {
@@ -138,16 +140,25 @@ func query(form map[string]string) (web.Query, error) {
 
 func rowOf(ds *dicom.DataSet) row {
 	one := func(t tag.Tag) string { return strings.TrimSpace(ds.String(t)) }
+	birth := dateOf(one(tag.PatientBirthDate))
+	if birth != "" {
+		birth = "born " + birth
+	}
 	r := row{
-		UID: one(tag.StudyInstanceUID), Name: nameOf(one(tag.PatientName)), ID: one(tag.PatientID), Birth: dateOf(one(tag.PatientBirthDate)),
-		Sex: sexes[one(tag.PatientSex)], Age: ageOf(one(tag.PatientBirthDate), one(tag.StudyDate)), Date: dateOf(one(tag.StudyDate)),
-		Clock: clockOf(one(tag.StudyTime)), Accession: one(tag.AccessionNumber), Modalities: ds.Strings(tag.ModalitiesInStudy), Description: one(tag.StudyDescription),
+		UID: one(tag.StudyInstanceUID), Name: nameOf(one(tag.PatientName)), Date: dateOf(one(tag.StudyDate)),
+		Who:  dots(one(tag.PatientID), sexes[one(tag.PatientSex)], ageOf(one(tag.PatientBirthDate), one(tag.StudyDate)), birth),
+		When: dots(clockOf(one(tag.StudyTime)), one(tag.AccessionNumber)), Modalities: ds.Strings(tag.ModalitiesInStudy), Description: one(tag.StudyDescription),
 	}
 	series, _ := ds.Int(tag.NumberOfStudyRelatedSeries)
 	instances, _ := ds.Int(tag.NumberOfStudyRelatedInstances)
 	r.Counts = plural(series, "series") + ", " + plural(instances, "object")
 	if r.Name == "" {
-		r.Name = "no name"
+		r.Name, r.NoName = "no name", true
 	}
 	return r
+}
+
+// dots joins what there is.
+func dots(words ...string) string {
+	return strings.Join(slices.DeleteFunc(words, func(s string) bool { return s == "" }), " · ")
 }

@@ -32,7 +32,7 @@
   // wanted are the positions to fetch next: ahead first, where playing leads, then behind.
   function next() {
     const n = refs.length, reach = Math.min(n, limit());
-    for (let k = 0; k < reach; k++) {
+    for (let k = 0; k < (playing || reach < n ? reach : 2 * n); k++) {
       const i = playing ? (at + k) % n : at + (k % 2 ? -ways : ways) * Math.ceil(k / 2);
       if (i >= 0 && i < n && !kept.has(i) && !busy.has(i) && !failed.has(i)) return i;
     }
