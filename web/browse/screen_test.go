@@ -30,6 +30,9 @@ func TestInBrowser(t *testing.T) {
 		if out := b.Eval(`document.documentElement.scrollWidth - innerWidth`); out.(float64) > 0 {
 			t.Errorf("%s sticks out by %v pixels: %v", what, out, b.Eval(`[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > innerWidth + 1).slice(0, 5).map(e => e.tagName + "." + e.className).join(", ")`))
 		}
+		if out := b.Eval(`[...document.querySelectorAll("body > *, main > *, #stage > *")].filter(e => e.offsetParent && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.tagName + "#" + e.id).join(", ")`); out != "" {
+			t.Errorf("%s: cut off on the right: %v", what, out)
+		}
 		if small := b.Eval(`[...document.querySelectorAll("button, a, small, span, td, label, input, select")].filter(e => e.offsetParent && e.textContent.trim() && parseFloat(getComputedStyle(e).fontSize) < 12).map(e => e.textContent).join("|")`); small != "" {
 			t.Errorf("%s: texts under 12 pixels: %v", what, small)
 		}
