@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -211,6 +212,10 @@ func admit(s *dimse.Server, opts archiveServeOptions) error {
 		p, err := dimse.ParseAllowed(text)
 		if err != nil {
 			return err
+		}
+		if i := slices.IndexFunc(s.Peers, func(q dimse.Peer) bool { return q.AETitle == p.AETitle }); i >= 0 {
+			s.Peers[i].Hosts = append(s.Peers[i].Hosts, p.Hosts...)
+			continue
 		}
 		s.Peers = append(s.Peers, p)
 	}

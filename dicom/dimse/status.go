@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/cineloop/cineloop/internal/fault"
 )
@@ -100,7 +101,7 @@ type StatusError struct {
 func (e *StatusError) Error() string {
 	s := e.Status.String()
 	if e.Field != 0 {
-		s = fmt.Sprintf("%v: %s", e.Field&^response, s)
+		s = strings.TrimSuffix(e.Field.String(), "-RQ") + ": " + s
 	}
 	s += fmt.Sprintf(" (%04XH)", uint16(e.Status))
 	if e.Comment != "" {

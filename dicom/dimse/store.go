@@ -149,3 +149,26 @@ func OffersFor(list []Instance) []Offer {
 	}
 	return out
 }
+
+// Batches divides instances so that the presentation contexts of each part fit into one association.
+func Batches(list []Instance) [][]Instance {
+	var out [][]Instance
+	from := 0
+	kinds := map[string]int{}
+	total := 0
+	for i, in := range list {
+		k := in.SOPClassUID + " " + string(in.TransferSyntax)
+		if kinds[k] == 0 {
+			if total += 3; total > 128 { // at most: the stored syntax and the two native ones
+				out = append(out, list[from:i])
+				from, total = i, 3
+				clear(kinds)
+			}
+		}
+		kinds[k]++
+	}
+	if from < len(list) {
+		out = append(out, list[from:])
+	}
+	return out
+}

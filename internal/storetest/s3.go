@@ -22,10 +22,13 @@ import (
 
 // S3 starts a small stand-in for an S3 server, with as much of the protocol as an object store needs (PutObject, multipart uploads, GetObject
 // with Range, HeadObject, DeleteObject, ListObjectsV2), and gives the URL of an empty bucket in it. It sets credentials in the environment.
-func S3(t *testing.T) string {
+func S3(t *testing.T) string { return S3Behind(t, func(h http.Handler) http.Handler { return h }) }
+
+// S3Behind is S3 with something between it and its clients.
+func S3Behind(t *testing.T, between func(http.Handler) http.Handler) string {
 	t.Helper()
 	s := &s3{objects: map[string]s3Object{}, parts: map[string]map[int][]byte{}}
-	srv := httptest.NewServer(s)
+	srv := httptest.NewServer(between(s))
 	t.Cleanup(srv.Close)
 	t.Setenv("AWS_ACCESS_KEY_ID", "test")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "test")

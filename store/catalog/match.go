@@ -123,3 +123,17 @@ func (m Match) condition(expr string) (string, []any) {
 var likeEscapes = strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`)
 
 func escapeLike(s string) string { return likeEscapes.Replace(s) }
+
+// Searchable says whether a query may ask for an attribute by this keyword. Those that instances have beyond what the catalog keeps find
+// nothing; a word that could be none is refused.
+func Searchable(keyword string) bool {
+	if keyword == "" || keyword[0] < 'A' || keyword[0] > 'Z' {
+		return false
+	}
+	for _, c := range keyword {
+		if (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
+}

@@ -56,7 +56,7 @@ const longestValue = 10240
 func Describe(content io.ReaderAt, size int64) (catalog.Instance, error) {
 	f, err := dicom.Read(content, size)
 	if err != nil {
-		return catalog.Instance{}, unreadable(err)
+		return catalog.Instance{}, badContent(err)
 	}
 	defer f.Close()
 	ds := f.DataSet
@@ -83,8 +83,8 @@ func Describe(content io.ReaderAt, size int64) (catalog.Instance, error) {
 	return in, nil
 }
 
-// unreadable makes every way in which content can be bad, limits included, a reason for quarantine.
-func unreadable(err error) error {
+// badContent makes every way in which content can be bad, limits included, a reason for quarantine.
+func badContent(err error) error {
 	if fault.CodeOf(err) == fault.Resource {
 		return fault.New(fault.Input, "%w", err)
 	}

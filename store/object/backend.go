@@ -32,6 +32,8 @@ type backend interface {
 type staged interface {
 	io.Writer
 	io.ReaderAt
+	// finish ends writing; reading may begin.
+	finish() error
 	// publish makes the bytes durable under name, replacing what is there.
 	publish(ctx context.Context, name string) error
 	// discard drops what is not published; after publish it does nothing but free resources.
