@@ -47,8 +47,8 @@ Exit status: 0 all were stored, 2 wrong usage or refused, 3 an answer makes no s
 	return cmd
 }
 
-// storeSummary is what became of the files.
-type storeSummary struct {
+// stowSummary is what became of the files.
+type stowSummary struct {
 	Files      int            `json:"files"`
 	Stored     int            `json:"stored"`
 	Warned     int            `json:"warned"`
@@ -59,7 +59,7 @@ type storeSummary struct {
 }
 
 func runDicomwebStore(ctx context.Context, opts dicomwebStoreOptions, io ioStreams) error {
-	sum := storeSummary{Reasons: map[string]int{}}
+	sum := stowSummary{Reasons: map[string]int{}}
 	if opts.DryRun {
 		for u, err := range dicomFiles(ctx, opts.Paths, &sum) {
 			if err != nil {
@@ -92,7 +92,7 @@ func runDicomwebStore(ctx context.Context, opts dicomwebStoreOptions, io ioStrea
 	return err
 }
 
-func (o dicomwebStoreOptions) show(io ioStreams, s storeSummary) error {
+func (o dicomwebStoreOptions) show(io ioStreams, s stowSummary) error {
 	if o.JSON {
 		return json.NewEncoder(io.Out).Encode(s)
 	}
@@ -106,7 +106,7 @@ func (o dicomwebStoreOptions) show(io ioStreams, s storeSummary) error {
 }
 
 // dicomFiles are the files under paths that have a SOPInstanceUID, in no particular order.
-func dicomFiles(ctx context.Context, paths []string, sum *storeSummary) func(func(web.Upload, error) bool) {
+func dicomFiles(ctx context.Context, paths []string, sum *stowSummary) func(func(web.Upload, error) bool) {
 	return func(yield func(web.Upload, error) bool) {
 		stop := errors.New("stopped")
 		err := walkFiles(ctx, paths, func(name string) error {
