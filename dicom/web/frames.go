@@ -125,11 +125,18 @@ func (s *Server) frames(w http.ResponseWriter, r *http.Request) error {
 	}
 	defer closer()
 	for _, i := range list {
-		if i >= im.Frames && !(in.Syntax.IsVideo() && i == 0) {
+		if i >= im.Frames || in.Syntax.IsVideo() && i > 0 {
 			return fault.New(fault.NotFound, "the instance has %d frames", im.Frames)
 		}
 	}
 	get := func(i int) ([]byte, error) {
+		if in.Syntax.IsVideo() { // one stream holds all frames
+			e, _ := im.DataSet().Get(tag.PixelData)
+			if e.Len() > maxBulk {
+				return nil, fault.New(fault.Resource, "a film of more than %d bytes is given with its instance only", maxBulk)
+			}
+			return e.Fragments().Join(0, e.Fragments().Len())
+		}
 		if !f.decode {
 			return im.Encoded(i)
 		}

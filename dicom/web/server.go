@@ -114,7 +114,7 @@ func (s *Server) register() {
 	s.route("POST", inStudy, "store", true, s.store)
 
 	get("/{$}", "capabilities", s.capabilities)
-	s.route("OPTIONS", "/", "capabilities", false, s.capabilities)
+	s.route("OPTIONS", "/{$}", "capabilities", false, s.capabilities)
 }
 
 // handler is a resource's function; an error that it returns before it wrote anything becomes the answer.

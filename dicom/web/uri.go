@@ -57,7 +57,7 @@ func (s *Server) wadoURI(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	b, err := s.picture(r.Context(), in, frame, l, kind)
-	if fault.CodeOf(err) == fault.NotFound && v.Get("contentType") == "" {
+	if fault.CodeOf(err) == fault.NotFound && v.Get("contentType") == "" && v.Get("frameNumber") == "" {
 		return s.single(w, r, in, wanted{any: true}) // no pixels: the object itself
 	}
 	if err != nil {
