@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/build/go/bin:$(PATH)
 export CGO_ENABLED ?= 0
 
-.PHONY: all setup build demo test bench peers examples clean
+.PHONY: all setup build demo test judges bench peers examples clean
 
 all: build
 
@@ -19,6 +19,10 @@ demo: build ## the main job on the built-in phantom study; ends with the path of
 test: ## everything that must hold: formatting, vet, staticcheck, tests, the race detector
 	@scripts/setup test
 	@scripts/test
+
+judges: ## what programs of others think of ours: N passed, N failed
+	@scripts/setup judges
+	@scripts/judges
 
 bench: build ## timings side by side with peers: name, ours, peer, ratio, limit
 	@scripts/bench

@@ -108,7 +108,7 @@ func ParseRange(s string) (from, to string) {
 			continue
 		}
 		rest := s[i+1:]
-		if len(rest) == 4 && digits(rest) && i >= 8 || len(rest) > 5 && rest[4] == '-' && digits(rest[:4]) && i >= 8 {
+		if len(rest) == 4 && digits(rest) && i >= 8 || len(rest) >= 5 && rest[4] == '-' && digits(rest[:4]) && i >= 8 {
 			continue // ±ZZXX at the end, or before the range's own minus
 		}
 		return s[:i], rest

@@ -6,11 +6,7 @@ import (
 	"errors"
 	"fmt"
 	stdio "io"
-	"io/fs"
-	"iter"
 	"net"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -18,11 +14,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cineloop/cineloop/dicom"
 	"github.com/cineloop/cineloop/dicom/dimse"
 	"github.com/cineloop/cineloop/dicom/dimse/pdu"
 	"github.com/cineloop/cineloop/dicom/dimse/ul"
-	"github.com/cineloop/cineloop/dicom/match"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/store"
 	"github.com/cineloop/cineloop/store/serve"
@@ -190,7 +184,7 @@ func dimseService(archive *store.Archive, opts archiveServeOptions, io ioStreams
 	}
 	serve.New(archive, opts.AET).Handlers(s)
 	if opts.Worklist != "" {
-		s.Worklist = worklistFolder(opts.Worklist)
+		s.Worklist = serve.WorklistFolder(opts.Worklist)
 	}
 	return service, nil
 }
@@ -253,36 +247,5 @@ func noteTo(w stdio.Writer, asJSON bool) func(dimse.Event) {
 			line += ": " + reason
 		}
 		fmt.Fprintln(w, strings.Map(noControls, line))
-	}
-}
-
-// worklistFolder answers worklist queries from the DICOM files in a folder.
-type worklistFolder string
-
-func (dir worklistFolder) Find(ctx context.Context, q *dimse.FindRequest) iter.Seq2[*dicom.DataSet, error] {
-	return func(yield func(*dicom.DataSet, error) bool) {
-		err := filepath.WalkDir(string(dir), func(path string, d fs.DirEntry, err error) error {
-			if err == nil {
-				err = ctx.Err()
-			}
-			if err != nil || !d.Type().IsRegular() {
-				return err
-			}
-			f, err := dicom.Open(path)
-			if err != nil {
-				return nil // lock files and notes lie beside worklist files
-			}
-			defer f.Close()
-			if match.Matches(q.Identifier, f.DataSet) && !yield(match.Answer(q.Identifier, f.DataSet), nil) {
-				return fs.SkipAll
-			}
-			return nil
-		})
-		if err != nil && !errors.Is(err, fs.SkipAll) {
-			if errors.Is(err, os.ErrNotExist) {
-				err = fault.New(fault.Internal, "the worklist's folder is gone")
-			}
-			yield(nil, err)
-		}
 	}
 }
