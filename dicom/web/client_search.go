@@ -116,7 +116,7 @@ func (c *Client) decodeArray(r io.Reader, each func(*dicom.DataSet) bool) error 
 			return c.wrongAnswer("a record is larger than %d MiB", maxRecord>>20)
 		}
 		ds, err := dicom.ParseJSON(raw, nil)
-		if err != nil {
+		if ds == nil { // with a data set the error is of single values that their VRs don't allow, which other servers let pass
 			return c.wrongAnswer("%w", err)
 		}
 		if !each(ds) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/cineloop/cineloop/dicom"
@@ -80,18 +81,19 @@ func (s *Server) describe(ctx context.Context, r *http.Request, in Instance) ([]
 	bulkPaths(ds, "", paths)
 	ds.SetString(tag.AvailableTransferSyntaxUID, string(in.Syntax))
 	ds.SetString(tag.RetrieveURL, s.url(r, in.Resource))
-	if cs := ds.String(tag.SpecificCharacterSet); cs != "" && cs != "ISO_IR 192" {
-		_ = ds.ToUTF8() // JSON is UTF-8, and says so; text with bytes that its set doesn't define stays declared as it was
-	}
 	url := s.url(r, in.Resource) + "/bulkdata/"
-	return ds.JSON(maxInline, func(_ []tag.Tag, e *dicom.Element) string {
+	b, err := ds.JSON(maxInline, func(_ []tag.Tag, e *dicom.Element) string {
 		p, ok := paths[e.Offset()]
 		if !ok || e.Offset() < 0 {
 			return ""
 		}
 		return url + p
 	})
+	return declaredSet.ReplaceAll(b, []byte(`"00080005":{"vr":"CS","Value":["ISO_IR 192"]}`)), err
 }
+
+// declaredSet is (0008,0005) as JSON writes it. JSON is UTF-8 whatever the file was in, and must say so.
+var declaredSet = regexp.MustCompile(`"00080005":\{"vr":"CS"(,"Value":\[[^\]]*\])?\}`)
 
 // bulkPaths names every value by where it is: tags, and the numbers of items from 0, as "00480106/1/00282000".
 func bulkPaths(ds *dicom.DataSet, prefix string, into map[int64]string) {
