@@ -90,16 +90,18 @@ func collect[T any](t *testing.T, seq iter.Seq2[T, error]) (out []T) {
 	return out
 }
 
-// corpus gives the real files.
+// corpus gives the real files; with -short, every eighth.
 func corpus(t *testing.T) map[string][]byte {
 	root := testdata.Shared(t, "data", "dicom", "real")
-	out := map[string][]byte{}
+	out, n := map[string][]byte{}, 0
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
 		b, err := os.ReadFile(path)
-		out[strings.TrimPrefix(path, root+"/")] = b
+		if n++; !testing.Short() || n%8 == 0 {
+			out[strings.TrimPrefix(path, root+"/")] = b
+		}
 		return err
 	})
 	if err != nil {
@@ -128,7 +130,7 @@ func TestCorpus(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("%d files: %+v", len(files), res)
-	if res.Stored < 300 || res.Unanswered != 0 || res.Stored+res.Failed != len(files) {
+	if res.Stored < len(files)*3/4 || res.Unanswered != 0 || res.Stored+res.Failed != len(files) {
 		t.Errorf("stored %+v of %d", res, len(files))
 	}
 	n := 0

@@ -28,6 +28,9 @@ import (
 // orthanc starts Orthanc with its DICOMweb plugin, which knows the service at peer by the name "cineloop".
 func orthanc(t *testing.T, peer string) (base string) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: no judge is heard")
+	}
 	path, err := exec.LookPath("Orthanc")
 	if err != nil {
 		t.Skip("Orthanc is not installed")
@@ -96,6 +99,9 @@ func ask(t *testing.T, method, url string, body any) []byte {
 
 // judged are corpus files that Orthanc reads too: from different sources, in different transfer syntaxes.
 func judged(t *testing.T) map[string][]byte {
+	if testing.Short() {
+		t.Skip("-short: no judge is heard")
+	}
 	out := map[string][]byte{}
 	seen := map[string]bool{}
 	perSyntax := map[dicom.TransferSyntax]int{}

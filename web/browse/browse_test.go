@@ -122,22 +122,10 @@ func written(t *testing.T, ds *dicom.DataSet) []byte {
 }
 
 // demo is what the pictures show: echo loops of two simulated patients, a CT, a report, and sixty studies to page through.
-func demo(t *testing.T) (files [][]byte) {
+func demo(t *testing.T, loops bool) (files [][]byte) {
 	t.Helper()
-	dir := t.TempDir()
-	if err := phantom.Write(t.Context(), dir, phantom.Config{Seed: 7, Patients: 2, Views: []phantom.View{phantom.A4C, phantom.PLAX}, Height: 300, Width: 400, Frames: 40}, nil); err != nil {
-		t.Fatal(err)
-	}
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || filepath.Ext(path) != ".dcm" {
-			return err
-		}
-		b, err := os.ReadFile(path)
-		files = append(files, b)
-		return err
-	})
-	if err != nil || len(files) < 4 {
-		t.Fatalf("%d loops, %v", len(files), err)
+	if loops {
+		files = echo(t)
 	}
 	for k := range 24 {
 		files = append(files, ct(t, "77", "Smith^Adele^M^Dr", "CT chest with contrast", "20990107", k, 24))
@@ -160,6 +148,27 @@ func demo(t *testing.T) (files [][]byte) {
 			ds.SetString(k, v)
 		}
 		files = append(files, written(t, ds))
+	}
+	return files
+}
+
+// echo is two views of two simulated patients.
+func echo(t *testing.T) (files [][]byte) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := phantom.Write(t.Context(), dir, phantom.Config{Seed: 7, Patients: 2, Views: []phantom.View{phantom.A4C, phantom.PLAX}, Height: 300, Width: 400, Frames: 40}, nil); err != nil {
+		t.Fatal(err)
+	}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".dcm" {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		files = append(files, b)
+		return err
+	})
+	if err != nil || len(files) < 4 {
+		t.Fatalf("%d loops, %v", len(files), err)
 	}
 	return files
 }
@@ -193,7 +202,7 @@ func get(t *testing.T, c *http.Client, method, url string, form url.Values, head
 }
 
 func TestSearching(t *testing.T) {
-	srv := site(t, access.Options{Loopback: true}, demo(t)[4:]...)
+	srv := site(t, access.Options{Loopback: true}, demo(t, false)...)
 	c := srv.Client()
 	for _, q := range []struct {
 		form  url.Values

@@ -19,7 +19,7 @@ func TestInBrowser(t *testing.T) {
 		t.Skip("-short: no browser is started")
 	}
 	b := browser.Start(t)
-	srv := site(t, access.Options{Loopback: true}, demo(t)...)
+	srv := site(t, access.Options{Loopback: true}, demo(t, true)...)
 	artifacts := filepath.Join(testdata.Root(t), "artifacts")
 	if err := os.MkdirAll(artifacts, 0o755); err != nil {
 		t.Fatal(err)
