@@ -6,11 +6,7 @@ import (
 	"errors"
 	"fmt"
 	stdio "io"
-	"io/fs"
-	"iter"
 	"net"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -18,11 +14,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cineloop/cineloop/dicom"
 	"github.com/cineloop/cineloop/dicom/dimse"
 	"github.com/cineloop/cineloop/dicom/dimse/pdu"
 	"github.com/cineloop/cineloop/dicom/dimse/ul"
-	"github.com/cineloop/cineloop/dicom/match"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/store"
 	"github.com/cineloop/cineloop/store/serve"
@@ -52,15 +46,18 @@ type archiveServeOptions struct {
 	Max      int
 	Idle     time.Duration
 	Timeout  time.Duration
+
+	Web archiveWebOptions
 }
 
 func newArchiveServeCmd(io ioStreams) *cobra.Command {
 	var opts archiveServeOptions
 	cmd := &cobra.Command{
-		Use:   "serve DIR --dimse ADDR --aet TITLE",
-		Short: "Answer DICOM peers from an archive: store, find, move, get, commitment",
-		Long: `Listens until interrupted and answers C-ECHO, C-STORE, C-FIND, C-MOVE, C-GET and storage commitment from the archive in DIR, which is
-made if it is not there. An object is acknowledged when it is durable.
+		Use:   "serve DIR [--dimse ADDR --aet TITLE] [--listen ADDR]",
+		Short: "Answer from an archive: DICOM peers, DICOMweb, and people who look at a page",
+		Long: `Listens until interrupted and answers from the archive in DIR, which is made if it is not there.
+
+With --dimse it answers C-ECHO, C-STORE, C-FIND, C-MOVE, C-GET and storage commitment. An object is acknowledged when it is durable.
 
 Who may call is a list: --peer AET@host:port for those that are also sent to (C-MOVE, reports of commitment), --allow AET[@network] for
 those that only call, --allow any for everybody. With --tls-ca a peer must show a certificate from it. With --worklist the DICOM files of
@@ -68,9 +65,12 @@ a folder are the modality worklist, read again for every query.
 
 One line an association goes to the standard error output, as JSON with --json: AE titles, addresses and counts, never patients.
 
+` + webHelp + `
+
 Exit status: 0 interrupted while all was well, 2 wrong usage, 3 the archive or a certificate cannot be read, 4 the address cannot be listened
 on, 6 a certificate is not there, 7 the archive is of a newer version.`,
 		Example: `  cineloop archive serve archive --dimse :11112 --aet CINELOOP --peer PACS@pacs.example:104 --allow ECHO1@10.1.0.0/16
+  cineloop archive serve archive --listen 127.0.0.1:8080 --open-loopback
   cineloop archive serve archive --dimse :2762 --aet CINELOOP --allow any --tls-cert node.pem --tls-key node.key --tls-ca hospital.pem`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -95,12 +95,13 @@ on, 6 a certificate is not there, 7 the archive is of a newer version.`,
 	f.IntVar(&opts.Max, "max-associations", 128, "associations at once")
 	f.DurationVar(&opts.Idle, "idle", ul.Defaults.Idle, "silence after which an association is ended")
 	f.DurationVar(&opts.Timeout, "timeout", 10*time.Minute, "wait for a peer's answer")
+	opts.Web.flags(f)
 	return cmd
 }
 
 func runArchiveServe(ctx context.Context, opts archiveServeOptions, io ioStreams) error {
-	if opts.DIMSE == "" {
-		return fault.New(fault.Usage, "nothing to listen on").WithHint("give --dimse, as in --dimse :11112")
+	if opts.DIMSE == "" && opts.Web.Listen == "" {
+		return fault.New(fault.Usage, "nothing to listen on").WithHint("give --dimse, as in --dimse :11112, or --listen, as in --listen 127.0.0.1:8080")
 	}
 	archive, err := openForIngest(ctx, ingestOptions{Archive: opts.Archive, Key: opts.Key})
 	if err != nil {
@@ -110,6 +111,13 @@ func runArchiveServe(ctx context.Context, opts archiveServeOptions, io ioStreams
 	var services []archiveService
 	if opts.DIMSE != "" {
 		s, err := dimseService(archive, opts, io)
+		if err != nil {
+			return err
+		}
+		services = append(services, s)
+	}
+	if opts.Web.Listen != "" {
+		s, err := webService(archive, opts.Web, io)
 		if err != nil {
 			return err
 		}
@@ -176,7 +184,7 @@ func dimseService(archive *store.Archive, opts archiveServeOptions, io ioStreams
 	}
 	serve.New(archive, opts.AET).Handlers(s)
 	if opts.Worklist != "" {
-		s.Worklist = worklistFolder(opts.Worklist)
+		s.Worklist = serve.WorklistFolder(opts.Worklist)
 	}
 	return service, nil
 }
@@ -239,36 +247,5 @@ func noteTo(w stdio.Writer, asJSON bool) func(dimse.Event) {
 			line += ": " + reason
 		}
 		fmt.Fprintln(w, strings.Map(noControls, line))
-	}
-}
-
-// worklistFolder answers worklist queries from the DICOM files in a folder.
-type worklistFolder string
-
-func (dir worklistFolder) Find(ctx context.Context, q *dimse.FindRequest) iter.Seq2[*dicom.DataSet, error] {
-	return func(yield func(*dicom.DataSet, error) bool) {
-		err := filepath.WalkDir(string(dir), func(path string, d fs.DirEntry, err error) error {
-			if err == nil {
-				err = ctx.Err()
-			}
-			if err != nil || !d.Type().IsRegular() {
-				return err
-			}
-			f, err := dicom.Open(path)
-			if err != nil {
-				return nil // lock files and notes lie beside worklist files
-			}
-			defer f.Close()
-			if match.Matches(q.Identifier, f.DataSet) && !yield(match.Answer(q.Identifier, f.DataSet), nil) {
-				return fs.SkipAll
-			}
-			return nil
-		})
-		if err != nil && !errors.Is(err, fs.SkipAll) {
-			if errors.Is(err, os.ErrNotExist) {
-				err = fault.New(fault.Internal, "the worklist's folder is gone")
-			}
-			yield(nil, err)
-		}
 	}
 }

@@ -45,7 +45,6 @@ const (
 // Client is an association that the local side asked for. Its methods may be called from several goroutines; Close it in the end.
 type Client struct {
 	*session
-	peer Peer
 }
 
 // Dial connects to the peer and negotiates. It fails with *ul.RejectError where the peer rejects the association, and if it accepts none
@@ -70,7 +69,7 @@ func (d *Dialer) Dial(ctx context.Context, peer Peer, offers ...Offer) (*Client,
 		return nil, fmt.Errorf("%s: %w", peer.AETitle, err)
 	}
 	contexts := accepted(rq, a.Response)
-	c := &Client{peer: peer}
+	c := &Client{}
 	invoked, performed := agreedWindow(rq.User.Async, a.Response.User.Async)
 	c.session = newSession(context.WithoutCancel(ctx), a, contexts, d.serve, performed, invoked, orDuration(d.Timeout, defaultTimeout))
 	go c.run()
@@ -175,15 +174,6 @@ func windowOf(a, b uint16) int {
 	return out
 }
 
-// Peer is who the association is with.
-func (c *Client) Peer() Peer { return c.peer }
-
-// Accepts reports whether the peer took a SOP class, with the local side as SCU.
-func (c *Client) Accepts(class string) bool {
-	_, err := c.contextOf(class)
-	return err == nil
-}
-
 // Window is how many operations may be under way at once.
 func (c *Client) Window() int { return cap(c.invoke) }
 
@@ -213,6 +203,7 @@ func (c *Client) Close() error {
 // Abort ends the association at once.
 func (c *Client) Abort() {
 	c.a.Abort(nil)
+	c.cancel(errEnded)
 	c.a.Close()
 	<-c.done
 }

@@ -204,7 +204,7 @@ func (s *Server) commit(asked *session, in *presentation, from Commit, transacti
 	} else {
 		err = s.reportTo(ctx, asked, peer, r)
 	}
-	s.note(Event{Kind: "commitment", Peer: asked.peerAE(), Objects: len(refs), Failed: len(failed), Err: err})
+	s.note(Event{Kind: "commitment", Peer: asked.peerAE(), Address: asked.a.RemoteAddr().String(), Objects: len(refs), Failed: len(failed), Err: err})
 }
 
 // reportTo calls the peer, as SCP of the class (PS3.7 annex D.3.3.4).

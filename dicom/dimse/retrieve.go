@@ -8,6 +8,7 @@ import (
 
 	"github.com/cineloop/cineloop/dicom"
 	"github.com/cineloop/cineloop/dicom/tag"
+	"github.com/cineloop/cineloop/dicom/uid"
 )
 
 // Retrieve answers C-MOVE and C-GET.
@@ -172,7 +173,7 @@ func (op *incoming) retrieve(ctx context.Context, m Model, from Retrieve, server
 		return s.answer(ctx)
 	}
 	if op.cmd.Field == CGet {
-		op.sendAll(ctx, list, StoreOptions{}, s.one)
+		op.sendAll(ctx, op.ctx, list, StoreOptions{}, s.one) // C-CANCEL ends ctx, and lets the one on its way arrive
 		return s.answer(ctx)
 	}
 	if err := server.sendTo(ctx, destination, s); err != nil && ctx.Err() == nil {
@@ -192,29 +193,39 @@ func (s *Server) sendTo(ctx context.Context, to Peer, ops *subOperations) error 
 		return err
 	}
 	defer c.Close()
-	return c.StoreAll(ctx, ops.list, StoreOptions{MoveOriginator: ops.op.peerAE(), MoveMessageID: ops.op.cmd.MessageID}, ops.one)
+	return c.sendAll(ctx, ops.op.ctx, ops.list, StoreOptions{MoveOriginator: ops.op.peerAE(), MoveMessageID: ops.op.cmd.MessageID}, ops.one)
 }
 
 // GetOffers are the presentation contexts for C-GET: the model's and, in the SCP's role, those of the SOP classes that may come. Without
-// classes these are all of storage, the commonest first, as many as fit.
+// classes these are all of storage, the commonest first, as many as fit. For up to four classes each transfer syntax has a context of
+// its own, so that everything comes as it is kept; for more the peer chooses one of each kind.
 func GetOffers(m Model, classes ...string) []Offer {
 	out := []Offer{{SOPClass: m.get(), Syntaxes: nativeSyntaxes[:2]}}
-	if len(classes) == 0 {
-		classes = append(slices.Clone(common), others()...)
-	}
-	add := func(class string, syntaxes []dicom.TransferSyntax) {
+	add := func(class string, syntaxes ...dicom.TransferSyntax) {
 		if len(out) < 128 {
 			out = append(out, Offer{SOPClass: class, Syntaxes: syntaxes, SCP: true})
 		}
 	}
-	for i, class := range classes {
-		add(class, nativeSyntaxes)
-		if i < len(common) || len(classes) < 40 { // as they are kept, where that is compressed
-			add(class, losslessSyntaxes)
-			add(class, lossySyntaxes)
+	if n := len(classes); n > 0 && n <= 4 {
+		for _, class := range classes {
+			add(class, nativeSyntaxes...)
+			for _, ts := range slices.Concat(losslessSyntaxes, lossySyntaxes, videoSyntaxes)[:min(30, 127/n-1)] {
+				add(class, ts)
+			}
 		}
-		if strings.Contains(class, ".77.1.") || len(classes) < 30 {
-			add(class, videoSyntaxes)
+		return out
+	}
+	if len(classes) == 0 {
+		classes = append(slices.Clone(common), others()...)
+	}
+	for i, class := range classes {
+		add(class, nativeSyntaxes...)
+		if i < len(common) {
+			add(class, losslessSyntaxes...)
+			add(class, lossySyntaxes...)
+		}
+		if strings.Contains(class, ".77.1.") || class == uid.UltrasoundMultiFrameImageStorage || class == uid.XRayAngiographicImageStorage {
+			add(class, videoSyntaxes...)
 		}
 	}
 	return out

@@ -78,7 +78,7 @@ var errEnded = errors.New("the association is over")
 
 // run reads until the association ends, and returns why. When it returns, no handler is left.
 func (s *session) run() error {
-	stop := context.AfterFunc(s.ctx, func() { s.a.Abort(context.Cause(s.ctx)) })
+	stop := context.AfterFunc(s.ctx, s.end)
 	s.ended = s.read()
 	close(s.over)
 	stop()
@@ -87,6 +87,16 @@ func (s *session) run() error {
 	s.running.Wait()
 	close(s.done)
 	return s.ended
+}
+
+// end is what the end of s.ctx does: the peer is told, and gets a moment to close the connection.
+func (s *session) end() {
+	s.a.Abort(context.Cause(s.ctx))
+	select {
+	case <-s.over:
+	case <-time.After(time.Second):
+		s.a.Close()
+	}
 }
 
 func (s *session) read() error {

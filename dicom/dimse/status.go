@@ -101,7 +101,7 @@ type StatusError struct {
 func (e *StatusError) Error() string {
 	s := e.Status.String()
 	if e.Field != 0 {
-		s = strings.TrimSuffix(e.Field.String(), "-RQ") + ": " + s
+		s = strings.TrimSuffix((e.Field&^response).String(), "-RQ") + ": " + s
 	}
 	s += fmt.Sprintf(" (%04XH)", uint16(e.Status))
 	if e.Comment != "" {

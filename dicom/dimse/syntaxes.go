@@ -20,11 +20,6 @@ var (
 		uid.HEVCMP51, uid.HEVCM10P51, uid.MPEG4HP42STEREO}
 )
 
-// StorageSyntaxes are the transfer syntaxes in which objects are taken, as they come.
-func StorageSyntaxes() []dicom.TransferSyntax {
-	return slices.Concat(nativeSyntaxes, losslessSyntaxes, lossySyntaxes, videoSyntaxes)
-}
-
 // pick chooses the transfer syntax of a storage context, from those that are proposed: explicit little endian or a lossless syntax, whichever the
 // peer names first; then implicit; then lossy and video, which an object has already where a peer proposes nothing else; big endian last.
 // So a peer that would compress for this association alone keeps its pixels.

@@ -53,8 +53,8 @@ func (a Attribute) String() string {
 	return strings.Join(parts, ".")
 }
 
-// first is the first value of the attribute in ds as text.
-func (a Attribute) first(ds *dicom.DataSet) string {
+// Text is the values of the attribute in ds as text, joined by backslashes; of a sequence's items the first is taken.
+func (a Attribute) Text(ds *dicom.DataSet) string {
 	for _, t := range a[:len(a)-1] {
 		items := ds.Sequence(t)
 		if len(items) == 0 {
@@ -62,5 +62,5 @@ func (a Attribute) first(ds *dicom.DataSet) string {
 		}
 		ds = items[0]
 	}
-	return ds.String(a[len(a)-1])
+	return strings.Join(ds.Strings(a[len(a)-1]), `\`)
 }

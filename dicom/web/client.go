@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -119,6 +120,8 @@ func (c *Client) do(ctx context.Context, r request, ok ...int) (*http.Response, 
 				return nil, err
 			}
 			err = fault.New(fault.Missing, "%s does not answer: %w", c.host(), rootOf(err))
+		case slices.Contains(ok, resp.StatusCode) && strings.HasPrefix(resp.Header.Get("Content-Type"), typeJSON):
+			return resp, nil // an answer instance by instance, whatever its status
 		case resp.StatusCode == 429 || resp.StatusCode == 502 || resp.StatusCode == 503 || resp.StatusCode == 504:
 			after = retryAfter(resp)
 			if try < c.opts.Retries {

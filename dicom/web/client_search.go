@@ -16,6 +16,9 @@ import (
 // Search asks for what matches q, page after page, until q.Limit (0: everything). The last pair carries the error, if any.
 func (c *Client) Search(ctx context.Context, q Query) iter.Seq2[*dicom.DataSet, error] {
 	return func(yield func(*dicom.DataSet, error) bool) {
+		if q.Limit < 0 {
+			return
+		}
 		page, left := q, q.Limit
 		previous := ""
 		for {
@@ -113,7 +116,7 @@ func (c *Client) decodeArray(r io.Reader, each func(*dicom.DataSet) bool) error 
 			return c.wrongAnswer("a record is larger than %d MiB", maxRecord>>20)
 		}
 		ds, err := dicom.ParseJSON(raw, nil)
-		if err != nil {
+		if ds == nil { // with a data set the error is of single values that their VRs don't allow, which other servers let pass
 			return c.wrongAnswer("%w", err)
 		}
 		if !each(ds) {
@@ -135,7 +138,7 @@ func (c *Client) Count(ctx context.Context, r Resource) (int, error) {
 		q.Level, q.Within = Series, Resource{Study: r.Study}
 		key, want, value = tag.SeriesInstanceUID, tag.NumberOfSeriesRelatedInstances, r.Series
 	}
-	q.Match = []Match{{Attribute{key}, value}}
+	q.Match = []Match{{Attribute: Attribute{key}, Value: value}}
 	q.Include = []Attribute{{want}}
 	for ds, err := range c.Search(ctx, q) {
 		if err != nil {

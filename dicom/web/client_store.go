@@ -96,6 +96,20 @@ func (c *Client) storeBatch(ctx context.Context, batch []Upload, opts StoreOptio
 		header: http.Header{"Content-Type": {`multipart/related; type="application/dicom"; boundary=` + f.boundary}, "Accept": {typeJSON}},
 		body:   func() (io.ReadCloser, error) { return &batchReader{f: f, batch: batch}, nil },
 	}, http.StatusConflict, http.StatusServiceUnavailable)
+	if answered(err, http.StatusBadRequest, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge, http.StatusInternalServerError) {
+		// Some servers refuse a whole request for one instance in it: the halves tell which.
+		if len(batch) == 1 {
+			res.Failed++
+			if opts.EachReceipt != nil {
+				opts.EachReceipt(Receipt{Failure: FailureProcessing})
+			}
+			return nil
+		}
+		if err := c.storeBatch(ctx, batch[:len(batch)/2], opts, res); err != nil {
+			return err
+		}
+		return c.storeBatch(ctx, batch[len(batch)/2:], opts, res)
+	}
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func parseAccept(header string) []mediaType {
 
 func parseMediaType(s string) (mediaType, bool) {
 	t, params, err := mime.ParseMediaType(strings.TrimSpace(s))
-	if err != nil && t == "" { // unquoted slashes in type=application/dicom, which many clients send
+	if err != nil { // unquoted slashes in type=application/dicom, which many clients send
 		if t, params = parseLoosely(s); t == "" {
 			return mediaType{}, false
 		}

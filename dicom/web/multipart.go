@@ -32,8 +32,8 @@ func (p *Part) Is(t string) bool {
 	return ok && m.Type == t
 }
 
-// readAhead is how much of a body is read at once: mime/multipart by itself asks for 4 kB.
-const readAhead = 256 << 10
+// bodyBuffer is how much of a body is read at once: mime/multipart by itself asks for 4 kB.
+const bodyBuffer = 256 << 10
 
 // relatedReader reads a multipart/related message part by part, in constant memory.
 type relatedReader struct {
@@ -54,7 +54,7 @@ func newRelatedReader(body io.Reader, contentType string) (r *relatedReader, kin
 	if boundary == "" || len(boundary) > 200 { // RFC 2046 allows 70; some senders take more
 		return nil, "", fault.New(fault.Input, "the Content-Type has no usable boundary")
 	}
-	return &relatedReader{r: multipart.NewReader(bufio.NewReaderSize(body, readAhead), boundary)}, strings.ToLower(params["type"]), nil
+	return &relatedReader{r: multipart.NewReader(bufio.NewReaderSize(body, bodyBuffer), boundary)}, strings.ToLower(params["type"]), nil
 }
 
 // next is the next part; io.EOF after the last. A message that ends without its last boundary is an error.

@@ -27,6 +27,7 @@ type Query struct {
 type Match struct {
 	Attribute Attribute
 	Value     string
+	Loose     bool // case doesn't count. No query string asks for it: it is for programs beside the service
 }
 
 // Limits of a query string, so that no one line costs the server more than a search does.
@@ -110,7 +111,7 @@ func (q *Query) param(key, v string) error {
 			q.Include = append(q.Include, a)
 			return nil
 		}
-		q.Match = append(q.Match, Match{a, v})
+		q.Match = append(q.Match, Match{Attribute: a, Value: v})
 	}
 	return nil
 }
@@ -147,7 +148,7 @@ func (q *Query) Where(attribute, value string) error {
 	if err != nil {
 		return fault.New(fault.Usage, "%w", err)
 	}
-	q.Match = append(q.Match, Match{a, value})
+	q.Match = append(q.Match, Match{Attribute: a, Value: value})
 	return nil
 }
 

@@ -15,6 +15,7 @@ type Match struct {
 	OneOf    []string // equals one of these (single value and UID list matching)
 	Wildcard string   // * is any text, ? any character
 	From, To string   // range, both ends included; an empty end is open
+	Fold     bool     // case doesn't count (for OneOf and Wildcard)
 	Fuzzy    string   // person names: every word begins some word of the name, whatever the case and accents
 }
 
@@ -67,10 +68,16 @@ func place(keyword string) (expr string, level Level) {
 func (m Match) condition(expr string) (string, []any) {
 	name := m.Keyword == "PatientName"
 	key := func(s string) string {
-		if name {
+		switch {
+		case name:
 			return nameKey(s)
+		case m.Fold:
+			return strings.ToUpper(s)
 		}
 		return s
+	}
+	if m.Fold && !name {
+		expr = "UPPER(" + expr + ")"
 	}
 	switch {
 	case m.Fuzzy != "":

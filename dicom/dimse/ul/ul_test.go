@@ -16,7 +16,7 @@ import (
 )
 
 // quick makes every wait short, and none so short that a busy machine misses it.
-var quick = Config{MaxLength: 4096, SendLength: 4096, ARTIM: 300 * time.Millisecond, Response: 300 * time.Millisecond, Idle: 300 * time.Millisecond, Transfer: 300 * time.Millisecond}
+var quick = Config{MaxLength: 4096, SendLength: 4096, ARTIM: 600 * time.Millisecond, Response: 600 * time.Millisecond, Idle: 600 * time.Millisecond, Transfer: 600 * time.Millisecond}
 
 // slow is for tests in which no time-out is meant to happen.
 var slow = Config{MaxLength: 4096, SendLength: 4096, ARTIM: time.Minute, Response: time.Minute, Idle: time.Minute, Transfer: time.Minute}
@@ -295,7 +295,7 @@ func TestInvalid(t *testing.T) {
 		"unknown type":           {[]byte{0x77, 0, 0, 0, 0, 1, 0}, 2, pdu.UnrecognizedPDU},
 		"text":                   {[]byte("GET / HTTP/1.1\r\n\r\n"), 2, pdu.UnrecognizedPDU},
 		"4 GiB of data":          {pdu.Header{Type: pdu.DataTF, Length: 0xFFFFFFFF}.Append(nil), 2, pdu.InvalidParamValue},
-		"one byte too many":      {pdu.Header{Type: pdu.DataTF, Length: 4097}.Append(nil), 2, pdu.InvalidParamValue},
+		"too long":               {pdu.Header{Type: pdu.DataTF, Length: 4096 + slack + 1}.Append(nil), 2, pdu.InvalidParamValue},
 		"a long release":         {pdu.Header{Type: pdu.ReleaseRQ, Length: 5}.Append(nil), 2, pdu.InvalidParamValue},
 		"a short abort":          {pdu.Header{Type: pdu.AbortPDU, Length: 3}.Append(nil), 2, pdu.InvalidParamValue},
 		"a huge request":         {pdu.Header{Type: pdu.AssociateRQ, Length: 1 << 30}.Append(nil), 2, pdu.InvalidParamValue},
@@ -329,12 +329,14 @@ func TestInvalid(t *testing.T) {
 // TestTimeouts: each way in which a peer can keep silent.
 func TestTimeouts(t *testing.T) {
 	t.Run("no request", func(t *testing.T) {
+		t.Parallel()
 		_, s := tcp(t)
 		if _, err := Accept(t.Context(), s, yes, quick); !errors.Is(err, ErrTimeout) {
 			t.Error(err)
 		}
 	})
 	t.Run("a request that never ends", func(t *testing.T) {
+		t.Parallel()
 		c, s := tcp(t)
 		c.Write([]byte{1, 0, 0, 0, 0x10})
 		if _, err := Accept(t.Context(), s, yes, quick); !errors.Is(err, ErrTimeout) {
@@ -342,6 +344,7 @@ func TestTimeouts(t *testing.T) {
 		}
 	})
 	t.Run("a request byte by byte", func(t *testing.T) {
+		t.Parallel()
 		c, s := tcp(t)
 		stop := make(chan struct{})
 		go func() {
@@ -361,12 +364,14 @@ func TestTimeouts(t *testing.T) {
 		}
 	})
 	t.Run("no answer", func(t *testing.T) {
+		t.Parallel()
 		c, _ := tcp(t)
 		if _, err := Request(t.Context(), c, proposal(), quick); !errors.Is(err, ErrTimeout) {
 			t.Error(err)
 		}
 	})
 	t.Run("idle", func(t *testing.T) {
+		t.Parallel()
 		conn, ac := raw(t, quick)
 		if _, err := ac.Next(); !errors.Is(err, ErrTimeout) || fault.CodeOf(err) != fault.Resource {
 			t.Error(err)
@@ -376,14 +381,16 @@ func TestTimeouts(t *testing.T) {
 		}
 	})
 	t.Run("busy is not idle", func(t *testing.T) {
+		t.Parallel()
 		conn, ac := raw(t, quick)
 		ac.Busy(1)
-		time.AfterFunc(900*time.Millisecond, func() { conn.Write(data(2)) }) // three idle times later
+		time.AfterFunc(1800*time.Millisecond, func() { conn.Write(data(2)) }) // three idle times later
 		if b, err := ac.Next(); err != nil || len(b) != 8 {
 			t.Errorf("%d bytes, %v", len(b), err)
 		}
 	})
 	t.Run("half a unit", func(t *testing.T) {
+		t.Parallel()
 		conn, ac := raw(t, quick)
 		ac.Busy(1)
 		conn.Write(data(100)[:50])
@@ -392,6 +399,7 @@ func TestTimeouts(t *testing.T) {
 		}
 	})
 	t.Run("half open", func(t *testing.T) {
+		t.Parallel()
 		conn, ac := raw(t, slow)
 		conn.(*net.TCPConn).SetLinger(0)
 		conn.Close()
@@ -400,6 +408,7 @@ func TestTimeouts(t *testing.T) {
 		}
 	})
 	t.Run("release is not answered", func(t *testing.T) {
+		t.Parallel()
 		_, ac := raw(t, quick)
 		ac.Release()
 		if _, err := ac.Next(); !errors.Is(err, ErrTimeout) {
@@ -407,6 +416,7 @@ func TestTimeouts(t *testing.T) {
 		}
 	})
 	t.Run("the peer does not close", func(t *testing.T) {
+		t.Parallel()
 		conn, ac := raw(t, quick)
 		conn.Write(pdu.AppendRelease(nil, pdu.ReleaseRQ))
 		if _, err := ac.Next(); !errors.Is(err, ErrReleaseRequested) {
@@ -418,6 +428,7 @@ func TestTimeouts(t *testing.T) {
 		}
 	})
 	t.Run("the peer takes nothing", func(t *testing.T) {
+		t.Parallel()
 		_, ac := raw(t, quick)
 		err := ac.Send(1, []byte("xx"), func(w io.Writer) error {
 			_, err := io.CopyN(w, zeros{}, 1<<30)
