@@ -70,6 +70,7 @@ var outside = []struct {
 }{
 	{"github.com/ebitengine/purego", []string{"torch"}},
 	{"github.com/spf13/cobra", []string{"cmd"}},
+	{"github.com/spf13/pflag", []string{"cmd"}}, // cobra's flags
 	{"github.com/rogpeppe/go-internal", []string{"cmd"}},
 	{"github.com/schollz/progressbar", []string{"internal/progress"}},
 	{"github.com/mattn/go-isatty", []string{"internal/progress"}},
@@ -82,7 +83,7 @@ var outside = []struct {
 	{"google.golang.org/protobuf", []string{"learn"}},
 	{"golang.org/x/", []string{""}},
 	{"gocloud.dev", []string{"store"}},
-	{"filippo.io/age", []string{"store"}},
+	{"filippo.io/age", []string{"store", "cmd"}},
 	{"modernc.org/sqlite", []string{"store"}},
 	{"github.com/jackc/pgx/v5", []string{"store"}},
 	{"github.com/pressly/goose/v3", []string{"store"}},
