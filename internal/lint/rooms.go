@@ -28,6 +28,7 @@ var Rooms = []Room{
 	{Path: "internal/version", Floor: 0},
 	{Path: "internal/progress", Floor: 0, Beside: []string{"internal/fault"}},
 	{Path: "internal/testdata", Floor: 0},
+	{Path: "internal/golden", Floor: 0},
 	{Path: "internal/lint", Floor: 0},
 	{Path: "stats", Floor: 0, Only: []string{}},
 
