@@ -91,7 +91,7 @@ func (v Values) get(name string) any {
 	return x
 }
 
-// Number is one number; "NaN", "Infinity" and "-Infinity" are numbers too, and true is 1.
+// Number is one number; "NaN", "Infinity" and "-Infinity" (and R's NA and Inf) are numbers too, and true is 1.
 func (v Values) Number(name string) float64 {
 	f, ok := number(v.get(name))
 	if !ok {
@@ -205,11 +205,11 @@ func number(x any) (float64, bool) {
 		return 0, true
 	case string:
 		switch v {
-		case "NaN":
+		case "NaN", "NA":
 			return math.NaN(), true
-		case "Infinity":
+		case "Infinity", "Inf":
 			return math.Inf(1), true
-		case "-Infinity":
+		case "-Infinity", "-Inf":
 			return math.Inf(-1), true
 		}
 	}

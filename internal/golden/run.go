@@ -99,7 +99,7 @@ func compare(got reflect.Value, want any, tol float64) string {
 	default:
 		return fmt.Sprintf(" is a %s, want a number", got.Kind())
 	}
-	if math.IsNaN(w) && math.IsNaN(g) || g == w || math.Abs(g-w) <= tol*math.Max(1, math.Abs(w)) {
+	if math.IsNaN(w) && math.IsNaN(g) || g == w || !math.IsInf(w, 0) && math.Abs(g-w) <= tol*math.Max(1, math.Abs(w)) {
 		return ""
 	}
 	return fmt.Sprintf(" = %.17g, want %.17g (off by %.3g, tolerance %.3g)", g, w, math.Abs(g-w), tol*math.Max(1, math.Abs(w)))

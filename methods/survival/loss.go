@@ -1,0 +1,71 @@
+package survival
+
+import (
+	"math"
+
+	"github.com/cineloop/cineloop/torch"
+)
+
+// Loss is a loss and its gradient by the network's output, row-major in the output's shape.
+type Loss struct {
+	Value  float64
+	Grad   []float64
+	Events int // that the value rests on; 0: Value and Grad are zero because there was nothing to learn from
+}
+
+func noLoss(n int) Loss { return Loss{Grad: make([]float64, n)} }
+
+// Attach makes a loss part of output's graph: fn gets output's elements in row-major order on the host and returns value and
+// gradient; the result is a scalar whose value is the loss and whose backward pass hands fn's gradient to output. The losses of this
+// package need sorting and risk sets, which are quicker on the host than as operators, and outputs are a few numbers a person. The
+// graph is of first order: the gradient itself cannot be differentiated again.
+func Attach(output *torch.Tensor, fn func(output []float64) Loss) (*torch.Tensor, Loss) {
+	e := output.Engine()
+	values := output.Float64s()
+	loss := fn(values)
+	shape := output.Shape()
+	s := e.Scope()
+	defer s.Close()
+	grad := e.FromFloat64s(loss.Grad, shape...).To(output.DType())
+	inner := output.Mul(grad).Sum()
+	// inner carries the gradient; the constant moves its value to the loss.
+	out := inner.AddScalar(loss.Value - inner.Item())
+	s.Keep(out)
+	return out, loss
+}
+
+// softplus is log(1 + e^x) without overflow, and its derivative.
+func softplus(x float64) (value, slope float64) {
+	if x > 0 {
+		e := math.Exp(-x)
+		return x + math.Log1p(e), 1 / (1 + e)
+	}
+	e := math.Exp(x)
+	return math.Log1p(e), e / (1 + e)
+}
+
+// sigmoid is 1 / (1 + e^-x).
+func sigmoid(x float64) float64 {
+	if x >= 0 {
+		return 1 / (1 + math.Exp(-x))
+	}
+	e := math.Exp(x)
+	return e / (1 + e)
+}
+
+// softmaxPadded is the softmax of row with a zero appended: the last value is the probability of what lies beyond the grid.
+func softmaxPadded(row, out []float64) {
+	most := 0.0
+	for _, v := range row {
+		most = math.Max(most, v)
+	}
+	sum := math.Exp(-most)
+	out[len(row)] = sum
+	for k, v := range row {
+		out[k] = math.Exp(v - most)
+		sum += out[k]
+	}
+	for k := range out[:len(row)+1] {
+		out[k] /= sum
+	}
+}
