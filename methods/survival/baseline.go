@@ -126,7 +126,18 @@ type RiskScores func(people []int, time float64, out []float64)
 
 // CoxTimeBaseline is the baseline hazard of a model whose log hazard ratio depends on time (Kvamme, Borgan and Scheel 2019, equation
 // 7): d / Σ_{at risk} exp(g(x_j, t)) at each distinct time.
-func CoxTimeBaseline(l Labels, g RiskScores) Baseline {
+func CoxTimeBaseline(l Labels, g RiskScores) Baseline { return coxTimeBaseline(l, g, false) }
+
+// CoxTimeBaselineSorted is pycox's form of [CoxTimeBaseline]: among rows of one time, censored ones that come before the first event are
+// left out of the risk set, so that the value depends on the order of rows. It is here for comparison.
+func CoxTimeBaselineSorted(l Labels, g RiskScores) Baseline { return coxTimeBaseline(l, g, true) }
+
+// firstEvent is the first of rows with an event.
+func firstEvent(l Labels, rows []int) int {
+	return max(slices.IndexFunc(rows, func(i int) bool { return l.Event[i] != 0 }), 0)
+}
+
+func coxTimeBaseline(l Labels, g RiskScores, sorted bool) Baseline {
 	order := byTime(l.Time)
 	var out Baseline
 	var hazards []float64
@@ -143,6 +154,9 @@ func CoxTimeBaseline(l Labels, g RiskScores) Baseline {
 		h := 0.0
 		if d > 0 {
 			people := order[lo:]
+			if sorted {
+				people = people[firstEvent(l, people):]
+			}
 			if l.Entry != nil {
 				people = slices.DeleteFunc(slices.Clone(people), func(i int) bool { return l.Entry[i] >= t })
 			}
@@ -181,8 +195,16 @@ func CoxTimeCurves(b Baseline, n int, g RiskScores) Curves {
 }
 
 // CoxTimePartialLogLikelihood is the mean partial log likelihood over events, with full risk sets; 0 with no event.
-func CoxTimePartialLogLikelihood(l Labels, g RiskScores) float64 {
+func CoxTimePartialLogLikelihood(l Labels, g RiskScores) float64 { return coxTimePLL(l, g, false) }
+
+// CoxTimePartialLogLikelihoodSorted is pycox's form, with the risk sets of [CoxTimeBaselineSorted].
+func CoxTimePartialLogLikelihoodSorted(l Labels, g RiskScores) float64 { return coxTimePLL(l, g, true) }
+
+func coxTimePLL(l Labels, g RiskScores, sorted bool) float64 {
 	order := byTime(l.Time)
+	if sorted {
+		order = numpyOrder(l.Time) // pandas sorts so, and the order of ties matters in that form
+	}
 	total, events := 0.0, 0.0
 	scores := make([]float64, len(order))
 	for lo := 0; lo < len(order); {
@@ -195,13 +217,17 @@ func CoxTimePartialLogLikelihood(l Labels, g RiskScores) float64 {
 			hi++
 		}
 		if d > 0 {
-			people := order[lo:]
+			skip := 0
+			if sorted {
+				skip = firstEvent(l, order[lo:])
+			}
+			people := order[lo+skip:]
 			g(people, t, scores[:len(people)])
 			sum := 0.0
 			for _, v := range scores[:len(people)] {
 				sum += math.Exp(v)
 			}
-			for k, i := range order[lo:hi] {
+			for k, i := range order[lo+skip : hi] {
 				if l.Event[i] != 0 {
 					total += scores[k] - math.Log(sum)
 					events++

@@ -21,22 +21,22 @@ func width(phi []float64, n int) int {
 func LogisticHazardLoss(phi []float64, index, event []int) Loss {
 	n := len(index)
 	k := width(phi, n)
-	out := noLoss(len(phi))
+	out := meanLoss(len(phi), n, float64(n))
 	nf := float64(n)
 	for i, at := range index {
 		row, grad := phi[i*k:(i+1)*k], out.Grad[i*k:(i+1)*k]
 		for j := 0; j <= at; j++ {
 			v, slope := softplus(row[j])
-			out.Value += v / nf
+			out.Each[i] += v
 			grad[j] = slope / nf
 		}
 		if event[i] != 0 {
 			out.Events++
-			out.Value -= row[at] / nf
+			out.Each[i] -= row[at]
 			grad[at] -= 1 / nf
 		}
 	}
-	return out
+	return out.mean()
 }
 
 // PMFLoss is the mean negative log likelihood of the probability mass softmax([phi, 0]), phi [N, K] (Kvamme and Borgan 2019, section
@@ -44,15 +44,14 @@ func LogisticHazardLoss(phi []float64, index, event []int) Loss {
 func PMFLoss(phi []float64, index, event []int) Loss {
 	n := len(index)
 	k := width(phi, n)
-	out := noLoss(len(phi))
+	out := meanLoss(len(phi), n, float64(n))
 	for i := range index {
-		v := pmfRow(phi[i*k:(i+1)*k], index[i], event[i] != 0, out.Grad[i*k:(i+1)*k], 1/float64(n))
-		out.Value += v / float64(n)
+		out.Each[i] = pmfRow(phi[i*k:(i+1)*k], index[i], event[i] != 0, out.Grad[i*k:(i+1)*k], 1/float64(n))
 		if event[i] != 0 {
 			out.Events++
 		}
 	}
-	return out
+	return out.mean()
 }
 
 // pmfRow is one person's negative log likelihood; scale times its gradient is written to grad.
@@ -130,8 +129,8 @@ func reverseCumsum(phi []float64, k int) []float64 {
 func BCESurvLoss(phi []float64, index, event []int) Loss {
 	n := len(index)
 	k := width(phi, n)
-	out := noLoss(len(phi))
 	total := float64(len(phi))
+	out := meanLoss(len(phi), len(phi), total)
 	for i, at := range index {
 		if event[i] != 0 {
 			out.Events++
@@ -146,11 +145,11 @@ func BCESurvLoss(phi []float64, index, event []int) Loss {
 				v -= phi[i*k+j]
 				slope--
 			}
-			out.Value += v / total
+			out.Each[i*k+j] = v
 			out.Grad[i*k+j] = slope / total
 		}
 	}
-	return out
+	return out.mean()
 }
 
 // PCHazardLoss is the mean negative log likelihood of a hazard softplus(phi) that is constant on each interval, in units of the
@@ -159,13 +158,13 @@ func BCESurvLoss(phi []float64, index, event []int) Loss {
 func PCHazardLoss(phi []float64, index, event []int, fraction []float64) Loss {
 	n := len(index)
 	k := width(phi, n)
-	out := noLoss(len(phi))
 	kept := 0.0
 	for _, at := range index {
 		if at >= 0 {
 			kept++
 		}
 	}
+	out := meanLoss(len(phi), 0, kept)
 	if kept == 0 {
 		return out
 	}
@@ -173,6 +172,7 @@ func PCHazardLoss(phi []float64, index, event []int, fraction []float64) Loss {
 		if at < 0 {
 			continue
 		}
+		loss := 0.0
 		row, grad := phi[i*k:(i+1)*k], out.Grad[i*k:(i+1)*k]
 		for j := 0; j <= at; j++ {
 			part := 1.0
@@ -180,20 +180,21 @@ func PCHazardLoss(phi []float64, index, event []int, fraction []float64) Loss {
 				part = fraction[i]
 			}
 			v, slope := softplus(row[j])
-			out.Value += part * v / kept
+			loss += part * v
 			grad[j] = part * slope / kept
 		}
 		if event[i] != 0 {
 			out.Events++
 			v, slope := softplus(row[at])
 			if v > 1e-300 {
-				out.Value -= math.Log(v) / kept
+				loss -= math.Log(v)
 				grad[at] -= slope / v / kept
 			} else { // log softplus(x) → x far to the left
-				out.Value -= row[at] / kept
+				loss -= row[at]
 				grad[at] -= 1 / kept
 			}
 		}
+		out.Each = append(out.Each, loss)
 	}
-	return out
+	return out.mean()
 }

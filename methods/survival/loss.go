@@ -11,6 +11,26 @@ type Loss struct {
 	Value  float64
 	Grad   []float64
 	Events int // that the value rests on; 0: Value and Grad are zero because there was nothing to learn from
+	// Each is the loss of each person (of each value, for [BCESurvLoss]) before the mean over Count of them, where the loss is such a
+	// mean; nil for losses over risk sets.
+	Each  []float64
+	Count float64
+}
+
+// meanLoss is a loss that will be the mean of each over count.
+func meanLoss(grad, each int, count float64) Loss {
+	return Loss{Grad: make([]float64, grad), Each: make([]float64, each), Count: count}
+}
+
+// mean sets Value from Each.
+func (o Loss) mean() Loss {
+	for _, v := range o.Each {
+		o.Value += v
+	}
+	if o.Count > 0 {
+		o.Value /= o.Count
+	}
+	return o
 }
 
 func noLoss(n int) Loss { return Loss{Grad: make([]float64, n)} }
@@ -68,4 +88,13 @@ func softmaxPadded(row, out []float64) {
 	for k := range out[:len(row)+1] {
 		out[k] /= sum
 	}
+}
+
+// expAll is e^x of each element.
+func expAll(x []float64) []float64 {
+	out := make([]float64, len(x))
+	for i, v := range x {
+		out[i] = math.Exp(v)
+	}
+	return out
 }
