@@ -85,8 +85,7 @@ func newHead(s Settings, l survival.Labels, cuts survival.Cuts) head {
 				return survival.AFTLoss(o, scaled(l.Select(people), scale), family)
 			},
 			curves: func(o []float64) survival.Curves {
-				times := survival.Grid(0, slices.Max(l.Time), 200)
-				return survival.AFTCurves(o, times, scale, family)
+				return survival.AFTCurves(o, gridOf(l.Time), scale, family)
 			}}
 	default: // CoxPH
 		return head{out: 1,
@@ -94,6 +93,16 @@ func newHead(s Settings, l survival.Labels, cuts survival.Cuts) head {
 				return survival.CoxLoss(o, l.Select(people), survival.Efron, nil)
 			}}
 	}
+}
+
+// gridOf is 0 and up to 200 quantiles of the times.
+func gridOf(times []float64) []float64 {
+	sorted := slices.Sorted(slices.Values(times))
+	grid := []float64{0}
+	for i := 1; i <= 200; i++ {
+		grid = append(grid, sorted[(len(sorted)-1)*i/200])
+	}
+	return slices.Compact(grid)
 }
 
 func medianTime(l survival.Labels) float64 {
