@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/methods/survival"
 	"github.com/cineloop/cineloop/methods/survival/tabular"
@@ -56,6 +58,7 @@ type Measured struct {
 	IBLL        float64 `json:"ibll"` // 0 is best
 	Note        string  `json:"note,omitempty"`
 	Seconds     float64 `json:"seconds"` // training and prediction, not scoring
+	CPU         float64 `json:"cpu"`     // seconds of the worker's thread; a forest's own threads do not count
 	Epochs      int     `json:"epochs,omitempty"`
 	Eventless   int     `json:"batches_without_event,omitempty"`
 }
@@ -180,7 +183,7 @@ func Run(ctx context.Context, inputs []*Input, o Options) ([]Result, error) {
 
 func (j job) run(ctx context.Context, e *torch.Engine, seed stats.Seed) (Measured, error) {
 	t, f := j.input.Table, j.input.Folds[j.fold]
-	started := time.Now()
+	started, cpu := time.Now(), threadCPU()
 	var curves survival.Curves
 	var m Measured
 	design := NewDesign(t, f.Train, OneHot(t.Name), false)
@@ -216,13 +219,22 @@ func (j job) run(ctx context.Context, e *torch.Engine, seed stats.Seed) (Measure
 		}
 		m.Epochs, m.Eventless = model.Epochs, model.Eventless
 	}
-	seconds := time.Since(started).Seconds()
+	seconds, used := time.Since(started).Seconds(), threadCPU()-cpu
 	s, err := scores(curves, test)
 	if err != nil {
 		return m, err
 	}
-	s.Seconds, s.Epochs, s.Eventless = seconds, m.Epochs, m.Eventless
+	s.Seconds, s.CPU, s.Epochs, s.Eventless = seconds, used, m.Epochs, m.Eventless
 	return s, nil
+}
+
+// threadCPU is the CPU time of the calling thread, seconds. Workers with an engine stay on one thread.
+func threadCPU() float64 {
+	var u unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_THREAD, &u) != nil {
+		return 0
+	}
+	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
 }
 
 func mean(folds []Measured) Measured {
@@ -235,6 +247,7 @@ func mean(folds []Measured) Measured {
 		out.IBS += f.IBS / n
 		out.IBLL += f.IBLL / n
 		out.Seconds += f.Seconds / n
+		out.CPU += f.CPU / n
 		epochs += float64(f.Epochs) / n
 		out.Eventless += f.Eventless
 	}
