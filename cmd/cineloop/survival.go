@@ -10,6 +10,6 @@ func newSurvivalCmd(io ioStreams) *cobra.Command {
 		Short: "Time-to-event models: the published comparison, and metrics of predicted curves",
 		Args:  cobra.NoArgs,
 	}
-	cmd.AddCommand(newSurvivalBenchCmd(io))
+	cmd.AddCommand(newSurvivalBenchCmd(io), newSurvivalMetricsCmd(io))
 	return cmd
 }

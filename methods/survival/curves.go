@@ -201,3 +201,26 @@ func DeepHitIncidence(phi []float64, risks, k int) (cif, mass [][][]float64, sur
 	}
 	return cif, mass, surv
 }
+
+// Refine adds points between those of a curve that is known at few times, on straight lines: sub points an interval. Metrics read curves
+// as steps, and few steps tie many predictions.
+func (c Curves) Refine(sub int) Curves {
+	if len(c.Times) < 2 || sub < 2 {
+		return c
+	}
+	out := newCurves(subgrid(c.Times, sub), c.Len())
+	for t := range c.Times {
+		if t+1 == len(c.Times) {
+			copy(out.Values[t*sub], c.Values[t])
+			break
+		}
+		for m := range sub {
+			part := float64(m) / float64(sub)
+			row := out.Values[t*sub+m]
+			for i, v := range c.Values[t] {
+				row[i] = v + part*(c.Values[t+1][i]-v)
+			}
+		}
+	}
+	return out
+}

@@ -56,12 +56,15 @@ func Attach(output *torch.Tensor, fn func(output []float64) Loss) (*torch.Tensor
 
 // softplus is log(1 + e^x) without overflow, and its derivative.
 func softplus(x float64) (value, slope float64) {
-	if x > 0 {
-		e := math.Exp(-x)
-		return x + math.Log1p(e), 1 / (1 + e)
+	e := math.Exp(-math.Abs(x))
+	value = e - e*e/2 // exact to 3e-16 where log(1 + e) would round e away
+	if e > 1e-5 {
+		value = math.Log(1 + e)
 	}
-	e := math.Exp(x)
-	return math.Log1p(e), e / (1 + e)
+	if x > 0 {
+		return x + value, 1 / (1 + e)
+	}
+	return value, e / (1 + e)
 }
 
 // sigmoid is 1 / (1 + e^-x).

@@ -91,8 +91,8 @@ func TestDesign(t *testing.T) {
 	table := &Table{Columns: []string{"age", "sex", "group", "constant"}, X: [][]float64{{1, 0, 1, 5}, {3, 1, 2, 5}, {100, 0, 3, 5}}}
 	got := NewDesign(table, []int{0, 1}, true, false)
 	rows := got.Rows(table, []int{0, 1, 2})
-	// age has three distinct values in this toy and is one-hot, as group is.
-	if len(rows[0]) != 3+1+3+1 || rows[2][0] != 0 || rows[2][2] != 1 {
+	// age has three distinct values in this toy and is one-hot, as group is; the third row's levels are not among the training rows'.
+	if len(rows[0]) != 2+1+2+1 || rows[1][1] != 1 || rows[2][0] != 0 || rows[2][1] != 0 {
 		t.Errorf("one-hot rows %v", rows)
 	}
 	rows = NewDesign(table, []int{0, 1}, false, false).Rows(table, []int{0, 1, 2})
