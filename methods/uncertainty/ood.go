@@ -233,3 +233,22 @@ func (v *ViM) norm(f []float64) float64 {
 func (v *ViM) Score(feature, logits []float64) float64 {
 	return v.scale*v.norm(feature) - logSumExp(logits, 1)
 }
+
+// Density is minus the log density of a feature under the training data's class-wise normal distributions with shared covariance, mixed
+// in equal parts, up to a constant.
+func (m *Mahalanobis) Density(x []float64) float64 {
+	terms := make([]float64, len(m.means))
+	for c, mu := range m.means {
+		terms[c] = -distance(m.inner, x, mu) / 2
+	}
+	return -logSumExp(terms, 1)
+}
+
+// Vacuity is the uncertainty mass K/S of evidence: the score of evidential networks.
+func Vacuity(evidence []float64) float64 {
+	s := float64(len(evidence))
+	for _, e := range evidence {
+		s += e
+	}
+	return float64(len(evidence)) / s
+}
