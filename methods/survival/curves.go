@@ -202,9 +202,10 @@ func DeepHitIncidence(phi []float64, risks, k int) (cif, mass [][][]float64, sur
 	return cif, mass, surv
 }
 
-// Refine adds points between those of a curve that is known at few times, on straight lines: sub points an interval. Metrics read curves
-// as steps, and few steps tie many predictions.
-func (c Curves) Refine(sub int) Curves {
+// Refine adds points between those of a curve that is known at few times, sub points an interval: with constant density on straight lines
+// (incidence), with constant hazard on straight lines of its logarithm (survival). Metrics read curves as steps, and few steps tie many
+// predictions.
+func (c Curves) Refine(sub int, scheme Scheme) Curves {
 	if len(c.Times) < 2 || sub < 2 {
 		return c
 	}
@@ -218,7 +219,11 @@ func (c Curves) Refine(sub int) Curves {
 			part := float64(m) / float64(sub)
 			row := out.Values[t*sub+m]
 			for i, v := range c.Values[t] {
-				row[i] = v + part*(c.Values[t+1][i]-v)
+				next := c.Values[t+1][i]
+				row[i] = v + part*(next-v)
+				if scheme == ConstantHazard && next > 0 && v > 0 {
+					row[i] = math.Exp((1-part)*math.Log(v) + part*math.Log(next))
+				}
 			}
 		}
 	}

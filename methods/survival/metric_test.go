@@ -199,8 +199,10 @@ func TestAdministrativeBrierRefusesWrongCensoring(t *testing.T) {
 }
 
 func TestRefine(t *testing.T) {
-	c := Curves{Times: []float64{0, 2}, Values: [][]float64{{1}, {.5}}}.Refine(2)
-	if len(c.Times) != 3 || c.Times[1] != 1 || c.Values[1][0] != .75 || c.Values[2][0] != .5 {
-		t.Errorf("%v", c)
+	c := Curves{Times: []float64{0, 2}, Values: [][]float64{{1}, {.5}}}
+	line := c.Refine(2, ConstantDensity)
+	if len(line.Times) != 3 || line.Times[1] != 1 || line.Values[1][0] != .75 || line.Values[2][0] != .5 {
+		t.Errorf("%v", line)
 	}
+	near(t, "half the hazard", c.Refine(2, ConstantHazard).Values[1][0], math.Sqrt(.5), 1e-15)
 }
