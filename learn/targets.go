@@ -25,7 +25,7 @@ func newHeads(targets []cohort.TargetSpec, rows []cohort.Row, train []int) ([]he
 	var heads []head
 	for _, t := range targets {
 		h := head{
-			Target: evaluate.Target{Name: t.Name, Kind: evaluate.Kind(t.Kind), Classes: t.Classes, Unit: t.Unit},
+			Target: evaluate.Target{Name: t.Name, Kind: evaluate.Kind(t.Kind), Classes: t.Classes, Unit: t.Unit, Cuts: t.Cuts},
 			Weight: t.Weight,
 			SD:     1,
 		}
@@ -95,6 +95,8 @@ func (h head) decode(raw []float64) []float64 {
 	switch h.Kind {
 	case evaluate.Regression:
 		raw[0] = raw[0]*h.SD + h.Mean
+	case evaluate.TimeToEvent:
+		return survivalScores(raw)
 	case evaluate.Class:
 		top := math.Inf(-1)
 		for _, v := range raw {
