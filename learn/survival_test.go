@@ -47,6 +47,12 @@ func TestSurvivalHead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// An untrained network says about Kaplan–Meier: of two at risk at the second cut, one has the event there.
+	h.Offset = hazardOffsets(h, rows, []int{0, 1, 2})
+	if s := h.decode([]float64{0, 0, 0}); math.Abs(s[1]/s[0]-0.5) > 1e-12 {
+		t.Errorf("untrained scores %v", s)
+	}
+	h.Offset = nil
 	s := h.decode([]float64{0, 0, 0})
 	if s[0] != 0.5 || math.Abs(s[1]-0.25) > 1e-15 || math.Abs(s[2]-0.125) > 1e-15 {
 		t.Errorf("scores %v: hazards of one half", s)

@@ -55,6 +55,7 @@ func (n *lenet) free() {
 
 func (n *lenet) forward(x *torch.Tensor, dropout bool) *torch.Tensor {
 	p := n.params
+	x = x.SubScalar(0.1307).MulScalar(1 / 0.3081) // MNIST's mean and deviation, inside, so that steps and turns stay in pixels
 	two, zero, one := []int64{2, 2}, []int64{0, 0}, []int64{1, 1}
 	x = torch.MaxPool2d(torch.Conv2d(x, p[0], p[1], one, zero, one, 1).Relu(), two, two, zero, one, false)
 	x = torch.MaxPool2d(torch.Conv2d(x, p[2], p[3], one, zero, one, 1).Relu(), two, two, zero, one, false)

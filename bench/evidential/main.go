@@ -85,11 +85,11 @@ func run(n, members int, page string) error {
 	methods := []method{
 		{name: "softmax", epochs: epochs(5, 4)},
 		{name: "EDL log + exp", kind: edl(uncertainty.MarginalLikelihood, uncertainty.Exp), epochs: epochs(8, 8)},
-		{name: "EDL digamma + exp", kind: edl(uncertainty.CrossEntropy, uncertainty.Exp), epochs: epochs(8, 8)},
-		{name: "EDL mse + softplus", kind: edl(uncertainty.SquaredError, uncertainty.Softplus), epochs: epochs(10, 8)},
 		{name: "EDL mse + relu", kind: edl(uncertainty.SquaredError, uncertainty.ReLU), epochs: epochs(10, 8)},
 		{name: fmt.Sprintf("ensemble of %d", members), epochs: epochs(5, 4), members: members},
 		{name: "dropout, 10 passes", epochs: epochs(8, 4), dropout: true},
+		{name: "EDL digamma + exp", kind: edl(uncertainty.CrossEntropy, uncertainty.Exp), epochs: epochs(8, 8)},
+		{name: "EDL mse + softplus", kind: edl(uncertainty.SquaredError, uncertainty.Softplus), epochs: epochs(10, 8)},
 	}
 	var results []result
 	err = torch.Run(context.Background(), torch.Config{Device: "cpu", Threads: 1, Seed: 1, Log: os.Stderr}, func(e *torch.Engine) error {
