@@ -28,6 +28,7 @@ type survivalBenchOptions struct {
 	Datasets []string
 	Models   []string
 	Workers  int
+	Search   int
 	Seed     uint64
 	JSON     bool
 }
@@ -58,6 +59,7 @@ Exit status: 0 done, 2 a wrong flag, 3 data that cannot be used, 4 libtorch is n
 	cmd.Flags().StringSliceVar(&opts.Datasets, "dataset", nil, "only these data sets")
 	cmd.Flags().StringSliceVar(&opts.Models, "model", nil, "only these rows of the table (a name, or its beginning with *)")
 	cmd.Flags().IntVar(&opts.Workers, "workers", 2, "engines that run at once, one thread each")
+	cmd.Flags().IntVar(&opts.Search, "search", 0, "configurations of a random search for each network and fold, chosen on the validation rows (default: fixed settings)")
 	cmd.Flags().Uint64Var(&opts.Seed, "seed", 1, "seed of initial values, shuffling and dropout")
 	cmd.Flags().BoolVar(&opts.JSON, "json", false, "print every fold as JSON instead of the table")
 	return cmd
@@ -91,7 +93,7 @@ func runSurvivalBench(ctx context.Context, opts survivalBenchOptions, io ioStrea
 	bar := progress.New(io.Err, "fits", int64(len(inputs)*len(rows)*len(inputs[0].Folds)))
 	started := time.Now()
 	results, err := protocol.Run(ctx, inputs, protocol.Options{
-		Rows: rows, Workers: opts.Workers, Seed: stats.Seed(opts.Seed), Log: io.Err,
+		Rows: rows, Workers: opts.Workers, Search: opts.Search, Seed: stats.Seed(opts.Seed), Log: io.Err,
 		Done: func(int, int, string) { bar.Add(1) },
 	})
 	bar.Close()

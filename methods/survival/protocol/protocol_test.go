@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/cineloop/cineloop/internal/testdata"
+	"github.com/cineloop/cineloop/methods/survival/tabular"
 )
 
 // shared is a data set with its folds, or the test is skipped.
@@ -110,4 +111,23 @@ func FuzzReadTable(f *testing.F) {
 			t.Error("a table with wrong labels was read without an error")
 		}
 	})
+}
+
+// A search keeps the first configuration's settings and draws others that are valid and reproducible.
+func TestDraw(t *testing.T) {
+	s := tabular.Settings{Model: tabular.DeepHit, Dropout: 0.1}
+	if got := draw(s, 0, 1); got.Dropout != 0.1 || got.Hidden != nil {
+		t.Errorf("the 0-th is %+v", got)
+	}
+	seen := map[float64]bool{}
+	for k := 1; k < 30; k++ {
+		a, b := draw(s, k, 1), draw(s, k, 1)
+		if a.Dropout != b.Dropout || a.Dropout > 0.7 || len(a.Hidden) == 0 || a.Alpha < 0 || a.Alpha > 1 || a.Sigma <= 0 || a.Cuts < 20 {
+			t.Errorf("configuration %d is %+v", k, a)
+		}
+		seen[a.Dropout] = true
+	}
+	if len(seen) < 25 {
+		t.Errorf("%d distinct draws of 29", len(seen))
+	}
 }

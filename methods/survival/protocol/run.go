@@ -85,6 +85,7 @@ func OneHot(dataset string) bool { return dataset == "support" }
 // Options say how a run is done.
 type Options struct {
 	Rows    []Row
+	Search  int // configurations of a random search for each network and fold; 0 and 1: the row's own settings
 	Workers int // engines, one thread each; default 2
 	Seed    stats.Seed
 	Log     io.Writer                     // of the engine's first start
@@ -143,7 +144,7 @@ func Run(ctx context.Context, inputs []*Input, o Options) ([]Result, error) {
 			if !ok {
 				return
 			}
-			m, err := j.run(ctx, e, o.Seed)
+			m, err := j.run(ctx, e, o)
 			if err != nil {
 				fail(fault.New(fault.CodeOf(err), "%s on %s, fold %d: %w", j.row.Name, j.input.Table.Name, j.fold+1, err))
 				return
@@ -181,7 +182,8 @@ func Run(ctx context.Context, inputs []*Input, o Options) ([]Result, error) {
 	return results, nil
 }
 
-func (j job) run(ctx context.Context, e *torch.Engine, seed stats.Seed) (Measured, error) {
+func (j job) run(ctx context.Context, e *torch.Engine, o Options) (Measured, error) {
+	seed := o.Seed
 	t, f := j.input.Table, j.input.Folds[j.fold]
 	started, cpu := time.Now(), threadCPU()
 	var curves survival.Curves
@@ -210,7 +212,7 @@ func (j job) run(ctx context.Context, e *torch.Engine, seed stats.Seed) (Measure
 		s := j.row.Settings
 		s.Seed = seed + stats.Seed(j.fold)
 		train, val := design.Data(t, f.Train), design.Data(t, f.Val)
-		model, err := tabular.Fit(ctx, e, s, train, val)
+		model, err := searched(ctx, e, s, max(o.Search, 1), train, val)
 		if err != nil {
 			return m, err
 		}
