@@ -48,7 +48,6 @@ func badTime(truth []float64) bool {
 type timed struct {
 	labels survival.Labels
 	curves survival.Curves
-	risk   [][]float64
 	ipcw   survival.IPCW
 	grid   []float64
 	middle float64 // the horizon of single-time metrics: the median time of events

@@ -1,7 +1,6 @@
 package survival
 
 import (
-	"fmt"
 	"math"
 	"slices"
 
@@ -375,7 +374,7 @@ func coxStep(s coxState, beta []float64, ridge, lasso float64) ([]float64, error
 		}
 		var step mat.VecDense
 		if err := chol.SolveVecTo(&step, mat.NewVecDense(p, g)); err != nil && step.Len() == 0 {
-			return nil, fmt.Errorf("Cox fit: %w", err)
+			return nil, fault.New(fault.Internal, "Cox fit: %w", err)
 		}
 		return step.RawVector().Data, nil
 	}

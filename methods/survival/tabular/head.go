@@ -11,13 +11,10 @@ import (
 type head struct {
 	out        int // outputs of the network
 	outputBias bool
-	extra      int // covariates beside the table's: time, for Cox-Time
 	// loss of the given people's outputs [B, out].
 	loss func(output []float64, people []int) survival.Loss
 	// curves of outputs [N, out].
 	curves func(output []float64) survival.Curves
-	// note is what the labels' preparation has to say, such as fewer cuts than asked for.
-	note string
 }
 
 // newHead prepares the labels for a model that is trained on everybody in turn; cuts are those of the training set.

@@ -27,12 +27,12 @@ type mlp struct {
 
 // layer is one Linear with what follows it; the last has no normalisation.
 type layer struct {
-	in, out                    int
-	w, wT, b, gamma, beta      *torch.Tensor // w [out, in]
-	dw, db, dgamma, dbeta      *torch.Tensor
-	runningMean, runningVar    *torch.Tensor
-	savedMean, savedInvStd     *torch.Tensor // of the last training pass
-	input, activated, outgoing *torch.Tensor
+	in, out                 int
+	w, wT, b, gamma, beta   *torch.Tensor // w [out, in]
+	dw, db, dgamma, dbeta   *torch.Tensor
+	runningMean, runningVar *torch.Tensor
+	savedMean, savedInvStd  *torch.Tensor // of the last training pass
+	input, activated        *torch.Tensor
 }
 
 func one(e *torch.Engine, name string, args ...any) *torch.Tensor {
