@@ -5,6 +5,7 @@ import (
 
 	"github.com/cineloop/cineloop/cohort"
 	"github.com/cineloop/cineloop/methods/survival"
+	"github.com/cineloop/cineloop/methods/survival/graph"
 	"github.com/cineloop/cineloop/torch"
 )
 
@@ -26,7 +27,7 @@ func survivalSum(h head, out *torch.Tensor, rows []cohort.Row) (*torch.Tensor, i
 	}
 	index, event := survival.Cuts(h.Cuts).Discrete(l)
 	k := len(h.Cuts)
-	loss, _ := survival.Attach(out, func(all []float64) survival.Loss {
+	loss, _ := graph.Attach(out, func(all []float64) survival.Loss {
 		part := make([]float64, 0, len(known)*k)
 		for _, i := range known {
 			part = append(part, h.withOffset(all[i*k:(i+1)*k])...)

@@ -3,7 +3,7 @@
 // # Nouns
 //
 // [Labels] are what is known about people: a time, and whether something happened then (which cause) or the watching ended. A [Loss]
-// is a value with its gradient by a network's output; losses are plain functions on slices, one file a published method, and [Attach]
+// is a value with its gradient by a network's output; losses are plain functions on slices, one file a published method, and package graph
 // makes any of them part of an engine's graph. A [Step] is a right-continuous step function of time; [Curves] are survival (or
 // cumulative incidence) of many people on one grid of times. [Cuts] divide time into intervals.
 //

@@ -1,10 +1,6 @@
 package survival
 
-import (
-	"math"
-
-	"github.com/cineloop/cineloop/torch"
-)
+import "math"
 
 // Loss is a loss and its gradient by the network's output, row-major in the output's shape.
 type Loss struct {
@@ -34,25 +30,6 @@ func (o Loss) mean() Loss {
 }
 
 func noLoss(n int) Loss { return Loss{Grad: make([]float64, n)} }
-
-// Attach makes a loss part of output's graph: fn gets output's elements in row-major order on the host and returns value and
-// gradient; the result is a scalar whose value is the loss and whose backward pass hands fn's gradient to output. The losses of this
-// package need sorting and risk sets, which are quicker on the host than as operators, and outputs are a few numbers a person. The
-// graph is of first order: the gradient itself cannot be differentiated again.
-func Attach(output *torch.Tensor, fn func(output []float64) Loss) (*torch.Tensor, Loss) {
-	e := output.Engine()
-	values := output.Float64s()
-	loss := fn(values)
-	shape := output.Shape()
-	s := e.Scope()
-	defer s.Close()
-	grad := e.FromFloat64s(loss.Grad, shape...).To(output.DType())
-	inner := output.Mul(grad).Sum()
-	// inner carries the gradient; the constant moves its value to the loss.
-	out := inner.AddScalar(loss.Value - inner.Item())
-	s.Keep(out)
-	return out, loss
-}
 
 // softplus is log(1 + e^x) without overflow, and its derivative.
 func softplus(x float64) (value, slope float64) {

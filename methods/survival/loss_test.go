@@ -8,7 +8,6 @@ import (
 
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/stats"
-	"github.com/cineloop/cineloop/torch"
 )
 
 func near(t *testing.T, what string, got, want, tol float64) {
@@ -200,52 +199,6 @@ func TestBalancedOrder(t *testing.T) {
 		if n == 0 {
 			t.Errorf("the batch at %d has no event", lo)
 		}
-	}
-}
-
-// The loss over everybody, with the network seeing five at a time: parameters get the gradient of one pass.
-func TestFullBatchGradientEqualsOnePass(t *testing.T) {
-	_, l, rng := cohort(23, 6, false)
-	x := make([]float32, 23*4)
-	for i := range x {
-		x[i] = float32(rng.NormFloat64())
-	}
-	err := torch.Run(t.Context(), torch.Config{Device: "cpu", Threads: 1, Seed: 3}, func(e *torch.Engine) error {
-		w1 := e.Randn(torch.Float64, 6, 4).SetRequiresGrad(true)
-		w2 := e.Randn(torch.Float64, 1, 6).SetRequiresGrad(true)
-		forward := func(rows []int) *torch.Tensor {
-			var part []float32
-			for _, i := range rows {
-				part = append(part, x[i*4:i*4+4]...)
-			}
-			h := torch.Linear(e.FromFloat32(part, int64(len(rows)), 4).To(torch.Float64), w1, nil).Tanh()
-			return torch.Linear(h, w2, nil).Squeeze(1)
-		}
-		loss := func(o []float64) Loss { return CoxLoss(o, l, Efron, nil) }
-		one, _ := Attach(forward(allRows(23)), loss)
-		e.Backward(one)
-		want1, want2 := w1.Grad().Float64s(), w2.Grad().Float64s()
-		w1.SetGrad(nil)
-		w2.SetGrad(nil)
-		var batches [][]int
-		for b := range slices.Chunk(rng.Perm(23), 5) {
-			batches = append(batches, b)
-		}
-		got := FullBatch(e, batches, 23, forward, loss)
-		near(t, "the loss", got.Value, one.Item(), 1e-12)
-		for i, g := range w1.Grad().Float64s() {
-			near(t, "a gradient", g, want1[i], 1e-12)
-		}
-		for i, g := range w2.Grad().Float64s() {
-			near(t, "a gradient", g, want2[i], 1e-12)
-		}
-		return nil
-	})
-	if fault.CodeOf(err) == fault.Missing {
-		t.Skip("no engine here")
-	}
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 
