@@ -32,6 +32,7 @@ var Rooms = []Room{
 	{Path: "internal/serve", Floor: 0, Beside: []string{"internal/fault", "internal/access"}},
 	{Path: "internal/browser", Floor: 0},
 	{Path: "internal/testdata", Floor: 0},
+	{Path: "internal/golden", Floor: 0},
 	{Path: "internal/lint", Floor: 0},
 	{Path: "stats", Floor: 0, Only: []string{}},
 
