@@ -1,0 +1,2 @@
+// Package deid turns DICOM that names patients into DICOM for research.
+package deid
