@@ -137,6 +137,12 @@ func (k *Key) code(kind codeKind, value string) string {
 	return codePrefix[kind] + codeAlphabet.EncodeToString(sum[:10])[:15]
 }
 
+// Name is a name for a file or folder, from what it holds: eight capitals and digits, 40 bits, as PS3.10 section 8.2 allows them in a file set.
+func (k *Key) Name(kind, value string) string {
+	sum := k.mac("name "+kind, value)
+	return codeAlphabet.EncodeToString(sum[:5])
+}
+
 // PatientCode is the pseudonym of a patient's identity.
 func (k *Key) PatientCode(identity string) string { return k.code(codePatient, identity) }
 

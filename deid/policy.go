@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/cineloop/cineloop/dicom/tag"
-	"github.com/cineloop/cineloop/dicom/vr"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/internal/nearest"
 	"github.com/cineloop/cineloop/internal/strictyaml"
@@ -232,6 +231,12 @@ func (r *PrivateRule) place() (group uint16, low uint8, err error) {
 	return uint16(g), uint8(e), nil
 }
 
+// ParseTag reads a keyword or a tag.
+func ParseTag(s string) (tag.Tag, error) {
+	t, _, err := parseTag(s)
+	return t, err
+}
+
 // parseTag reads a keyword or gggg,eeee, in parentheses or not, with xx for a repeating group's number.
 func parseTag(s string) (t tag.Tag, mask uint32, err error) {
 	if k, ok := tag.ByKeyword(s); ok {
@@ -248,5 +253,3 @@ func parseTag(s string) (t tag.Tag, mask uint32, err error) {
 	}
 	return tag.Tag(n), mask, nil
 }
-
-var _ = vr.UN

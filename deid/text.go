@@ -18,6 +18,7 @@ const (
 	freeText  textKind = iota // only words of the vocabulary stay
 	technical                 // names of products, kernels, coils: what no list knows may stay, unless it looks like an identifier
 	coded1                    // code strings
+	verbatim                  // codes of coding schemes: nothing but the patient's own words is looked for
 )
 
 const maxCleaned = 4096 // texts that one identity remembers
@@ -76,6 +77,10 @@ type token struct {
 
 func (t *text) run() string {
 	t.tokenise()
+	if t.kind == verbatim {
+		t.own()
+		return t.render()
+	}
 	t.patterns()
 	t.tokens = slices.DeleteFunc(t.tokens, func(tok token) bool {
 		return slices.ContainsFunc(t.spans, func(s span) bool { return s.pinned && tok.from < s.to && tok.to > s.from })

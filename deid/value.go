@@ -132,6 +132,9 @@ func (w *walker) keep(out *dicom.DataSet, e *dicom.Element, v vr.VR, exact bool)
 		if exact && w.pr.rules[t].Action == Keep || technicalText[t] {
 			kind = technical
 		}
+		if codeText[t] {
+			kind = verbatim
+		}
 		return w.cleanValues(out, e, ov, kind)
 	case vr.OB, vr.OW, vr.UN:
 		if b, err := e.Bytes(); err != nil || e.Len() <= 1<<20 && w.id.patterns.inBytes(b) != "" {
@@ -303,6 +306,9 @@ func (w *walker) cleanValues(out *dicom.DataSet, e *dicom.Element, v vr.VR, kind
 // technicalText are attributes that devices fill with names of products, kernels, sequences and coils, which no vocabulary has.
 var technicalText = tagSet(tag.Manufacturer, tag.ManufacturerModelName, tag.SoftwareVersions, 0x00181210, 0x00180024, 0x00189005, 0x00181250, 0x00181251, 0x00189041, 0x00189050, 0x00189047,
 	0x00181160, 0x00181161, 0x00181180, 0x00181261, 0x00181401, 0x00185010, 0x00185020, 0x0018702A, 0x0018702B, 0x00189320, 0x00281054, 0x00281055, 0x00283003, 0x00283004,
-	0x00541101, 0x00541103, 0x00541104, 0x00541105, 0x00080100, 0x00080102, 0x00080103, 0x00080119, 0x00181016, 0x00181018, 0x00181019, 0x00189524, 0x00189525, 0x00189526,
+	0x00541101, 0x00541103, 0x00541104, 0x00541105, 0x00181016, 0x00181018, 0x00181019, 0x00189524, 0x00189525, 0x00189526,
 	0x00180085, 0x00181022, 0x00181023, 0x00181260, 0x00181801, 0x00209056, 0x00540018, 0x00620009, 0x00660031, 0x00660036, 0x00420012, 0x00181085, 0x00181064, 0x00181061,
 	0x00080222, 0x3010001A, 0x00090000, 0x00180031, 0x00187050, 0x00189004, 0x00080112, 0x00080122, 0x00209213, 0x00209238, 0x00741056, 0x00720056, 0x00720054, 0x00080302)
+
+// codeText are the parts of a code, which mean something only as they are.
+var codeText = tagSet(0x00080100, 0x00080102, 0x00080103, 0x00080119)

@@ -148,7 +148,7 @@ func (v *verifier) element(e *dicom.Element) string {
 			return ""
 		}
 		for _, part := range strings.Split(strings.TrimRight(s, " \x00"), `\`) {
-			if v.pr.cleanText(v.key, v.id, part, technical) != part {
+			if v.pr.cleanText(v.key, v.id, part, verbatim) != part {
 				return "one of the patient's own words"
 			}
 		}
