@@ -23,8 +23,10 @@ type identity struct {
 	values []string // whole values, folded, of two words or more or four characters
 	ids    []string // identifiers: folded, letters and digits only
 
-	words    map[string]bool // folded words that are masked wherever they stand
-	compact  []string        // values as letters and digits only, six or more of them: searched inside anything, joined or not
+	words    map[string]bool // folded words of names and identifiers: masked wherever they stand
+	places   map[string]bool // folded words of other values that are taken out: masked in free text
+	compact  []string        // names and identifiers as letters and digits only, six or more of them: searched inside anything, joined or not
+	spoken   []string        // other values in that form, for free text
 	initials map[string]bool
 	wide     []string // names in scripts without blanks
 	dates    map[string]bool
@@ -44,7 +46,10 @@ var identifying = tagSet(tag.PatientID, tag.OtherPatientIDs, tag.AccessionNumber
 // shortTitles are parts of names that are no names.
 var shortTitles = map[string]bool{"dr": true, "mr": true, "mrs": true, "ms": true, "md": true, "prof": true, "phd": true, "jr": true, "sr": true, "ii": true, "iii": true,
 	"rt": true, "r": true, "de": true, "von": true, "van": true, "der": true, "la": true, "le": true, "du": true, "di": true, "da": true, "del": true,
-	"anonymous": true, "anonymized": true, "anonymised": true, "removed": true, "unknown": true, "none": true, "patient": true, "name": true, "physician": true, "test": true, "phantom": true, "no": true, "na": true, "null": true, "and": true, "the": true, "of": true}
+	"http": true, "https": true, "www": true, "org": true, "com": true, "net": true, "anonymous": true, "anonymized": true, "anonymised": true, "removed": true, "unknown": true, "none": true, "patient": true, "name": true, "physician": true, "test": true, "phantom": true, "no": true, "na": true, "null": true, "and": true, "the": true, "of": true}
+
+// modalityWords are names of test objects, and of nobody.
+var modalityWords = map[string]bool{"ct": true, "mr": true, "us": true, "pt": true, "nm": true, "cr": true, "dx": true, "xa": true, "rf": true, "mg": true, "sc": true, "pet": true, "mri": true}
 
 // collect reads who ds is of, at every depth.
 func (pr *Profile) collect(k *Key, ds *dicom.DataSet) *identity {
@@ -142,7 +147,7 @@ func (c *collector) add(kind byte, s string) {
 }
 
 func (c *collector) build(k *Key) *identity {
-	id := &identity{key: c.key(), words: map[string]bool{}, initials: map[string]bool{}, dates: map[string]bool{}, clean: map[string]string{}}
+	id := &identity{key: c.key(), words: map[string]bool{}, places: map[string]bool{}, initials: map[string]bool{}, dates: map[string]bool{}, clean: map[string]string{}}
 	id.code = k.PatientCode(id.key)
 	id.days = k.shift(id.key, c.pr.Policy.Dates.MinDays, c.pr.Policy.Dates.MaxDays)
 	id.birth, _ = dicom.ParseDA(c.birth)
@@ -160,7 +165,7 @@ func (c *collector) build(k *Key) *identity {
 			}
 		}
 	}
-	for _, list := range []*[]string{&id.names, &id.values, &id.ids, &id.compact, &id.wide, &id.printable} {
+	for _, list := range []*[]string{&id.names, &id.values, &id.ids, &id.compact, &id.spoken, &id.wide, &id.printable} {
 		slices.Sort(*list)
 		*list = slices.Compact(*list)
 	}
@@ -214,7 +219,7 @@ func (id *identity) addName(s string) {
 func (id *identity) addWord(w string) {
 	r, _ := utf8.DecodeRuneInString(w)
 	switch {
-	case shortTitles[w] || w == "":
+	case shortTitles[w] || w == "" || modalityWords[w]:
 	case wide(r):
 		id.wide = append(id.wide, w)
 	case utf8.RuneCountInString(w) >= 2:
@@ -240,8 +245,11 @@ func (id *identity) addValue(s string, identifier bool) {
 			continue
 		}
 		known = false
-		if identifier || !digits(w) || len(w) >= 4 {
+		switch {
+		case identifier:
 			id.words[w] = true
+		case !digits(w) || len(w) >= 4:
+			id.places[w] = true
 		}
 	}
 	if identifier && n >= 2 && !standardWords()[c] {
@@ -252,9 +260,14 @@ func (id *identity) addValue(s string, identifier bool) {
 		}
 	}
 	if len(words) > 1 && n >= 6 || !known && n >= 4 {
-		id.values = append(id.values, strings.Join(words, " "))
-		if n >= 6 {
-			id.compact = append(id.compact, c)
+		switch {
+		case identifier:
+			id.values = append(id.values, strings.Join(words, " "))
+			if n >= 6 {
+				id.compact = append(id.compact, c)
+			}
+		case n >= 6:
+			id.spoken = append(id.spoken, c)
 		}
 	}
 	if identifier || !known {

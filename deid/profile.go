@@ -13,6 +13,8 @@ import (
 type Rule struct {
 	Action Action
 	Why    string
+	kind   textKind // how text that stays is read
+	listed bool     // by a table or the policy, not by VR
 }
 
 // Profile is a policy made ready: every attribute's rule can be looked up. It is read by many goroutines at once.
@@ -54,9 +56,9 @@ func (p *Policy) Compile() (*Profile, error) {
 			why += ": " + r.Why
 		}
 		if mask == 0xFFFFFFFF {
-			pr.rules[t] = Rule{r.Action, why}
+			pr.rules[t] = Rule{r.Action, why, technical, true}
 		} else {
-			pr.repeats = append(pr.repeats, maskedRule{uint32(t), mask, Rule{r.Action, why}})
+			pr.repeats = append(pr.repeats, maskedRule{uint32(t), mask, Rule{r.Action, why, technical, true}})
 		}
 	}
 	slices.Reverse(pr.repeats)
@@ -68,12 +70,12 @@ func (p *Policy) Compile() (*Profile, error) {
 	}
 	if pr.on[RetainSafePrivate] {
 		for _, r := range safePrivateTable {
-			pr.private[privateKey{r.creator, r.group, r.low}] = Rule{Keep, "PS3.15 Table E.3.10-1 (" + r.meaning + ")"}
+			pr.private[privateKey{r.creator, r.group, r.low}] = Rule{Keep, "PS3.15 Table E.3.10-1 (" + r.meaning + ")", technical, true}
 		}
 	}
 	for i, r := range p.Private {
 		g, low, _ := r.place()
-		pr.private[privateKey{r.Creator, g, low}] = Rule{r.Action, fmt.Sprintf("policy %s, private.%d", p.Name, i)}
+		pr.private[privateKey{r.Creator, g, low}] = Rule{r.Action, fmt.Sprintf("policy %s, private.%d", p.Name, i), technical, true}
 	}
 	return pr, nil
 }
@@ -91,7 +93,7 @@ func (pr *Profile) addRow(row *profileRow) {
 			return // private elements have their own way
 		}
 		// Overlays, curves: text in a bitmap can't be cleaned, so cleaning them is removing them.
-		pr.repeats = append(pr.repeats, maskedRule{row.tag, row.mask, Rule{Remove, why}})
+		pr.repeats = append(pr.repeats, maskedRule{row.tag, row.mask, Rule{Action: Remove, Why: why}})
 		return
 	}
 	if _, there := pr.rules[t]; there {
@@ -101,7 +103,11 @@ func (pr *Profile) addRow(row *profileRow) {
 	if coded[t] != 0 && (a == Empty || a == Dummy) {
 		a, why = Code, why+", as a pseudonym"
 	}
-	pr.rules[t] = Rule{a, why}
+	kind := freeText
+	if by == RetainDevice.String() || by == RetainInstitution.String() {
+		kind = technical
+	}
+	pr.rules[t] = Rule{a, why, kind, true}
 }
 
 // coded are the attributes whose value becomes a pseudonym where the profile asks for an empty or a dummy one, and what kind.
@@ -162,7 +168,7 @@ func (pr *Profile) PrivateRule(creator string, t tag.Tag) Rule {
 	if r, ok := pr.private[privateKey{creator, t.Group(), uint8(t)}]; ok {
 		return r
 	}
-	return Rule{Remove, "private, and in no list of safe elements"}
+	return Rule{Action: Remove, Why: "private, and in no list of safe elements"}
 }
 
 const allowList = "not in Table E.1-1; "
@@ -172,51 +178,51 @@ func (pr *Profile) unlisted(t tag.Tag, v vr.VR) Rule {
 	in, known := tag.Lookup(t)
 	switch g := t.Group(); {
 	case !known || t.IsPrivate():
-		return Rule{Remove, "unknown to the standard"}
+		return Rule{Action: Remove, Why: "unknown to the standard"}
 	case g <= 0x0006 || g == 0x7FE0 && t != tag.PixelData && !pixelElement[t]:
-		return Rule{Remove, "does not belong into a data set"}
+		return Rule{Action: Remove, Why: "does not belong into a data set"}
 	case g>>8 == 0x50, g>>8 == 0x60, g>>8 == 0x7F && g != 0x7FE0:
-		return Rule{Remove, "overlays, curves and variable pixel data are removed whole"}
+		return Rule{Action: Remove, Why: "overlays, curves and variable pixel data are removed whole"}
 	case isClassUID[t]:
-		return Rule{Keep, "names a class or a registry, not an instance"}
+		return Rule{Action: Keep, Why: "names a class or a registry, not an instance"}
 	}
 	if pr.Policy.Unlisted == "remove" && !structural[t] {
-		return Rule{Remove, allowList + "unlisted attributes are removed by policy"}
+		return Rule{Action: Remove, Why: allowList + "unlisted attributes are removed by policy"}
 	}
 	if !v.Known() || v == vr.UN {
 		v = in.VR
 	}
 	switch v {
 	case vr.SQ:
-		return Rule{Keep, allowList + "its items are subject to the profile"}
+		return Rule{Action: Keep, Why: allowList + "its items are subject to the profile"}
 	case vr.PN, vr.AE, vr.UR:
-		return Rule{Remove, allowList + "names and addresses are removed"}
+		return Rule{Action: Remove, Why: allowList + "names and addresses are removed"}
 	case vr.DA, vr.DT, vr.TM:
 		switch {
 		case pr.on[RetainFullDates]:
-			return Rule{Keep, allowList + "dates are kept by retain_full_dates"}
+			return Rule{Action: Keep, Why: allowList + "dates are kept by retain_full_dates"}
 		case pr.on[RetainModifiedDates]:
-			return Rule{Clean, allowList + "dates are shifted by retain_modified_dates"}
+			return Rule{Action: Clean, Why: allowList + "dates are shifted by retain_modified_dates"}
 		}
-		return Rule{Remove, allowList + "dates and times are removed"}
+		return Rule{Action: Remove, Why: allowList + "dates and times are removed"}
 	case vr.UI:
 		if pr.on[RetainUIDs] {
-			return Rule{Keep, allowList + "UIDs are kept by retain_uids"}
+			return Rule{Action: Keep, Why: allowList + "UIDs are kept by retain_uids"}
 		}
-		return Rule{MapUID, allowList + "UIDs of instances are mapped"}
+		return Rule{Action: MapUID, Why: allowList + "UIDs of instances are mapped"}
 	case vr.OB, vr.OW, vr.UN:
 		if safeBinary[t] {
-			return Rule{Keep, allowList + "binary data of known form"}
+			return Rule{Action: Keep, Why: allowList + "binary data of known form"}
 		}
-		return Rule{Remove, allowList + "binary data of unknown form"}
+		return Rule{Action: Remove, Why: allowList + "binary data of unknown form"}
 	}
 	if pr.Policy.Unlisted == "keep" {
-		return Rule{Keep, allowList + "kept by policy (deny-list mode)"}
+		return Rule{Action: Keep, Why: allowList + "kept by policy (deny-list mode)"}
 	}
 	if v.IsText() {
-		return Rule{Clean, allowList + "text is cleaned, codes and numbers are checked"}
+		return Rule{Action: Clean, Why: allowList + "text is cleaned, codes and numbers are checked"}
 	}
-	return Rule{Keep, allowList + "numbers"}
+	return Rule{Action: Keep, Why: allowList + "numbers"}
 }
 
 func tagSet(tags ...tag.Tag) map[tag.Tag]bool {
@@ -236,7 +242,7 @@ var pixelElement = tagSet(tag.PixelData, tag.FloatPixelData, tag.DoubleFloatPixe
 
 // safeBinary are attributes of bytes or words that are numbers by definition.
 var safeBinary = tagSet(tag.PixelData, tag.FloatPixelData, tag.DoubleFloatPixelData, tag.ExtendedOffsetTable, tag.ExtendedOffsetTableLengths,
-	0x00281101, 0x00281102, 0x00281103, 0x00281201, 0x00281202, 0x00281203, 0x00281204, 0x00281221, 0x00281222, 0x00281223, 0x00281224, 0x00281211, 0x00281212, 0x00281213,
+	tag.ICCProfile, 0x00281101, 0x00281102, 0x00281103, 0x00281201, 0x00281202, 0x00281203, 0x00281204, 0x00281221, 0x00281222, 0x00281223, 0x00281224, 0x00281211, 0x00281212, 0x00281213,
 	0x00281408, 0x00283006, 0x54000110, 0x54000112, 0x5400100A, 0x54001010, 0x00660023, 0x00660024, 0x00660025, 0x00660029, 0x00660103, 0x00701808, 0x00700256, 0x56000020)
 
 // structural attributes are needed to read what is kept at all.

@@ -153,7 +153,7 @@ func (w *walker) set(ds, parent *dicom.DataSet, path string) *dicom.DataSet {
 				w.bulk = e
 				w.counts[Keep]++
 			} else {
-				w.did(path, e, Rule{Remove, "pixel data inside a sequence"}, "")
+				w.did(path, e, Rule{Action: Remove, Why: "pixel data inside a sequence"}, "")
 			}
 			continue
 		}
@@ -198,11 +198,11 @@ func (w *walker) element(out *dicom.DataSet, e *dicom.Element, rule Rule, path s
 		return
 	}
 	if v == vr.SQ { // bytes where a sequence should be
-		rule = Rule{Remove, "no sequence where the standard has one"}
+		rule = Rule{Action: Remove, Why: "no sequence where the standard has one"}
 	}
 	if e.Len() == 0 && rule.Action != Remove && rule.Action != Set && rule.Action != Withhold && rule.Action != Code {
 		out.SetBytes(t, outVR(e), nil)
-		w.did(path, e, Rule{Keep, "empty"}, "")
+		w.did(path, e, Rule{Action: Keep, Why: "empty"}, "")
 		return
 	}
 	after := ""
@@ -230,8 +230,8 @@ func (w *walker) element(out *dicom.DataSet, e *dicom.Element, rule Rule, path s
 	case MapUID:
 		w.mapUID(out, e, outVR(e))
 	case Keep, Clean:
-		if !w.keep(out, e, v, rule.Action == Keep) {
-			rule = Rule{Remove, rule.Why + "; the value has no valid form"}
+		if !w.keep(out, e, v, rule) {
+			rule = Rule{Action: Remove, Why: rule.Why + "; the value has no valid form"}
 		}
 	}
 	if w.explain {

@@ -120,3 +120,23 @@ var gaps = [...]profileRow{
 	{0x00701209, 0xFFFFFFFF, "U", "UK", "VolumetricPresentationInputSetUID", "gap"},
 	{0x300A0675, 0xFFFFFFFF, "U", "UK", "EquipmentFrameOfReferenceUID", "gap"},
 }
+
+// ListedTags are the tags of Table E.1-1 that name one attribute.
+func ListedTags() []tag.Tag {
+	out := make([]tag.Tag, 0, len(profileTable))
+	for i := range profileTable {
+		if profileTable[i].mask == 0xFFFFFFFF {
+			out = append(out, tag.Tag(profileTable[i].tag))
+		}
+	}
+	return out
+}
+
+// ContentConcepts are the scheme, code and value type of each row of Table E.3.4-1.
+func ContentConcepts() [][3]string {
+	out := make([][3]string, 0, len(contentTable))
+	for i := range contentTable {
+		out = append(out, [3]string{contentTable[i].scheme, contentTable[i].code, contentTable[i].valueType})
+	}
+	return out
+}

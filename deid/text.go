@@ -78,14 +78,20 @@ type token struct {
 func (t *text) run() string {
 	t.tokenise()
 	if t.kind == verbatim {
-		t.own()
-		return t.render()
+		if strings.Count(t.folded.text, ".")+strings.Count(t.folded.text, "-")+strings.Count(t.folded.text, "/") > 1 {
+			t.uids()
+			t.dates()
+		}
+	} else {
+		t.patterns()
 	}
-	t.patterns()
 	t.tokens = slices.DeleteFunc(t.tokens, func(tok token) bool {
 		return slices.ContainsFunc(t.spans, func(s span) bool { return s.pinned && tok.from < s.to && tok.to > s.from })
 	})
 	t.own()
+	if t.kind == verbatim {
+		return t.render()
+	}
 	t.titles()
 	for _, tok := range t.tokens {
 		if !t.allowed(tok) {
@@ -125,19 +131,25 @@ func (t *text) tokenise() {
 func (t *text) own() {
 	id := t.id
 	for i, tok := range t.tokens {
-		if id.words[tok.w] && !(t.kind == coded1 && definedTerm(tok.w)) {
+		if id.words[tok.w] && !(t.kind == coded1 && definedTerm(tok.w)) || t.kind == freeText && id.places[tok.w] {
 			t.mask(tok.from, tok.to)
+		}
+		if t.kind != freeText {
+			continue
 		}
 		// Initials: J.D., J. D., and JD where the vocabulary doesn't know it.
 		if len(tok.w) == 1 && i+1 < len(t.tokens) && len(t.tokens[i+1].w) == 1 && id.initials[tok.w+t.tokens[i+1].w] && t.between(i) == "." {
 			t.mask(tok.from, t.tokens[i+1].to)
 		}
-		if len(tok.w) <= 3 && id.initials[tok.w] && !t.pr.cleaner.has(tok.w) {
+		if len(tok.w) > 1 && len(tok.w) <= 3 && id.initials[tok.w] && !t.pr.cleaner.has(tok.w) {
 			t.mask(tok.from, tok.to)
 		}
 	}
-	if len(id.compact) > 0 {
-		t.joined()
+	if len(id.compact) > 0 && t.kind != coded1 {
+		t.joined(id.compact)
+	}
+	if len(id.spoken) > 0 && t.kind == freeText {
+		t.joined(id.spoken)
 	}
 	for _, w := range id.wide {
 		for at := 0; ; {
@@ -157,7 +169,7 @@ func (t *text) between(i int) string {
 }
 
 // joined finds values in the text with everything but letters and digits taken away: 123-45-678 is 12345678, and J_o_h_n is John.
-func (t *text) joined() {
+func (t *text) joined(values []string) {
 	total := 0
 	for _, tok := range t.tokens {
 		total += len(tok.w)
@@ -174,7 +186,7 @@ func (t *text) joined() {
 		}
 	}
 	c := b.String()
-	for _, w := range t.id.compact {
+	for _, w := range values {
 		for at := 0; ; {
 			i := strings.Index(c[at:], w)
 			if i < 0 {
@@ -223,19 +235,19 @@ func (t *text) allowed(tok token) bool {
 	w := tok.w
 	switch {
 	case digits(w):
-		return len(w) < 5
+		return len(w) < 5 || t.kind == coded1 && len(w) < 7 || t.kind == technical && len(w) < 8
 	case t.pr.cleaner.has(w):
 		return true
 	case isName()[w]:
 		return false
 	case t.kind == technical:
 		return t.technicalWord(tok)
-	case t.kind == coded1 && (utf8.RuneCountInString(w) <= 4 || definedTerm(w)):
-		return true
+	case t.kind == coded1:
+		return t.technicalWord(tok)
 	case len(w) == 1:
 		return true
 	}
-	return t.mixedWord(w)
+	return t.mixedWord(w) || t.camelCase(tok)
 }
 
 // mixedWord allows words of letters and digits whose letters the vocabulary knows, or are few: t1w, b1000, 3d, te30, 5mm.
@@ -271,12 +283,32 @@ func (t *text) technicalWord(tok token) bool {
 	n := 0
 	for i := 0; i < len(tok.w); i++ {
 		if tok.w[i] >= '0' && tok.w[i] <= '9' {
-			if n++; n >= 6 {
+			if n++; n >= 8 {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+// camelCase allows words joined as keywords are, if the vocabulary has each: ImagePositionPatient.
+func (t *text) camelCase(tok token) bool {
+	raw := t.raw[t.folded.at(tok.from):t.folded.end(tok.to)]
+	if len(raw) != len(tok.w) || len(raw) < 6 {
+		return false
+	}
+	start, parts := 0, 0
+	for i := 1; i <= len(raw); i++ {
+		if i < len(raw) && !(raw[i] >= 'A' && raw[i] <= 'Z' && (raw[i-1] < 'A' || raw[i-1] > 'Z')) {
+			continue
+		}
+		if w := tok.w[start:i]; len(w) < 2 || !t.pr.cleaner.has(w) {
+			return false
+		}
+		start = i
+		parts++
+	}
+	return parts > 1
 }
 
 // render carries the marks over to the original. Marks that touch, or with nothing but punctuation between them, become one.

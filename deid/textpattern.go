@@ -17,13 +17,14 @@ func (t *text) patterns() {
 			nDigits++
 		}
 	}
-	if strings.Contains(s, "@") {
+	hosted := t.kind == technical && strings.Contains(s, "github.com") // programs name themselves by where their source is
+	if strings.Contains(s, "@") && !hosted {
 		t.maskAll(mailPattern)
 	}
-	if strings.Contains(s, "://") || strings.Contains(s, "www.") {
+	if (strings.Contains(s, "://") || strings.Contains(s, "www.")) && !hosted {
 		t.maskAll(urlPattern)
 	}
-	if strings.Contains(s, `\\`) || strings.Contains(s, ":/") || strings.Contains(s, `:\`) || strings.HasPrefix(s, "/") {
+	if !hosted && (strings.Contains(s, `\\`) || strings.Contains(s, ":/") || strings.Contains(s, `:\`) || strings.HasPrefix(s, "/")) {
 		t.maskAll(pathPattern)
 	}
 	if nDigits >= 2 && hasAge(s) {
@@ -35,7 +36,7 @@ func (t *text) patterns() {
 	if nDigits < 3 {
 		return
 	}
-	if nDigits >= 6 && strings.Count(s, ".") >= 3 {
+	if nDigits >= 6 && strings.Count(s, ".") >= 3 && (t.kind == freeText || nDigits > 15) {
 		t.uids()
 	}
 	t.dates()
@@ -88,7 +89,7 @@ func (t *text) uids() {
 				t.mask(m[0], m[1])
 			}
 		case len(u) < 10:
-		case t.pr.on[RetainUIDs]:
+		case t.pr.on[RetainUIDs] || t.kind == verbatim:
 			t.replace(m[0], m[1], u)
 		default:
 			t.replace(m[0], m[1], t.key.UID(u))
@@ -127,6 +128,9 @@ func (t *text) dates() {
 			}
 			sp.to = m[1]
 		}
+	}
+	if t.kind == verbatim {
+		return
 	}
 	for _, m := range wordDate.FindAllStringSubmatchIndex(s, -1) {
 		if !t.covered(m[0], m[1]) {
@@ -184,6 +188,8 @@ func (t *text) date(from, to, year, month, day int, layout string) {
 	d := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
 	valid := d.Day() == day && int(d.Month()) == month
 	switch {
+	case t.kind == verbatim && valid: // its numbers are no words
+		t.replace(from, to, t.folded.text[from:to])
 	case !valid || d.Equal(t.id.birth):
 		t.mask(from, to)
 	case t.pr.on[RetainFullDates]:

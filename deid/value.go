@@ -79,10 +79,9 @@ func (w *walker) mapUID(out *dicom.DataSet, e *dicom.Element, v vr.VR) {
 	out.SetText(e.Tag, v, list...)
 }
 
-// keep sets the value of e if it has the form that its VR asks for, without what identifies. exact is for values that the profile keeps as
-// they are: only their form is checked, and that the patient's own words are not in them.
-func (w *walker) keep(out *dicom.DataSet, e *dicom.Element, v vr.VR, exact bool) bool {
-	t := e.Tag
+// keep sets the value of e if it has the form that its VR asks for, without what identifies. Where the rule is to keep it, dates stay as they are.
+func (w *walker) keep(out *dicom.DataSet, e *dicom.Element, v vr.VR, rule Rule) bool {
+	t, exact := e.Tag, rule.Action == Keep
 	if e.BigEndian() && e.VR == vr.UN {
 		return false // of unknown byte order
 	}
@@ -121,15 +120,18 @@ func (w *walker) keep(out *dicom.DataSet, e *dicom.Element, v vr.VR, exact bool)
 		}
 		return w.raw(out, e, ov)
 	case vr.PN, vr.AE, vr.UR:
-		if exact && !strings.HasPrefix(w.pr.Rule(t, ov).Why, allowList) {
+		if exact && rule.listed && rule.kind == technical {
 			return w.cleanValues(out, e, ov, technical)
 		}
 		return false
 	case vr.CS:
-		return w.keepCodes(out, e)
+		return w.keepCodes(out, e, rule)
 	case vr.LO, vr.SH, vr.ST, vr.LT, vr.UT, vr.UC:
 		kind := freeText
-		if exact && w.pr.rules[t].Action == Keep || technicalText[t] {
+		if exact && rule.listed {
+			kind = rule.kind
+		}
+		if technicalText[t] {
 			kind = technical
 		}
 		if codeText[t] {
@@ -137,6 +139,20 @@ func (w *walker) keep(out *dicom.DataSet, e *dicom.Element, v vr.VR, exact bool)
 		}
 		return w.cleanValues(out, e, ov, kind)
 	case vr.OB, vr.OW, vr.UN:
+		if t == tag.ICCProfile {
+			b, err := e.Bytes()
+			if err == nil {
+				b, err = cleanICC(b)
+			}
+			if err != nil {
+				return false
+			}
+			out.SetBytes(t, ov, b)
+			return true
+		}
+		if !exact || !(safeBinary[t] || t.IsPrivate() && rule.listed || rule.listed && rule.kind == technical) {
+			return false // bytes can't be cleaned
+		}
 		if b, err := e.Bytes(); err != nil || e.Len() <= 1<<20 && w.id.patterns.inBytes(b) != "" {
 			return false
 		}
@@ -220,9 +236,16 @@ func (w *walker) keepDates(out *dicom.DataSet, e *dicom.Element, v vr.VR, exact 
 	return true
 }
 
-func (w *walker) keepCodes(out *dicom.DataSet, e *dicom.Element) bool {
+func (w *walker) keepCodes(out *dicom.DataSet, e *dicom.Element, rule Rule) bool {
 	list := e.Strings()
 	changed := false
+	if labelCode[e.Tag] || rule.listed && rule.kind == freeText { // a label that people choose, in capitals
+		for i, s := range list {
+			if w.pr.cleanText(w.key, w.id, s, freeText) != s {
+				list[i], changed = "", true
+			}
+		}
+	}
 	for i, s := range list {
 		c := w.pr.cleanCode(w.key, w.id, s)
 		if c != s {
@@ -308,7 +331,10 @@ var technicalText = tagSet(tag.Manufacturer, tag.ManufacturerModelName, tag.Soft
 	0x00181160, 0x00181161, 0x00181180, 0x00181261, 0x00181401, 0x00185010, 0x00185020, 0x0018702A, 0x0018702B, 0x00189320, 0x00281054, 0x00281055, 0x00283003, 0x00283004,
 	0x00541101, 0x00541103, 0x00541104, 0x00541105, 0x00181016, 0x00181018, 0x00181019, 0x00189524, 0x00189525, 0x00189526,
 	0x00180085, 0x00181022, 0x00181023, 0x00181260, 0x00181801, 0x00209056, 0x00540018, 0x00620009, 0x00660031, 0x00660036, 0x00420012, 0x00181085, 0x00181064, 0x00181061,
-	0x00080222, 0x3010001A, 0x00090000, 0x00180031, 0x00187050, 0x00189004, 0x00080112, 0x00080122, 0x00209213, 0x00209238, 0x00741056, 0x00720056, 0x00720054, 0x00080302)
+	0x00080222, 0x3010001A, 0x00090000, 0x00180031, 0x00187050, 0x00189004, 0x00080112, 0x00080122, 0x00209213, 0x00209238, 0x00201040, 0x00741056, 0x00720056, 0x00720054, 0x00080302)
 
 // codeText are the parts of a code, which mean something only as they are.
 var codeText = tagSet(0x00080100, 0x00080102, 0x00080103, 0x00080119)
+
+// labelCode are code strings that people make up.
+var labelCode = tagSet(0x00700080, 0x0032000A, 0x00400020, 0x00741202, 0x00041130)

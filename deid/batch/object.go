@@ -396,6 +396,9 @@ func (o *object) moveNative(ctx context.Context, w *writer, b *bulk) error {
 			o.in.Write(part)
 			o.hashed += int64(len(part))
 		}
+		if i := b.blank - (b.length - left); b.blank > 0 && i >= 0 && i < int64(len(part)) {
+			part[i] = 0
+		}
 		at, left = at+int64(len(part)), left-int64(len(part))
 		if b.masks != nil {
 			b.masks.apply(part)

@@ -22,6 +22,7 @@ type bulk struct {
 	ts     dicom.TransferSyntax
 	image  *pixel.Image // encapsulated
 	length int64        // native: bytes that go out, before padding
+	blank  int64        // native: a byte inside that is padding; 0 for none
 	masks  *wordMask    // native: bits that are no sample's
 	fresh  *deid.NewPixels
 }
@@ -87,6 +88,9 @@ func planBulk(f *dicom.File, elem *dicom.Element, masked deid.Masked, video stri
 		}
 	}
 	b.length = (bits + 7) / 8
+	if b.length&1 == 1 && elem.BigEndian() && elem.VR == vr.OW && elem.Len() > b.length {
+		b.blank, b.length = b.length-1, b.length+1 // bytes of a word change places: the pad stands before the last one
+	}
 	if b.fresh == nil && elem.Len() < b.length {
 		return nil, "the pixel data are shorter than the image"
 	}

@@ -163,7 +163,7 @@ func words(data string) error {
 		}
 		for _, r := range rows {
 			s := r[src.column]
-			if src.file != "concepts.csv" {
+			if src.file != "concepts.csv" || r["scheme"] == "DCM" || r["scheme"] == "UCUM" {
 				s = strings.ToLower(s) // titles: every word is capitalised
 				if strings.Contains(s, "'") {
 					continue
