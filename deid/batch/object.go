@@ -2,6 +2,7 @@ package batch
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -15,6 +16,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/cineloop/cineloop/deid"
 	"github.com/cineloop/cineloop/dicom"
@@ -84,7 +87,7 @@ const StateDir = ".deid"
 // Object de-identifies the file at path. The error is for what ends a run: a full disk, a cancelled context, a missing tool.
 func (w *Worker) Object(ctx context.Context, path string) (rec Record, row *Row, err error) {
 	if w.chunk == nil {
-		w.chunk, w.in, w.out, w.made = make([]byte, 256<<10), sha256.New(), sha256.New(), map[string]bool{}
+		w.chunk, w.in, w.out, w.made = make([]byte, 128<<10), sha256.New(), sha256.New(), map[string]bool{}
 	}
 	rec = Record{Regions: []Region{}}
 	f, err := os.Open(path)
@@ -384,26 +387,30 @@ func (o *object) moveNative(ctx context.Context, w *writer, b *bulk) error {
 	if err := o.hashTo(at); err != nil {
 		return err
 	}
+	moved := b.masks == nil && b.blank == 0 && o.move(at, left)
 	for left > 0 {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		part := o.chunk[:min(left, int64(len(o.chunk)))]
-		if _, err := io.ReadFull(io.NewSectionReader(o.file, at, left), part); err != nil {
-			return fault.New(fault.Input, "the input changed while it was read: %w", pathless(err))
+		if n, err := o.file.ReadAt(part, at); n < len(part) {
+			return fault.New(fault.Input, "the input changed while it was read: %w", pathless(cmp.Or(err, io.ErrUnexpectedEOF)))
 		}
 		if o.hashed == at {
 			o.in.Write(part)
 			o.hashed += int64(len(part))
 		}
+		if b.masks != nil {
+			b.masks.apply(part)
+		}
 		if i := b.blank - (b.length - left); b.blank > 0 && i >= 0 && i < int64(len(part)) {
 			part[i] = 0
 		}
 		at, left = at+int64(len(part)), left-int64(len(part))
-		if b.masks != nil {
-			b.masks.apply(part)
-		}
-		if _, err := w.Write(part); err != nil {
+		if moved {
+			w.sum.Write(part)
+			w.n += int64(len(part))
+		} else if _, err := w.Write(part); err != nil {
 			return err
 		}
 	}
@@ -412,6 +419,29 @@ func (o *object) moveNative(ctx context.Context, w *writer, b *bulk) error {
 		return err
 	}
 	return nil
+}
+
+// move copies n bytes of the input from offset at to the end of the output inside the kernel: without passing through this process, and on file systems that
+// share blocks without copying at all. It reports whether it did; where it can't, nothing was written.
+func (o *object) move(at, n int64) bool {
+	end, err := o.temp.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return false
+	}
+	for left := n; left > 0; {
+		got, err := unix.CopyFileRange(int(o.file.Fd()), &at, int(o.temp.Fd()), nil, int(min(left, 1<<30)), 0)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil || got == 0 {
+			if _, serr := o.temp.Seek(end, io.SeekStart); serr == nil {
+				_ = o.temp.Truncate(end)
+			}
+			return false
+		}
+		left -= int64(got)
+	}
+	return true
 }
 
 // writeFresh writes native pixel data that a masker made.
