@@ -246,13 +246,13 @@ func (id *identity) addValue(s string, identifier bool) {
 		}
 		known = false
 		switch {
-		case identifier:
+		case identifier && len(w) >= 3:
 			id.words[w] = true
 		case !digits(w) || len(w) >= 4:
 			id.places[w] = true
 		}
 	}
-	if identifier && n >= 2 && !standardWords()[c] {
+	if identifier && n >= 3 && !standardWords()[c] {
 		id.ids = append(id.ids, c)
 		id.words[c] = true
 		if trimmed := strings.TrimLeft(c, "0"); digits(c) && len(trimmed) >= 4 {

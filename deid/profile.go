@@ -125,6 +125,9 @@ func rowAction(t tag.Tag, letters string) Action {
 	case "X":
 		return Remove
 	case "Z", "X/Z":
+		if t == tag.ReferencedStudySequence {
+			return Remove // never empty where it is
+		}
 		return Empty
 	case "D", "Z/D":
 		return Dummy
@@ -134,8 +137,11 @@ func rowAction(t tag.Tag, letters string) Action {
 		}
 		return Dummy
 	case "X/Z/D":
+		if t == tag.ReferencedPerformedProcedureStepSequence {
+			return Keep // its dummy is a reference to what the key makes of the UIDs
+		}
 		if sq {
-			return Empty
+			return Remove
 		}
 		return Dummy
 	case "X/Z/U*":

@@ -136,6 +136,9 @@ func (w *walker) note(format string, args ...any) { w.report.Notes[fmt.Sprintf(f
 func (w *walker) set(ds, parent *dicom.DataSet, path string) *dicom.DataSet {
 	out := dicom.NewDataSet()
 	if terms := ds.Strings(tag.SpecificCharacterSet); len(terms) > 0 {
+		for i, s := range terms {
+			terms[i] = strings.Replace(s, "ISO-IR", "ISO_IR", 1) // a frequent mistake
+		}
 		if _, err := charset.Parse(terms); err == nil {
 			out.SetText(tag.SpecificCharacterSet, vr.CS, terms...)
 		} else {
@@ -231,7 +234,10 @@ func (w *walker) element(out *dicom.DataSet, e *dicom.Element, rule Rule, path s
 		w.mapUID(out, e, outVR(e))
 	case Keep, Clean:
 		if !w.keep(out, e, v, rule) {
-			rule = Rule{Action: Remove, Why: rule.Why + "; the value has no valid form"}
+			if v.IsText() && !t.IsPrivate() { // an empty value is one that every type but 1 allows
+				out.SetBytes(t, outVR(e), nil)
+			}
+			rule = Rule{Action: Empty, Why: rule.Why + "; the value has no valid form, or identifies"}
 		}
 	}
 	if w.explain {
@@ -338,7 +344,9 @@ func (w *walker) finish(ds, out *dicom.DataSet) {
 		dates = "MODIFIED"
 	}
 	out.SetText(tag.LongitudinalTemporalInformationModified, vr.CS, dates)
-	out.Delete(tag.BurnedInAnnotation)
+	if out.Has(tag.BurnedInAnnotation) { // until the pixels were examined, they may show anything
+		out.SetText(tag.BurnedInAnnotation, vr.CS, "YES")
+	}
 	if w.pr.on[RetainPatient] && out.String(tag.PatientAge) == "" {
 		birth, err1 := dicom.ParseDA(ds.String(tag.PatientBirthDate))
 		at, err2 := dicom.ParseDA(ds.String(tag.StudyDate))

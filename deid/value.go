@@ -242,7 +242,7 @@ func (w *walker) keepCodes(out *dicom.DataSet, e *dicom.Element, rule Rule) bool
 	if labelCode[e.Tag] || rule.listed && rule.kind == freeText { // a label that people choose, in capitals
 		for i, s := range list {
 			if w.pr.cleanText(w.key, w.id, s, freeText) != s {
-				list[i], changed = "", true
+				list[i], changed = dummyText, true
 			}
 		}
 	}

@@ -180,7 +180,7 @@ func (o *object) run(ctx context.Context) (*Row, error) {
 		return o.stop(Skipped, "not DICOM")
 	}
 	if ds.Has(tag.DirectoryRecordSequence) || f.Meta.String(tag.MediaStorageSOPClassUID) == uid.MediaStorageDirectoryStorage {
-		return o.stop(Skipped, "a DICOMDIR: written anew for the output")
+		return o.stop(Skipped, skippedDirectory)
 	}
 	if class := ds.String(tag.SOPClassUID); uidPrefix(class) {
 		o.rec.SOPClass = class

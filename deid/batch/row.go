@@ -28,6 +28,7 @@ type Row struct {
 	MRConfidence                            float64 // 0 to 1
 	USMode                                  string
 	StudyDate, AgeBand, Sex, TransferSyntax string
+	SeriesNumber, InstanceNumber            string
 }
 
 func newRow(f *dicom.File, res *deid.Result, pr *deid.Profile) *Row {
@@ -35,7 +36,8 @@ func newRow(f *dicom.File, res *deid.Result, pr *deid.Profile) *Row {
 	r := &Row{Patient: res.PatientCode(), Study: out.String(tag.StudyInstanceUID), Series: out.String(tag.SeriesInstanceUID), Instance: out.String(tag.SOPInstanceUID),
 		SOPClass: out.String(tag.SOPClassUID), Modality: out.String(tag.Modality), BodyPart: out.String(tag.BodyPartExamined), View: view(out), Laterality: laterality(out),
 		ImageType: strings.Join(out.Strings(tag.ImageType), `\`), Manufacturer: out.String(tag.Manufacturer), Model: out.String(tag.ManufacturerModelName), Site: out.String(tag.StationName),
-		StudyDate: out.String(tag.StudyDate), Sex: out.String(tag.PatientSex), AgeBand: ageBand(out.String(tag.PatientAge)), TransferSyntax: string(f.TransferSyntax)}
+		StudyDate: out.String(tag.StudyDate), Sex: out.String(tag.PatientSex), AgeBand: ageBand(out.String(tag.PatientAge)), TransferSyntax: string(f.TransferSyntax),
+		SeriesNumber: out.String(tag.SeriesNumber), InstanceNumber: out.String(tag.InstanceNumber)}
 	r.Rows, _ = ds.Int(tag.Rows)
 	r.Columns, _ = ds.Int(tag.Columns)
 	r.Bits, _ = ds.Int(tag.BitsStored)
