@@ -30,8 +30,8 @@ func textTask(seed stats.Seed) (*task, error) {
 		return nil, err
 	}
 	g := &textData{fonts: append(plant.Builtin(), plant.System("/usr/share/fonts", trainFonts...)...), held: plant.System("/usr/share/fonts", heldFonts...), pool: pool}
-	m := newModel(newBlock(net.Phase, 2, 16, 3, 1), newBlock(net.Half, 16, 24, 4, 1), newBlock(net.Same, 24, 24, 3, 1), newBlock(net.Same, 24, 24, 3, 2),
-		newBlock(net.Same, 24, 24, 3, 4), newBlock(net.Same, 24, 24, 3, 2), newBlock(net.Same, 24, 24, 3, 1))
+	m := newModel(newBlock(net.Phase, 2, 16, 3, 1), newBlock(net.Half, 16, 32, 4, 1), newBlock(net.Same, 32, 32, 3, 1), newBlock(net.Same, 32, 32, 3, 2),
+		newBlock(net.Same, 32, 32, 3, 4), newBlock(net.Same, 32, 32, 3, 8), newBlock(net.Same, 32, 32, 3, 1))
 	return &task{model: m, channels: 8, h: side / 2, w: side / 2, oh: cells, ow: cells, batch: 24, lr: 3e-3, draw: g.draw}, nil
 }
 
