@@ -235,14 +235,15 @@ type token struct {
 
 const endOfInterval = 8
 
-// scan reads a scan's blocks, blanks, and writes it. It returns where the scan's data end in the source.
+// scan reads a scan's blocks, blanks, and writes it. It returns where the scan's data end in the source. The spectral selection of a sequential
+// scan has one meaning, 0 to 63, whatever writers put there.
 func (e *editor) scan(seg, head []byte, pos int) (int, error) {
 	if e.scans++; e.comps == nil || len(seg) < 1 || e.scans > 16 {
 		return 0, bad("a scan without a frame, or too many")
 	}
 	n := int(seg[0])
-	if n < 1 || n > len(e.comps) || len(seg) < 4+2*n || seg[1+2*n] != 0 || seg[2+2*n] != 63 || seg[3+2*n] != 0 {
-		return 0, bad("a scan that is not sequential")
+	if n < 1 || n > len(e.comps) || len(seg) < 4+2*n {
+		return 0, bad("a short scan header")
 	}
 	var comps []*component
 	for i := range n {
