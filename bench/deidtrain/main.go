@@ -39,6 +39,8 @@ func run(args []string) error {
 	switch args[0] {
 	case "text":
 		t, err = textTask(stats.Seed(*seed))
+	case "judge":
+		return judgeText(stats.Seed(*seed), *steps, *show)
 	case "sector":
 		t, err = sectorTask(stats.Seed(*seed))
 	default:

@@ -336,3 +336,48 @@ func graphic(r *rand.Rand, pix []uint8) {
 		}
 	}
 }
+
+// flow paints colour Doppler: a patch of velocities in red and blue, mosaic where they alias, ragged at its edges.
+func flow(r *rand.Rand, pix []uint8) {
+	cx, cy := r.Float64()*side, r.Float64()*side
+	rx, ry := 10+r.Float64()*60, 10+r.Float64()*60
+	cell := 1.5 + 7*r.Float64()
+	n := int(side/cell) + 3
+	speed, power := make([]float64, n*n), make([]float64, n*n)
+	for i := range speed {
+		speed[i], power[i] = r.NormFloat64(), r.NormFloat64()
+	}
+	bias, mosaic, energy := 2*r.Float64()-1, 0.3+1.5*r.Float64(), r.Float64() < 0.2
+	smooth := r.IntN(2) == 0
+	at := func(f []float64, x, y float64) float64 {
+		fx, fy := x/cell, y/cell
+		ix, iy := int(fx), int(fy)
+		if !smooth {
+			return f[iy*n+ix]
+		}
+		ax, ay := fx-float64(ix), fy-float64(iy)
+		return (1-ay)*((1-ax)*f[iy*n+ix]+ax*f[iy*n+ix+1]) + ay*((1-ax)*f[(iy+1)*n+ix]+ax*f[(iy+1)*n+ix+1])
+	}
+	for y := range side {
+		for x := range side {
+			dx, dy := (float64(x)-cx)/rx, (float64(y)-cy)/ry
+			if dx*dx+dy*dy+0.5*at(power, float64(x), float64(y)) > 1 {
+				continue
+			}
+			v := math.Mod(bias+mosaic*0.6*at(speed, float64(x), float64(y))+5, 2) - 1
+			m := uint8(90 + 165*math.Min(1, math.Abs(v)))
+			p := pix[3*(y*side+x):]
+			switch {
+			case energy:
+				p[0], p[1], p[2] = m, uint8(float64(m)*math.Abs(v)), uint8(r.IntN(30))
+			case v > 0:
+				p[0], p[1], p[2] = m, uint8(255*max(0, v-0.4)), uint8(r.IntN(20))
+			default:
+				p[0], p[1], p[2] = uint8(r.IntN(20)), uint8(255*max(0, -v-0.4)), m
+			}
+			if r.Float64() < 0.03*mosaic {
+				p[0], p[1], p[2] = uint8(r.IntN(256)), uint8(160+r.IntN(90)), uint8(r.IntN(100))
+			}
+		}
+	}
+}

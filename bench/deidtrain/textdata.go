@@ -45,10 +45,13 @@ func (g *textData) draw(seed stats.Seed, i int, held bool) sample {
 	r := seed.Stream("text", i, held)
 	pix := g.pool.crop(r, held)
 	light := meanOf(pix) > 120
+	if r.Float64() < 0.15 {
+		flow(r, pix)
+	}
 	for range r.IntN(4) {
 		graphic(r, pix)
 	}
-	var boxes []image.Rectangle
+	var boxes, faint []image.Rectangle
 	fonts := g.fonts
 	if held {
 		fonts = g.held
@@ -68,7 +71,7 @@ func (g *textData) draw(seed stats.Seed, i int, held bool) sample {
 		text := plant.Words(r)
 		if a, err := plant.Glyphs(text, st); err == nil {
 			b := image.Rect(x, y, x+a.Rect.Dx(), y+a.Rect.Dy())
-			for _, o := range boxes {
+			for _, o := range append(boxes[:len(boxes):len(boxes)], faint...) {
 				taken = taken || b.Overlaps(o)
 			}
 			if taken {
@@ -79,43 +82,14 @@ func (g *textData) draw(seed stats.Seed, i int, held bool) sample {
 		if err != nil {
 			continue
 		}
-		if contrast(s, pix) < 18 {
-			boxes = append(boxes, s.Box.Add(image.Pt(10000, 0))) // not to be seen by anyone: nothing to learn
+		if plant.Contrast(s, pix, side) < 14 {
+			faint = append(faint, s.Box) // hardly to be seen: nothing to learn, either way
 			continue
 		}
 		boxes = append(boxes, s.Box)
 	}
 	pix = spoil(r, pix)
-	return cellsOf(pix, boxes)
-}
-
-// contrast is how much the ink stands out from the pixels round it, of 255: the larger of the channels' differences.
-func contrast(s plant.String, pix []uint8) float64 {
-	var ink, ground [3]float64
-	ni, ng := 0.0, 0.0
-	for i, a := range s.Glyph {
-		x, y := s.Box.Min.X+i%s.Box.Dx(), s.Box.Min.Y+i/s.Box.Dx()
-		p := pix[3*(y*side+x):]
-		if a > 160 {
-			ni++
-			for c := range 3 {
-				ink[c] += float64(p[c])
-			}
-		} else if a < 16 {
-			ng++
-			for c := range 3 {
-				ground[c] += float64(p[c])
-			}
-		}
-	}
-	if ni == 0 || ng == 0 {
-		return 0
-	}
-	d := 0.0
-	for c := range 3 {
-		d = max(d, math.Abs(ink[c]/ni-ground[c]/ng))
-	}
-	return d
+	return cellsOf(pix, boxes, faint)
 }
 
 func meanOf(pix []uint8) float64 {
@@ -174,7 +148,7 @@ func spoil(r *rand.Rand, pix []uint8) []uint8 {
 
 // cellsOf makes the tensor that the first convolution sees (value and saturation, in phases) and the cells' targets; cells at the edge of a
 // string count little.
-func cellsOf(pix []uint8, boxes []image.Rectangle) sample {
+func cellsOf(pix []uint8, boxes, faint []image.Rectangle) sample {
 	s := sample{in: make([]float32, 2*side*side), target: make([]float32, cells*cells), weight: make([]float32, cells*cells)}
 	half := side / 2
 	for y := range side {
@@ -201,9 +175,14 @@ func cellsOf(pix []uint8, boxes []image.Rectangle) sample {
 			s.target[c], s.weight[c] = 1, 0.2
 		}
 		if covered == 0 {
+			for _, b := range faint {
+				if cell.Overlaps(b.Inset(-2)) {
+					s.weight[c] = 0
+				}
+			}
 			for _, b := range boxes {
 				if cell.Overlaps(b.Inset(-2)) {
-					s.weight[c] = 0.2
+					s.weight[c] = min(s.weight[c], 0.2)
 				}
 			}
 		}
