@@ -8,7 +8,7 @@ import (
 )
 
 // pageShare is the share of a picture that writing covers from which it is a page about the patient and not a picture with writing on it.
-const pageShare = 0.35
+const pageShare = 0.6
 
 // text marks what the detector finds on every examined frame, on the mean and the minimum over time, and what stands still.
 func (f *Finding) text(c *cine, tokens []string) {
@@ -20,14 +20,17 @@ func (f *Finding) text(c *cine, tokens []string) {
 		pictures = append(pictures[:len(pictures):len(pictures)], text.FromGrey(c.mean, c.w, c.h), text.FromGrey(c.low, c.w, c.h))
 	}
 	var boxes []text.Box
-	for _, p := range pictures {
-		boxes = append(boxes, text.Detect(p)...)
+	var named []image.Rectangle
+	for i, p := range pictures {
+		s := text.Look(p)
+		boxes = append(boxes, s.Boxes()...)
+		if i < 3 {
+			named = append(named, Named(p, s.Faint(), tokens)...)
+		}
 	}
 	f.mark(boxes, "detector")
-	for _, p := range pictures[:min(len(pictures), 3)] {
-		for _, r := range Named(p, tokens, f.Mask) {
-			f.add(r, "the patient's own words")
-		}
+	for _, r := range named {
+		f.add(r, "the patient's own words")
 	}
 	for _, r := range Still(c.low, c.high, c.w, c.h, c.frames) {
 		f.add(r, "static")

@@ -23,7 +23,10 @@ var network = sync.OnceValue(func() *net.Network {
 const (
 	seed  = 0.5  // a string has a cell as sure as this
 	grow  = -1.5 // and goes on over cells as sure as this
-	least = 3    // cells that are sure (seed), for a string at full size
+	least = 3    // sure cells of a string
+
+	faintSeed = -2.0 // the same for what other evidence must confirm
+	faintGrow = -3.0
 )
 
 // Box is a place where writing was found.
@@ -35,50 +38,87 @@ type Box struct {
 	Parts []image.Rectangle // what to blank: the box itself, or the lines of a block that does not fill it
 }
 
-// Heat is the network's output for p: log-odds by cells of stride pixels.
-func Heat(p Picture) (cells *net.Planes, stride int) {
-	n := network()
-	out, err := n.Run(p.planes())
+// Scan is the network's view of one picture, at each size it was shown.
+type Scan struct {
+	w, h   int
+	levels []level
+}
+
+type level struct {
+	cells *net.Planes // log-odds
+	scale int         // percent
+}
+
+// Look shows p to the network at full size, at half size for letters higher than some 20 pixels, and at twice the size if it is small.
+func Look(p Picture) *Scan {
+	s := &Scan{w: p.W, h: p.H}
+	if p.W < 8 || p.H < 8 {
+		return s
+	}
+	s.add(p, 100)
+	if p.W >= 160 && p.H >= 160 {
+		s.add(p.Half(), 50)
+	}
+	if p.W*p.H <= 200*200 {
+		s.add(p.Double(), 200)
+	}
+	return s
+}
+
+func (s *Scan) add(p Picture, scale int) {
+	out, err := network().Run(p.planes())
 	if err != nil {
 		panic("text: " + err.Error()) // the network takes every picture that has a pixel
 	}
-	return out, n.Stride
+	s.levels = append(s.levels, level{out, scale})
 }
 
-// Detect finds writing at full size, at half size for letters higher than some 20 pixels, and at twice the size in small pictures. Boxes
-// are in pixels of p and overlap where scales agree.
-func Detect(p Picture) []Box {
-	if p.W < 8 || p.H < 8 {
-		return nil
-	}
-	out := at(p, 100)
-	if p.W >= 160 && p.H >= 160 {
-		out = append(out, at(p.Half(), 50)...)
-	}
-	if p.W*p.H <= 200*200 {
-		out = append(out, at(p.Double(), 200)...)
+// Detect is the writing in p. Boxes are in its pixels and overlap where sizes agree.
+func Detect(p Picture) []Box { return Look(p).Boxes() }
+
+// Boxes is the writing that was found.
+func (s *Scan) Boxes() []Box {
+	var out []Box
+	for _, l := range s.levels {
+		out = append(out, l.boxes(seed, grow, least)...)
 	}
 	return out
 }
 
-// at detects at one scale and returns boxes in pixels of full size.
-func at(p Picture, scale int) []Box {
-	cells, stride := Heat(p)
+// Faint is where there may be writing that was not sure enough for Boxes: something for other evidence to decide. At full size only.
+func (s *Scan) Faint() []Box {
 	var out []Box
-	for _, b := range join(cells, seed, grow) {
+	for _, l := range s.levels {
+		if l.scale != 100 {
+			continue
+		}
+		for _, b := range l.boxes(faintSeed, faintGrow, 2) {
+			if b.Peak <= seed || b.Cells < least {
+				out = append(out, b)
+			}
+		}
+	}
+	return out
+}
+
+// boxes joins the cells of one size and returns boxes in pixels of full size.
+func (l *level) boxes(high, low float32, least int) []Box {
+	const stride = 4
+	var out []Box
+	for _, b := range join(l.cells, high, low) {
 		if b.Cells < least {
 			continue
 		}
 		full := func(r image.Rectangle, m int) image.Rectangle {
 			r = image.Rect(r.Min.X*stride-m-1, r.Min.Y*stride-m, r.Max.X*stride+m+1, r.Max.Y*stride+m)
-			return image.Rect(floor(r.Min.X*100, scale), floor(r.Min.Y*100, scale), floor(r.Max.X*100+scale-1, scale), floor(r.Max.Y*100+scale-1, scale))
+			return image.Rect(floor(r.Min.X*100, l.scale), floor(r.Min.Y*100, l.scale), floor(r.Max.X*100+l.scale-1, l.scale), floor(r.Max.Y*100+l.scale-1, l.scale))
 		}
 		// The margin: half a cell for what the grid cuts, and a share of the height for strokes that the cells missed.
 		m := 1 + min(b.Dy(), b.Dx(), 12)*stride/10
 		for i, r := range b.Parts {
 			b.Parts[i] = full(r, m)
 		}
-		b.Rectangle, b.Scale = full(b.Rectangle, m), scale
+		b.Rectangle, b.Scale = full(b.Rectangle, m), l.scale
 		out = append(out, b)
 	}
 	return out
