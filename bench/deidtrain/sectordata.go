@@ -81,15 +81,16 @@ func (g *sectorData) draw(seed stats.Seed, i int, held bool) sample {
 
 // screen makes one up.
 func (g *sectorData) screen(r *rand.Rand) *screen {
-	s := &screen{h: 240 + r.IntN(240)}
-	s.w = int(float64(s.h) * (1 + 0.6*r.Float64()))
+	s := &screen{h: int(100 * math.Exp(r.Float64()*math.Log(4.8)))}
+	s.w = int(float64(s.h) * (0.95 + 0.7*r.Float64()))
+	near := r.Float64() < 0.35 // a field that fills the picture, as cut-out clips have it
 	s.pix, s.inside = make([]uint8, 3*s.h*s.w), make([]bool, s.h*s.w)
 	if r.Float64() < 0.3 { // not every screen is black
 		for i := range s.pix {
 			s.pix[i] = uint8(10 + i%3*8)
 		}
 	}
-	for range r.IntN(4) { // bars and panels
+	for range r.IntN(4) * (1 - b2i(near)) { // bars and panels
 		x0, y0 := 0, 0
 		w, h := s.w, 8+r.IntN(s.h/8)
 		switch r.IntN(4) {
@@ -116,11 +117,17 @@ func (g *sectorData) screen(r *rand.Rand) *screen {
 		n = 0
 	}
 	for k := range n {
-		g.field(r, s, k, n)
+		g.field(r, s, k, n, near)
 	}
-	light := false
-	for range 2 + r.IntN(10) {
-		st := plant.AnyStyle(r, g.fonts, 8, 24, light)
+	for range r.IntN(4) * r.IntN(2) { // smooth pictures: persistence, compression, resampling
+		s.blur()
+	}
+	strings := 2 + r.IntN(10)
+	if near {
+		strings = r.IntN(3)
+	}
+	for range strings {
+		st := plant.AnyStyle(r, g.fonts, 8, 24, false)
 		x, y := r.IntN(s.w), r.IntN(s.h)
 		if r.Float64() < 0.8 {
 			x, y = r.IntN(s.w/4), r.IntN(s.h/4)
@@ -133,25 +140,31 @@ func (g *sectorData) screen(r *rand.Rand) *screen {
 		}
 		_, _ = plant.Burn(s.pix, s.h, s.w, plant.Words(r), x, y, st) // a string outside of the picture is none
 	}
-	s.furniture(r)
+	if !near {
+		s.furniture(r)
+	}
 	return s
 }
 
 // field draws one sector of speckle.
-func (g *sectorData) field(r *rand.Rand, s *screen, k, n int) {
+func (g *sectorData) field(r *rand.Rand, s *screen, k, n int, near bool) {
 	left, width := 0.0, float64(s.w)
 	if n == 2 {
 		left, width = float64(k*s.w)/2, float64(s.w)/2
 	}
 	cx := left + width*(0.5+0.16*(r.Float64()-0.5))
+	fill := 1.0
+	if near {
+		fill = 1.25 + 0.5*r.Float64()
+	}
 	var in func(x, y float64) (depth float64, ok bool)
 	if r.Float64() < 0.3 { // linear
-		w, h := width*(0.35+0.6*r.Float64()), float64(s.h)*(0.4+0.55*r.Float64())
+		w, h := width*(0.35+0.6*r.Float64())*fill, float64(s.h)*(0.4+0.55*r.Float64())*fill
 		x0, y0 := cx-w/2, float64(s.h)*0.02+r.Float64()*(float64(s.h)-h)*0.8
 		in = func(x, y float64) (float64, bool) { return (y - y0) / h, x >= x0 && x < x0+w && y >= y0 && y < y0+h }
 	} else {
 		half := (22 + 38*r.Float64()) * math.Pi / 180
-		depth := float64(s.h) * (0.5 + 0.6*r.Float64())
+		depth := float64(s.h) * (0.5 + 0.6*r.Float64()) * fill
 		r1 := 0.0
 		if r.IntN(2) == 0 { // convex
 			r1 = depth * (0.15 + 0.5*r.Float64())
@@ -174,7 +187,7 @@ func (g *sectorData) field(r *rand.Rand, s *screen, k, n int) {
 	for range 4 + r.IntN(10) {
 		blobs = append(blobs, blob{left + width*r.Float64(), float64(s.h) * r.Float64(), width * (0.04 + 0.2*r.Float64()), float64(s.h) * (0.04 + 0.2*r.Float64()), 2*r.Float64() - 1.2})
 	}
-	gain, fall, floor, grain := 40+90*r.Float64(), 1.2*r.Float64(), 12*r.Float64()*float64(r.IntN(2)), 0.3+0.6*r.Float64()
+	gain, fall, floor, grain := 40+90*r.Float64(), 2.5*r.Float64()*r.Float64(), 12*r.Float64()*float64(r.IntN(2)), 0.3+0.6*r.Float64()
 	var prev float64
 	for y := range s.h {
 		for x := range s.w {
@@ -213,6 +226,33 @@ func (g *sectorData) field(r *rand.Rand, s *screen, k, n int) {
 			}
 		}
 	}
+}
+
+// blur is one pass of a 3 × 3 mean within the sector.
+func (s *screen) blur() {
+	out := append([]uint8(nil), s.pix...)
+	for y := 1; y < s.h-1; y++ {
+		for x := 1; x < s.w-1; x++ {
+			if !s.inside[y*s.w+x] {
+				continue
+			}
+			for c := range 3 {
+				sum := 0
+				for d := range 9 {
+					sum += int(s.pix[3*((y+d/3-1)*s.w+x+d%3-1)+c])
+				}
+				out[3*(y*s.w+x)+c] = uint8(sum / 9)
+			}
+		}
+	}
+	s.pix = out
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // furniture is an ECG, rulers and grey bars outside of the sector.

@@ -11,9 +11,10 @@ import (
 )
 
 const (
-	namedTokens = 40   // words that are tried
+	namedTokens = 24   // words that are tried
 	namedBoxes  = 8    // faint places that are tried on a picture
 	namedAlike  = 0.42 // correlation of a place with a rendered word from which it is that word
+	namedWork   = 40e6 // products that are spent on a picture, a matter of 0.1 s
 )
 
 // Named is those of the faint boxes that correlate with one of the patient's own words as the program's fonts render it: writing too weak for the
@@ -34,19 +35,20 @@ func Named(p text.Picture, faint []text.Box, tokens []string) []image.Rectangle 
 	fonts := plant.Builtin()
 	fonts = []plant.Font{fonts[0], fonts[2], fonts[5]}
 	var out []image.Rectangle
+	work := int(namedWork)
 	for _, b := range faint[:min(len(faint), namedBoxes)] {
-		r := b.Inset(-3).Intersect(image.Rect(0, 0, p.W, p.H))
+		r := b.Intersect(image.Rect(0, 0, p.W, p.H))
 		if r.Dy() < 7 || r.Dx() < 12 || r.Dx()*r.Dy() > 40000 {
 			continue
 		}
-		if isNamed(p, r, fonts, tokens) {
+		if isNamed(p, r, fonts, tokens, &work) {
 			out = append(out, r)
 		}
 	}
 	return out
 }
 
-func isNamed(p text.Picture, r image.Rectangle, fonts []plant.Font, tokens []string) bool {
+func isNamed(p text.Picture, r image.Rectangle, fonts []plant.Font, tokens []string, work *int) bool {
 	n := 0
 	for _, token := range tokens {
 		if utf8.RuneCountInString(token) < 3 {
@@ -56,10 +58,18 @@ func isNamed(p text.Picture, r image.Rectangle, fonts []plant.Font, tokens []str
 			break
 		}
 		for _, f := range fonts {
-			for _, share := range []float64{0.55, 0.7, 0.85} {
-				g, err := plant.Glyphs(token, plant.Style{Font: f, Size: share * float64(r.Dy()) * 1.2})
-				if err != nil || g.Rect.Dx() > r.Dx() || g.Rect.Dy() > r.Dy() || 3*g.Rect.Dx() < r.Dx() {
+			const trial = 20
+			ref, err := plant.Glyphs(token, plant.Style{Font: f, Size: trial})
+			if err != nil {
+				continue
+			}
+			for _, share := range []float64{0.72, 0.78, 0.84, 0.9, 0.96} { // of the place's width: margins are not known
+				g, err := plant.Glyphs(token, plant.Style{Font: f, Size: trial * share * float64(r.Dx()) / float64(ref.Rect.Dx())})
+				if err != nil || g.Rect.Dx() > r.Dx() || g.Rect.Dy() > r.Dy() || 3*g.Rect.Dy() < r.Dy() {
 					continue
+				}
+				if *work -= g.Rect.Dx() * g.Rect.Dy() * (r.Dx() - g.Rect.Dx() + 1) * (r.Dy() - g.Rect.Dy() + 1); *work < 0 {
+					return false
 				}
 				if correlate(p, r, g) >= namedAlike {
 					return true
@@ -70,7 +80,7 @@ func isNamed(p text.Picture, r image.Rectangle, fonts []plant.Font, tokens []str
 	return false
 }
 
-// correlate is the largest absolute normalised correlation of a glyph with the picture anywhere in r.
+// correlate is the largest absolute normalised correlation of a glyph with the picture at any place of r.
 func correlate(p text.Picture, r image.Rectangle, g *image.Alpha) float64 {
 	w, h := g.Rect.Dx(), g.Rect.Dy()
 	n := float64(w * h)

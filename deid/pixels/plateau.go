@@ -20,10 +20,10 @@ func Plateau(frame []byte, im *pixel.Image) bool {
 	defer histograms.Put(count)
 	clear(count[:])
 	shift := uint(im.HighBit + 1 - im.BitsStored)
-	bits := uint16(1)<<(im.BitsStored&15) - 1 // all ones for sixteen
-	flip := uint16(0)
+	bits := uint16(uint32(1)<<im.BitsStored - 1)
+	flip := uint16(0) // brings signed values into their order
 	if im.Signed {
-		flip = bits&^(bits>>1) | (1<<15)*b2u(im.BitsStored == 16)
+		flip = bits &^ (bits >> 1)
 	}
 	for i := 0; i+1 < len(frame); i += 2 {
 		count[(binary.LittleEndian.Uint16(frame[i:])>>shift&bits)^flip]++
@@ -64,11 +64,4 @@ func Plateau(frame []byte, im *pixel.Image) bool {
 		}
 	}
 	return false
-}
-
-func b2u(b bool) uint16 {
-	if b {
-		return 1
-	}
-	return 0
 }

@@ -69,6 +69,11 @@ func Find(c Clip) Sector {
 	}
 	on := make([]bool, GridH*GridW)
 	moved := c.movement(cell)
+	for _, g := range components(moved, GridH*GridW/10) { // much of the picture moves as one: tissue, however it looks
+		for _, k := range g {
+			odds[k] = max(odds[k], 0.1)
+		}
+	}
 	for y := range gh {
 		for x := range gw {
 			k := y*GridW + x
