@@ -120,8 +120,8 @@ func runDeidExplain(policy, _, what string, io ioStreams) error {
 	if err != nil {
 		return err
 	}
-	if res.Report.Withold != "" {
-		fmt.Fprintf(io.Out, "the whole object is held back: %s\n", res.Report.Withold)
+	if res.Report.Withheld != "" {
+		fmt.Fprintf(io.Out, "the whole object is held back: %s\n", res.Report.Withheld)
 		return nil
 	}
 	return printChanges(io.Out, res.Report.Changes, false)
@@ -162,8 +162,8 @@ func dryRunDeid(opts deidOptions, pr *deid.Profile, key *deid.Key, io ioStreams)
 	if err != nil {
 		return err
 	}
-	if res.Report.Withold != "" {
-		fmt.Fprintf(io.Out, "the whole object is held back: %s\n", res.Report.Withold)
+	if res.Report.Withheld != "" {
+		fmt.Fprintf(io.Out, "the whole object is held back: %s\n", res.Report.Withheld)
 		return nil
 	}
 	if err := printChanges(io.Out, res.Report.Changes, true); err != nil {
