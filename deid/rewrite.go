@@ -24,10 +24,10 @@ type Result struct {
 
 // Report counts what was done. It holds nothing of the patient.
 type Report struct {
-	Actions map[string]int `json:"actions"`         // elements by action, at every depth
-	Notes   map[string]int `json:"notes,omitempty"` // what else happened, in words
+	Actions  map[string]int `json:"actions"`         // elements by action, at every depth
+	Notes    map[string]int `json:"notes,omitempty"` // what else happened, in words
 	Withheld string         `json:"quarantine,omitempty"`
-	Changes []Change       `json:"-"` // with [Explain] only
+	Changes  []Change       `json:"-"` // with [Explain] only
 }
 
 // Change is one element's fate, for a dry run.

@@ -251,10 +251,8 @@ func (o *object) write(ctx context.Context, f *dicom.File, res *deid.Result, b *
 	out, ts := res.DataSet, f.TransferSyntax
 	if b != nil {
 		ts = b.ts
-		if ts.IsEncapsulated() || b.fresh != nil {
-			out.Delete(tag.ExtendedOffsetTable, tag.ExtendedOffsetTableLengths)
-		}
 	}
+	out.Delete(tag.ExtendedOffsetTable, tag.ExtendedOffsetTableLengths) // written anew, or not needed
 	dir := filepath.Join(o.Out, StateDir, "tmp")
 	if err := o.mkdir(dir); err != nil {
 		return "", err
