@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/cineloop/cineloop/deid"
+	"github.com/cineloop/cineloop/deid/escrow"
 	"github.com/cineloop/cineloop/dicom"
 	"github.com/cineloop/cineloop/dicom/tag"
 	"github.com/cineloop/cineloop/dicom/uid"
@@ -70,7 +71,8 @@ type Worker struct {
 	Profile *deid.Profile
 	Key     *deid.Key
 	Masker  deid.Masker
-	Out     string // the output folder
+	Out     string       // the output folder
+	Escrow  *escrow.Book // nil: nothing is kept of what pseudonyms stand for
 
 	head  bytes.Buffer
 	chunk []byte
@@ -235,6 +237,9 @@ func (o *object) run(ctx context.Context) (*Row, error) {
 		return o.stop(Quarantined, why)
 	}
 	o.rec.Status = Written
+	if o.Escrow != nil {
+		depositResult(o.Escrow, o.Key, ds, res)
+	}
 	return newRow(f, res, o.Profile), nil
 }
 
