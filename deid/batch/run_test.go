@@ -473,3 +473,25 @@ func TestSessions(t *testing.T) {
 	}
 	same(t, "several sessions", want, contents(t, opt.Out))
 }
+
+// panicking is a masker that fails as a defect does.
+type panicking struct{}
+
+func (panicking) Mask(context.Context, deid.MaskInput) (deid.Masked, error) { panic("a defect") }
+
+func TestADefectHoldsBackOneObject(t *testing.T) {
+	in := tree(t)
+	if err := os.Chmod(filepath.Join(in, "notes.txt"), 0); err != nil {
+		t.Fatal(err)
+	}
+	held := filepath.Join(t.TempDir(), "held")
+	s, err := Run(context.Background(), Options{In: in, Out: filepath.Join(t.TempDir(), "out"), Profile: profile(t, "research"), Key: testKey, Masker: panicking{}, Quarantine: held})
+	if err != nil || s.Written != 0 || s.Quarantined < 6 {
+		t.Errorf("%v %+v", err, s)
+	}
+	for name := range contents(t, filepath.Join(filepath.Dir(held))) {
+		if strings.HasSuffix(name, ".tmp") {
+			t.Errorf("%s stayed", name)
+		}
+	}
+}
