@@ -27,6 +27,13 @@ func (f *Finding) text(c *cine, tokens []string) {
 		if i < 3 {
 			named = append(named, Named(p, s.Faint(), tokens)...)
 		}
+		if i == len(c.keys)/2 { // the detector has learnt little writing that runs upwards
+			for _, b := range text.Look(p.Turn()).Boxes() {
+				if b.Dx() > 2*b.Dy() {
+					boxes = append(boxes, p.TurnBack(b))
+				}
+			}
+		}
 	}
 	f.mark(boxes, "detector")
 	for _, r := range named {

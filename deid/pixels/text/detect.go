@@ -3,6 +3,7 @@ package text
 import (
 	_ "embed" // the weights
 	"image"
+	"slices"
 	"sync"
 
 	"github.com/cineloop/cineloop/deid/pixels/net"
@@ -24,6 +25,8 @@ const (
 	seed  = 0.5  // a string has a cell as sure as this
 	grow  = -1.5 // and goes on over cells as sure as this
 	least = 3    // sure cells of a string
+
+	seedHalf = 2 // at half size, where coarse speckle looks more like letters
 
 	faintSeed = -2.0 // the same for what other evidence must confirm
 	faintGrow = -3.0
@@ -49,18 +52,16 @@ type level struct {
 	scale int         // percent
 }
 
-// Look shows p to the network at full size, at half size for letters higher than some 20 pixels, and at twice the size if it is small.
+// Look shows p to the network at full size, and at half size for letters higher than some 20 pixels. (At twice the size, speckle of
+// small pictures looks like letters, and no string was found that full size does not find.)
 func Look(p Picture) *Scan {
 	s := &Scan{w: p.W, h: p.H}
 	if p.W < 8 || p.H < 8 {
 		return s
 	}
 	s.add(p, 100)
-	if p.W >= 160 && p.H >= 160 {
+	if p.W >= 192 && p.H >= 192 {
 		s.add(p.Half(), 50)
-	}
-	if p.W*p.H <= 200*200 {
-		s.add(p.Double(), 200)
 	}
 	return s
 }
@@ -76,13 +77,37 @@ func (s *Scan) add(p Picture, scale int) {
 // Detect is the writing in p. Boxes are in its pixels and overlap where sizes agree.
 func Detect(p Picture) []Box { return Look(p).Boxes() }
 
-// Boxes is the writing that was found.
+// Boxes is the writing that was found. What full size has found already is not taken again from half size, whose cells are coarser.
 func (s *Scan) Boxes() []Box {
 	var out []Box
 	for _, l := range s.levels {
-		out = append(out, l.boxes(seed, grow, least)...)
+		if l.scale == 100 {
+			out = append(out, l.boxes(seed, grow, least)...)
+			continue
+		}
+		full := len(out)
+		for _, b := range l.boxes(seedHalf, grow, least) {
+			if core := b.Inset(min(8, b.Dx()/4, b.Dy()/4)); share(core, out[:full]) < 0.6 {
+				out = append(out, b)
+			}
+		}
 	}
 	return out
+}
+
+// share is how much of r the boxes' parts cover.
+func share(r image.Rectangle, boxes []Box) float64 {
+	n := 0
+	for y := r.Min.Y; y < r.Max.Y; y += 2 {
+		for x := r.Min.X; x < r.Max.X; x += 2 {
+			if slices.ContainsFunc(boxes, func(b Box) bool {
+				return image.Pt(x, y).In(b.Rectangle) && slices.ContainsFunc(b.Parts, func(p image.Rectangle) bool { return image.Pt(x, y).In(p) })
+			}) {
+				n++
+			}
+		}
+	}
+	return float64(n) / float64(max(1, (r.Dx()+1)/2*((r.Dy()+1)/2)))
 }
 
 // Faint is where there may be writing that was not sure enough for Boxes: something for other evidence to decide. At full size only.
