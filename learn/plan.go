@@ -49,6 +49,7 @@ type TrainSpec struct {
 	WarmupEpochs    float64 `yaml:"warmup_epochs,omitempty"`
 	ClipNorm        float64 `yaml:"clip_norm,omitempty"`        // gradient L2 norm; 0: the plan decides; negative: off
 	Autocast        string  `yaml:"autocast,omitempty"`         // none | bf16 | fp16
+	MemoryFormat    string  `yaml:"memory_format,omitempty"`    // auto (default) | contiguous | channels_last
 	EMA             float64 `yaml:"ema,omitempty"`              // decay of averaged weights used in evaluation; 0: the plan decides; negative: off
 	Monitor         string  `yaml:"monitor,omitempty"`          // metric on the validation part, e.g. "ef.mae", "label.auroc", "loss"
 	Patience        int     `yaml:"patience,omitempty"`         // epochs without improvement before stopping; 0: never
