@@ -12,6 +12,7 @@ import (
 
 	"github.com/cineloop/cineloop/deid"
 	"github.com/cineloop/cineloop/deid/batch"
+	"github.com/cineloop/cineloop/deid/pixels"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/internal/progress"
 )
@@ -73,8 +74,13 @@ Exit status: 0 done, also with files in quarantine; with --strict 5 if there are
 
 func init() { register(newDeidCmd) }
 
-// deidMasker is the masker that runs; the one that examines pixels where it is built in.
-var deidMasker = func() (deid.Masker, error) { return deid.Cautious{}, nil }
+// deidMasker is the masker that runs: the one that examines pixels where the policy asks for that, else the one that holds back what may carry text.
+func deidMasker(pr *deid.Profile) deid.Masker {
+	if pr.Policy.Pixels.Clean {
+		return pixels.New()
+	}
+	return deid.Cautious{}
+}
 
 func runDeid(ctx context.Context, opts deidOptions, io ioStreams) error {
 	profile, key, err := openDeid(opts.Policy, opts.Key)
@@ -87,12 +93,8 @@ func runDeid(ctx context.Context, opts deidOptions, io ioStreams) error {
 	if opts.Out == "" {
 		return fault.New(fault.Usage, "name the folder for the output, or ask for --dry-run")
 	}
-	masker, err := deidMasker()
-	if err != nil {
-		return err
-	}
 	bar := progress.New(io.Err, "files", -1)
-	s, err := batch.Run(ctx, batch.Options{In: opts.In, Out: opts.Out, Quarantine: opts.Quarantine, Profile: profile, Key: key, Masker: masker, Workers: opts.Workers,
+	s, err := batch.Run(ctx, batch.Options{In: opts.In, Out: opts.Out, Quarantine: opts.Quarantine, Profile: profile, Key: key, Masker: deidMasker(profile), Workers: opts.Workers,
 		Progress: func(done, _ int64) { bar.Set(done) }})
 	bar.Close()
 	if err != nil {

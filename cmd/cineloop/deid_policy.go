@@ -169,11 +169,7 @@ func dryRunDeid(opts deidOptions, pr *deid.Profile, key *deid.Key, io ioStreams)
 	if err := printChanges(io.Out, res.Report.Changes, true); err != nil {
 		return err
 	}
-	masker, err := deidMasker()
-	if err != nil {
-		return err
-	}
-	m, err := masker.Mask(context.Background(), deid.MaskInput{File: f, Pixels: pr.Policy.Pixels, Tokens: res.Words()})
+	m, err := deidMasker(pr).Mask(context.Background(), deid.MaskInput{File: f, Pixels: pr.Policy.Pixels, Tokens: res.Words()})
 	if err != nil {
 		return err
 	}
