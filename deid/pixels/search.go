@@ -10,6 +10,9 @@ import (
 // pageShare is the share of a picture that writing covers from which it is a page about the patient and not a picture with writing on it.
 const pageShare = 0.6
 
+// turnedPeak is how sure writing that runs upwards has to be: streaks along the beam look like it.
+const turnedPeak = 5
+
 // text marks what the detector finds on every examined frame, on the mean and the minimum over time, and what stands still.
 func (f *Finding) text(c *cine, tokens []string) {
 	pictures := c.keys
@@ -29,13 +32,22 @@ func (f *Finding) text(c *cine, tokens []string) {
 		}
 		if i == len(c.keys)/2 { // the detector has learnt little writing that runs upwards
 			for _, b := range text.Look(p.Turn()).Boxes() {
-				if b.Dx() > 2*b.Dy() {
+				if b.Scale == 100 && b.Peak > turnedPeak && b.Dx() > 3*b.Dy() {
 					boxes = append(boxes, p.TurnBack(b))
 				}
 			}
 		}
 	}
 	f.mark(boxes, "detector")
+	if !ultrasound(c.im) && c.frames == 1 { // light ink on a bright lung: speckle would stand out as well
+		var more []text.Box
+		for _, b := range text.DetectRelief(c.keys[0]) {
+			if f.hardShare(b.Rectangle) < 0.3 {
+				more = append(more, b)
+			}
+		}
+		f.mark(more, "detector, in relief")
+	}
 	for _, r := range named {
 		f.add(r, "the patient's own words")
 	}
@@ -48,7 +60,7 @@ func (f *Finding) text(c *cine, tokens []string) {
 			hard++
 		}
 	}
-	if float64(hard) > pageShare*float64(len(f.Mask.Pix)) {
+	if float64(hard) > pageShare*float64(len(f.Mask.Pix)) && !ultrasound(c.im) {
 		f.Reason = "a page of text"
 	}
 }

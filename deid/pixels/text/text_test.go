@@ -59,7 +59,7 @@ func TestFindsWriting(t *testing.T) {
 					t.Errorf("%s, %g pixels, ground %d: %.0f %% covered", f.Name, size, ground, 100*c)
 				}
 				for _, b := range boxes {
-					if !b.Rectangle.In(s.Box.Inset(-14 - s.Box.Dy()/3)) {
+					if !b.Rectangle.In(s.Box.Inset(-24 - s.Box.Dy()/3)) {
 						t.Errorf("%s, %g pixels, ground %d: %v for a string at %v", f.Name, size, ground, b.Rectangle, s.Box)
 					}
 				}
