@@ -28,7 +28,8 @@ const (
 	grow  = -1.5 // and goes on over cells as sure as this
 	least = 3    // sure cells of a string
 
-	seedHalf = 3.5 // at half size, where coarse speckle looks more like letters
+	seedHalf = 3.5 // at half size, where coarse speckle looks more like letters and a cell is 8 × 8 pixels of the picture
+	growHalf = 0.5
 
 	faintSeed = -2.0 // the same for what other evidence must confirm
 	faintGrow = -3.0
@@ -62,7 +63,7 @@ func Look(p Picture) *Scan {
 		return s
 	}
 	s.add(p, 100)
-	if p.W >= 192 && p.H >= 192 {
+	if p.W >= 320 && p.H >= 320 {
 		s.add(p.Half(), 50)
 	}
 	return s
@@ -88,7 +89,7 @@ func (s *Scan) Boxes() []Box {
 			continue
 		}
 		full := len(out)
-		for _, b := range l.boxes(seedHalf, grow, least) {
+		for _, b := range l.boxes(seedHalf, growHalf, least) {
 			if core := b.Inset(min(8, b.Dx()/4, b.Dy()/4)); share(core, out[:full]) < 0.6 {
 				out = append(out, b)
 			}
@@ -205,7 +206,7 @@ func join(p *net.Planes, high, low float32) []Box {
 // parts is the box alone where its cells fill most of it, or else their runs along rows: a block of lines of unequal length, or two strings
 // that touch, must not take the tissue between them along.
 func parts(box image.Rectangle, member []int, w int) []image.Rectangle {
-	if 10*len(member) >= 6*box.Dx()*box.Dy() {
+	if 10*len(member) >= 8*box.Dx()*box.Dy() {
 		return []image.Rectangle{box}
 	}
 	on := make([]bool, box.Dx()*box.Dy())
