@@ -108,6 +108,11 @@ func (c *collector) walk(ds *dicom.DataSet) {
 			for _, s := range e.Strings() {
 				c.add('n', s)
 			}
+			if b, err := e.Bytes(); err == nil && !ds.Charset().IsUTF8() && utf8.Valid(b) {
+				if s := strings.TrimSpace(string(b)); len(s) != utf8.RuneCountInString(s) { // UTF-8 under another label
+					c.add('n', s)
+				}
+			}
 			continue
 		case v == vr.DA || v == vr.DT:
 			for _, s := range e.Strings() {

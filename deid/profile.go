@@ -252,7 +252,7 @@ var safeBinary = tagSet(tag.PixelData, tag.FloatPixelData, tag.DoubleFloatPixelD
 	0x00281408, 0x00283006, 0x54000110, 0x54000112, 0x5400100A, 0x54001010, 0x00660023, 0x00660024, 0x00660025, 0x00660029, 0x00660103, 0x00701808, 0x00700256, 0x56000020)
 
 // structural attributes are needed to read what is kept at all.
-var structural = tagSet(tag.SpecificCharacterSet, tag.SOPClassUID, tag.Modality, tag.SamplesPerPixel, tag.PhotometricInterpretation, tag.PlanarConfiguration, tag.NumberOfFrames,
+var structural = tagSet(0x00080018, tag.SpecificCharacterSet, tag.SOPClassUID, tag.Modality, tag.SamplesPerPixel, tag.PhotometricInterpretation, tag.PlanarConfiguration, tag.NumberOfFrames,
 	tag.Rows, tag.Columns, tag.BitsAllocated, tag.BitsStored, tag.HighBit, tag.PixelRepresentation, tag.PixelData, tag.FloatPixelData, tag.DoubleFloatPixelData,
 	tag.ExtendedOffsetTable, tag.ExtendedOffsetTableLengths, tag.PixelSpacing, tag.RescaleSlope, tag.RescaleIntercept, tag.ImageType)
 

@@ -24,10 +24,10 @@ type Result struct {
 
 // Report counts what was done. It holds nothing of the patient.
 type Report struct {
-	Actions map[string]int `json:"actions"`         // elements by action, at every depth
-	Notes   map[string]int `json:"notes,omitempty"` // what else happened, in words
-	Withold string         `json:"quarantine,omitempty"`
-	Changes []Change       `json:"-"` // with [Explain] only
+	Actions  map[string]int `json:"actions"`         // elements by action, at every depth
+	Notes    map[string]int `json:"notes,omitempty"` // what else happened, in words
+	Withheld string         `json:"quarantine,omitempty"`
+	Changes  []Change       `json:"-"` // with [Explain] only
 }
 
 // Change is one element's fate, for a dry run.
@@ -53,7 +53,7 @@ func (r *Result) Words() []string { return r.id.printable }
 func (r *Result) Identity() string { return r.id.key }
 
 // Deidentify makes a data set that may go out of ds, which stays as it is. The same data set, profile and key give the same result, in every
-// process. Report.Withold is set, and DataSet nil, where the object must not go out whatever is removed.
+// process. Report.Withheld is set, and DataSet nil, where the object must not go out whatever is removed.
 func (pr *Profile) Deidentify(k *Key, ds *dicom.DataSet) (*Result, error) {
 	return pr.deidentify(k, ds, false)
 }
@@ -67,7 +67,7 @@ func (pr *Profile) deidentify(k *Key, ds *dicom.DataSet, explain bool) (*Result,
 	w := &walker{pr: pr, key: k, explain: explain, report: &Report{Notes: map[string]int{}}, uids: map[string]bool{}}
 	res := &Result{Report: w.report, uids: w.uids}
 	if why := pr.withhold(ds); why != "" {
-		w.report.Withold = why
+		w.report.Withheld = why
 		res.id = pr.collect(k, ds)
 		return res, nil
 	}
@@ -83,7 +83,7 @@ func (pr *Profile) deidentify(k *Key, ds *dicom.DataSet, explain bool) (*Result,
 	}
 	res.DataSet, res.Bulk = out, w.bulk
 	if w.withheld != "" {
-		w.report.Withold, res.DataSet = w.withheld, nil
+		w.report.Withheld, res.DataSet = w.withheld, nil
 	}
 	return res, out.Err()
 }

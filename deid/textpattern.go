@@ -214,6 +214,9 @@ func (t *text) phones() {
 		if n < 7 || !long || t.covered(m[0], m[1]) {
 			continue
 		}
+		if p[0] != '+' && p[0] != '(' && t.kind != freeText {
+			continue
+		}
 		if p[0] != '+' && p[0] != '(' && !strings.ContainsAny(p, "-()/") && n < 9 { // a list of numbers
 			continue
 		}

@@ -3,6 +3,7 @@ package deid
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/cineloop/cineloop/dicom"
 	"github.com/cineloop/cineloop/dicom/tag"
@@ -158,7 +159,21 @@ func (w *walker) keep(out *dicom.DataSet, e *dicom.Element, v vr.VR, rule Rule) 
 		}
 		return w.raw(out, e, ov)
 	}
+	if b, err := e.Bytes(); err != nil || e.Len() >= 8 && e.Len() <= 1<<20 && (w.id.patterns.inBytes(b) != "" || wordy(b)) {
+		return false
+	}
 	return w.raw(out, e, ov)
+}
+
+// wordy reports whether what should be numbers reads as text.
+func wordy(b []byte) bool {
+	letters := 0
+	for _, c := range b {
+		if c|0x20 >= 'a' && c|0x20 <= 'z' || c == ' ' {
+			letters++
+		}
+	}
+	return len(b) >= 12 && letters*10 >= len(b)*8
 }
 
 // raw copies a value as stored, in little endian.
@@ -277,6 +292,9 @@ func hasControls(b []byte) bool {
 // cleanValues sets text with everything taken out that identifies. Text in bytes that its character set does not have is removed.
 func (w *walker) cleanValues(out *dicom.DataSet, e *dicom.Element, v vr.VR, kind textKind) bool {
 	s, ok := e.Text()
+	if b, err := e.Bytes(); err != nil || mislabelled(out, b) {
+		ok = false
+	}
 	if !ok {
 		w.note("text that its character set does not have")
 		return false
@@ -324,6 +342,20 @@ func (w *walker) cleanValues(out *dicom.DataSet, e *dicom.Element, v vr.VR, kind
 	}
 	out.SetBytes(e.Tag, v, b[:end:end])
 	return true
+}
+
+// mislabelled reports whether text is UTF-8 although a set of single bytes is declared: read as declared it would be other letters, and names in it
+// would not be recognised.
+func mislabelled(ds *dicom.DataSet, b []byte) bool {
+	terms := ds.Strings(tag.SpecificCharacterSet)
+	if len(terms) > 0 && (terms[0] == "ISO_IR 192" || strings.HasPrefix(terms[0], "GB")) {
+		return false
+	}
+	high := false
+	for _, c := range b {
+		high = high || c >= 0x80
+	}
+	return high && utf8.Valid(b)
 }
 
 // technicalText are attributes that devices fill with names of products, kernels, sequences and coils, which no vocabulary has.

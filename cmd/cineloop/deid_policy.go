@@ -85,7 +85,37 @@ Exit status: 0 done, 2 wrong usage, 3 FILE is no DICOM.`,
 			return nil
 		},
 	}
-	cmd.AddCommand(explain, show, list)
+	var name string
+	imported := &cobra.Command{
+		Use:   "import FILE",
+		Short: "Make a policy of a CTP script or of a keepList or removeList",
+		Long: `Prints the policy; what could not be carried over is said in comments at its head. Nothing is weaker than the Basic Profile but what the rules name: attributes
+that they keep are cleaned of the patient's own words, UIDs and identifiers that they keep become pseudonyms.
+
+Exit status: 0 done, 3 FILE is neither.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			data, err := os.ReadFile(args[0])
+			if err != nil {
+				return fault.New(fault.NotFound, "%w", err)
+			}
+			in, err := deid.ImportRules(name, data)
+			if err != nil {
+				return err
+			}
+			for _, l := range in.Left {
+				fmt.Fprintf(io.Out, "# not carried over: %s\n", l)
+			}
+			b, err := in.Policy.YAML()
+			if err != nil {
+				return err
+			}
+			_, err = io.Out.Write(b)
+			return err
+		},
+	}
+	imported.Flags().StringVar(&name, "name", "imported", "the policy's name")
+	cmd.AddCommand(explain, show, list, imported)
 	return cmd
 }
 
@@ -120,8 +150,8 @@ func runDeidExplain(policy, _, what string, io ioStreams) error {
 	if err != nil {
 		return err
 	}
-	if res.Report.Withold != "" {
-		fmt.Fprintf(io.Out, "the whole object is held back: %s\n", res.Report.Withold)
+	if res.Report.Withheld != "" {
+		fmt.Fprintf(io.Out, "the whole object is held back: %s\n", res.Report.Withheld)
 		return nil
 	}
 	return printChanges(io.Out, res.Report.Changes, false)
@@ -162,8 +192,8 @@ func dryRunDeid(opts deidOptions, pr *deid.Profile, key *deid.Key, io ioStreams)
 	if err != nil {
 		return err
 	}
-	if res.Report.Withold != "" {
-		fmt.Fprintf(io.Out, "the whole object is held back: %s\n", res.Report.Withold)
+	if res.Report.Withheld != "" {
+		fmt.Fprintf(io.Out, "the whole object is held back: %s\n", res.Report.Withheld)
 		return nil
 	}
 	if err := printChanges(io.Out, res.Report.Changes, true); err != nil {

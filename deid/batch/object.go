@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/cineloop/cineloop/deid"
+	"github.com/cineloop/cineloop/deid/escrow"
 	"github.com/cineloop/cineloop/dicom"
 	"github.com/cineloop/cineloop/dicom/tag"
 	"github.com/cineloop/cineloop/dicom/uid"
@@ -70,7 +71,8 @@ type Worker struct {
 	Profile *deid.Profile
 	Key     *deid.Key
 	Masker  deid.Masker
-	Out     string // the output folder
+	Out     string       // the output folder
+	Escrow  *escrow.Book // nil: nothing is kept of what pseudonyms stand for
 
 	head  bytes.Buffer
 	chunk []byte
@@ -199,7 +201,7 @@ func (o *object) run(ctx context.Context) (*Row, error) {
 		return o.stop(Quarantined, "the header can't be written")
 	}
 	o.rec.Actions, o.rec.Notes = res.Report.Actions, res.Report.Notes
-	if why := res.Report.Withold; why != "" {
+	if why := res.Report.Withheld; why != "" {
 		if o.Profile.Policy.Documents == "drop" && (why == "encapsulated document" || strings.HasPrefix(why, "raw data")) {
 			return o.stop(Dropped, why)
 		}
@@ -235,6 +237,9 @@ func (o *object) run(ctx context.Context) (*Row, error) {
 		return o.stop(Quarantined, why)
 	}
 	o.rec.Status = Written
+	if o.Escrow != nil {
+		depositResult(o.Escrow, o.Key, ds, res)
+	}
 	return newRow(f, res, o.Profile), nil
 }
 
@@ -251,10 +256,8 @@ func (o *object) write(ctx context.Context, f *dicom.File, res *deid.Result, b *
 	out, ts := res.DataSet, f.TransferSyntax
 	if b != nil {
 		ts = b.ts
-		if ts.IsEncapsulated() || b.fresh != nil {
-			out.Delete(tag.ExtendedOffsetTable, tag.ExtendedOffsetTableLengths)
-		}
 	}
+	out.Delete(tag.ExtendedOffsetTable, tag.ExtendedOffsetTableLengths) // written anew, or not needed
 	dir := filepath.Join(o.Out, StateDir, "tmp")
 	if err := o.mkdir(dir); err != nil {
 		return "", err
@@ -267,7 +270,7 @@ func (o *object) write(ctx context.Context, f *dicom.File, res *deid.Result, b *
 	o.out.Reset()
 	w := &writer{w: o.temp, sum: o.out}
 	if ts.IsDeflated() || b != nil && b.elem.Tag != tag.PixelData {
-		why, err = o.writeWhole(w, out, ts, b)
+		why, err = o.writeWhole(ctx, w, out, ts, b)
 	} else {
 		why, err = o.writeParts(ctx, w, out, ts, b)
 	}
@@ -290,12 +293,27 @@ func (o *object) write(ctx context.Context, f *dicom.File, res *deid.Result, b *
 	return "", nil
 }
 
+const maxInflated = 128 << 20
+
 // writeWhole writes objects whose data set goes through memory: deflated ones, and pixel data of floats.
-func (o *object) writeWhole(w io.Writer, out *dicom.DataSet, ts dicom.TransferSyntax, b *bulk) (string, error) {
-	if b != nil {
-		if b.fresh != nil || b.elem.Fragments() != nil {
-			return "pixel data of a form that this transfer syntax does not have", nil
+func (o *object) writeWhole(ctx context.Context, w io.Writer, out *dicom.DataSet, ts dicom.TransferSyntax, b *bulk) (string, error) {
+	switch {
+	case b == nil:
+	case b.fresh != nil:
+		var raw []byte
+		for i := range b.fresh.Frames {
+			frame, err := b.fresh.Frame(ctx, i)
+			if err != nil {
+				return "", err
+			}
+			if raw = append(raw, frame...); len(raw) > maxInflated {
+				return "deflated pixel data of more than 128 MiB", nil
+			}
 		}
+		out.SetBytes(tag.PixelData, b.pixelVR(), raw)
+	case b.elem.Fragments() != nil:
+		return "pixel data of a form that this transfer syntax does not have", nil
+	default:
 		raw, err := b.elem.Bytes()
 		if err != nil || int64(len(raw)) < b.length {
 			return "the pixel data can't be read", nil

@@ -15,6 +15,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cineloop/cineloop/deid"
+	"github.com/cineloop/cineloop/deid/escrow"
+	"github.com/cineloop/cineloop/dicom"
 	"github.com/cineloop/cineloop/internal/fault"
 )
 
@@ -24,8 +26,9 @@ type Options struct {
 	Quarantine string // a folder on the side of the patients; "" keeps no copies
 	Profile    *deid.Profile
 	Key        *deid.Key
-	Masker     deid.Masker // nil: deid.Cautious
-	Workers    int         // 0: one for each processor
+	Masker     deid.Masker  // nil: deid.Cautious
+	Workers    int          // 0: one for each processor
+	Escrow     *escrow.Book // collects what pseudonyms stand for; nil: nothing is kept
 	Progress   func(done, found int64)
 }
 
@@ -86,7 +89,7 @@ func Run(ctx context.Context, opt Options) (Summary, error) {
 		})
 	})
 	for range opt.Workers {
-		w := &Worker{Profile: opt.Profile, Key: opt.Key, Masker: opt.Masker, Out: opt.Out}
+		w := &Worker{Profile: opt.Profile, Key: opt.Key, Masker: opt.Masker, Out: opt.Out, Escrow: opt.Escrow}
 		g.Go(func() error {
 			for p := range paths {
 				if err := w.step(ctx, p, j, b, id); err != nil {
@@ -113,6 +116,12 @@ func (w *Worker) step(ctx context.Context, path string, j *journal, b *books, ru
 	if len(j.done) > 0 {
 		if sum, err := hashFile(path); err == nil {
 			if e, ok := j.find(w.Out, sum); ok {
+				if w.Escrow != nil && e.Record.Status == Written {
+					if f, err := dicom.Open(path); err == nil {
+						deposit(w.Escrow, w.Profile, w.Key, f.DataSet)
+						f.Close()
+					}
+				}
 				return b.add(path, e.Record, e.Row)
 			}
 		}

@@ -77,7 +77,7 @@ var outside = []struct {
 	{"google.golang.org/protobuf", []string{"learn"}},
 	{"golang.org/x/", []string{""}},
 	{"gocloud.dev", []string{"store"}},
-	{"filippo.io/age", []string{"store"}},
+	{"filippo.io/age", []string{"store", "deid", "cmd"}},
 	{"modernc.org/sqlite", []string{"store"}},
 	{"github.com/jackc/pgx/v5", []string{"store"}},
 	{"github.com/pressly/goose/v3", []string{"store"}},
