@@ -91,6 +91,8 @@ func checkFilled(p *Plan) error {
 		{slices.Contains([]string{"cosine", "step", "constant"}, t.Schedule), "train.schedule (cosine, step or constant)"},
 		{slices.Contains([]string{"", "none", "bf16", "fp16"}, t.Autocast), "train.autocast (none, bf16 or fp16)"},
 		{slices.Contains([]string{"", layoutAuto, layoutContiguous, layoutChannelsLast}, t.MemoryFormat), "train.memory_format (auto, contiguous or channels_last)"},
+		{t.LayerDecay >= 0 && t.LayerDecay <= 1, "train.layer_decay (above 0, at most 1)"},
+		{t.FreezeEpochs >= 0, "train.freeze_epochs"},
 		{t.EMA < 1, "train.ema (below 1)"},
 		{len(p.Model.StemStride) == 0 || len(p.Model.StemStride) == 3, "model.stem_stride (three numbers)"},
 	} {
