@@ -150,7 +150,7 @@ func (c *cine) grey(i int) ([]byte, error) {
 		return b, nil
 	case im.SampleBytes() == 2 && !im.Signed && im.HighBit == im.BitsStored-1:
 		out := make([]uint8, len(b)/2)
-		mask := uint16(1)<<(im.BitsStored&15) - 1
+		mask := uint16(uint32(1)<<im.BitsStored - 1)
 		f := 255 / max(c.window[1]-c.window[0], 1e-9)
 		for k := range out {
 			out[k] = uint8(min(255, max(0, (float64(binary.LittleEndian.Uint16(b[2*k:])&mask)-c.window[0])*f)))
