@@ -22,6 +22,9 @@ func (f *Finding) text(c *cine, tokens []string) {
 	if c.frames >= 4 {
 		pictures = append(pictures[:len(pictures):len(pictures)], text.FromGrey(c.mean, c.w, c.h), text.FromGrey(c.low, c.w, c.h))
 	}
+	for _, v := range c.parts {
+		pictures = append(pictures[:len(pictures):len(pictures)], text.FromGrey(v, c.w, c.h))
+	}
 	var boxes []text.Box
 	var named []image.Rectangle
 	for i, p := range pictures {

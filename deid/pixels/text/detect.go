@@ -70,11 +70,41 @@ func Look(p Picture) *Scan {
 }
 
 func (s *Scan) add(p Picture, scale int) {
-	out, err := network().Run(p.planes())
-	if err != nil {
-		panic("text: " + err.Error()) // the network takes every picture that has a pixel
+	s.levels = append(s.levels, level{heat(p), scale})
+}
+
+// Large pictures are shown in tiles, so that memory stays small: a radiograph of 12 megapixels would take 400 MB at once. Tiles overlap by what
+// a cell sees; only their inner parts are used.
+const (
+	tileSide = 1024 // pixels, a multiple of the network's stride
+	tileEdge = 80
+)
+
+// heat is the log-odds of every cell of 4 × 4 pixels.
+func heat(p Picture) *net.Planes {
+	run := func(q Picture) *net.Planes {
+		out, err := network().Run(q.planes())
+		if err != nil {
+			panic("text: " + err.Error()) // the network takes every picture that has a pixel
+		}
+		return out
 	}
-	s.levels = append(s.levels, level{out, scale})
+	if p.W <= tileSide+2*tileEdge && p.H <= tileSide+2*tileEdge {
+		return run(p)
+	}
+	const stride = 4
+	all := net.NewPlanes(1, (p.H+stride-1)/stride, (p.W+stride-1)/stride, 0)
+	for y := 0; y < p.H; y += tileSide {
+		for x := 0; x < p.W; x += tileSide {
+			x0, y0 := max(0, x-tileEdge), max(0, y-tileEdge)
+			cells := run(p.crop(x0, y0, min(p.W, x+tileSide+tileEdge), min(p.H, y+tileSide+tileEdge)))
+			for cy := y / stride; cy < min(all.H, (y+tileSide)/stride); cy++ {
+				from := cells.Row(0, cy-y0/stride)
+				copy(all.Row(0, cy)[x/stride:min(all.W, (x+tileSide)/stride)], from[(x-x0)/stride:])
+			}
+		}
+	}
+	return all
 }
 
 // Detect is the writing in p. Boxes are in its pixels and overlap where sizes agree.

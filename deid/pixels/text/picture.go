@@ -46,6 +46,21 @@ func (p Picture) Half() Picture {
 	return Picture{W: p.W / 2, H: p.H / 2, Value: half(p.Value), Sat: half(p.Sat)}
 }
 
+// crop is the part from (x0, y0) up to but not including (x1, y1).
+func (p Picture) crop(x0, y0, x1, y1 int) Picture {
+	cut := func(src []uint8) []uint8 {
+		if src == nil {
+			return nil
+		}
+		out := make([]uint8, 0, (x1-x0)*(y1-y0))
+		for y := y0; y < y1; y++ {
+			out = append(out, src[y*p.W+x0:y*p.W+x1]...)
+		}
+		return out
+	}
+	return Picture{W: x1 - x0, H: y1 - y0, Value: cut(p.Value), Sat: cut(p.Sat)}
+}
+
 // Turn is the picture turned by a quarter with the clock: writing that runs upwards runs to the right in it.
 func (p Picture) Turn() Picture {
 	turn := func(src []uint8) []uint8 {

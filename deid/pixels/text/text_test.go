@@ -162,3 +162,37 @@ func TestShare(t *testing.T) {
 		t.Error("a box far away")
 	}
 }
+
+// TestTiles: a large picture in tiles has the same cells as the network gives it at once.
+func TestTiles(t *testing.T) {
+	const w, h = 1500, 1302
+	r := rand.New(rand.NewPCG(6, 6))
+	pix := make([]uint8, 3*w*h)
+	for i := range pix {
+		pix[i] = uint8(r.IntN(40))
+	}
+	for _, at := range []image.Point{{960, 500}, {1100, 1010}, {20, 1280}} { // over a seam, beside one, at the edge
+		if _, err := plant.Burn(pix, h, w, "KOWALSKI, ANNA 1971", at.X, at.Y, plant.Style{Font: plant.Builtin()[0], Size: 20, Alpha: 1, Ink: white}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := FromRGB(pix, w, h)
+	tiled := heat(p)
+	whole, err := network().Run(p.planes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tiled.W != whole.W || tiled.H != whole.H {
+		t.Fatalf("%d × %d cells, want %d × %d", tiled.W, tiled.H, whole.W, whole.H)
+	}
+	for y := range whole.H {
+		for x, v := range whole.Row(0, y) {
+			if g := tiled.Row(0, y)[x]; g != v {
+				t.Fatalf("cell %d,%d: %g in tiles, %g at once", x, y, g, v)
+			}
+		}
+	}
+	if boxes := Detect(p); len(boxes) < 3 {
+		t.Errorf("%d boxes", len(boxes))
+	}
+}
