@@ -115,6 +115,9 @@ func MeasureStep(ctx context.Context, p *Plan) (seconds float64, err error) {
 			return err
 		}
 		nn.Materialise(e, net, p.Seed)
+		if channelsLast(p.Train, e) {
+			nn.ChannelsLast(net)
+		}
 		opt, err := newOptimiser(e, net, p.Train)
 		if err != nil {
 			return err

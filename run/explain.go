@@ -16,6 +16,7 @@ import (
 	"github.com/cineloop/cineloop/internal/progress"
 	"github.com/cineloop/cineloop/learn"
 	"github.com/cineloop/cineloop/methods/explain"
+	"github.com/cineloop/cineloop/nn/video"
 	"github.com/cineloop/cineloop/torch"
 )
 
@@ -52,6 +53,10 @@ func (r *Run) Explain(ctx context.Context) error {
 	}
 	var old Explanations
 	if exists(r.Dir.explanations()) && readJSON(r.Dir.explanations(), &old) == nil && old.PlanDigest == r.Plan.Digest() {
+		return nil
+	}
+	if r.Plan.Explain.Layer == "" && !video.HasLastStage(r.Plan.Model.Name) {
+		r.say("no maps are drawn: the last stage of %s has no positions in space and time for Grad-CAM", r.Plan.Model.Name)
 		return nil
 	}
 	p, err := r.predictions(ctx, 0)

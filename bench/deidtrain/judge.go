@@ -7,6 +7,7 @@ import (
 	"image/draw"
 	"image/png"
 	"io"
+	"os"
 	"sort"
 	"time"
 
@@ -72,7 +73,7 @@ func judgeText(seed stats.Seed, n int, sheet string) error {
 			}
 		}
 		start := time.Now()
-		boxes := text.Detect(text.FromRGB(pix, q.w, q.h))
+		boxes := detect(text.FromRGB(pix, q.w, q.h))
 		took += time.Since(start)
 		m := mask.New(q.w, q.h)
 		for _, b := range boxes {
@@ -113,7 +114,7 @@ func judgeText(seed stats.Seed, n int, sheet string) error {
 	var clean float64
 	for i, q := range pool.held {
 		m := mask.New(q.w, q.h)
-		for _, b := range text.Detect(text.FromRGB(q.pix, q.w, q.h)) {
+		for _, b := range detect(text.FromRGB(q.pix, q.w, q.h)) {
 			for _, p := range b.Parts {
 				m.Fill(p.Intersect(q.free), mask.Hard)
 			}
@@ -162,6 +163,14 @@ func cutout(pix []uint8, m *mask.Mask, q picture, box image.Rectangle) *image.RG
 			}
 			out.Set(x, y, c)
 		}
+	}
+	return out
+}
+
+func detect(p text.Picture) []text.Box {
+	out := text.Detect(p)
+	if os.Getenv("RELIEF") != "" {
+		out = append(out, text.DetectRelief(p)...)
 	}
 	return out
 }

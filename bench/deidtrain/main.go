@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/cineloop/cineloop/deid/pixels/net"
 	"github.com/cineloop/cineloop/internal/atomicfile"
 	"github.com/cineloop/cineloop/nn"
 	"github.com/cineloop/cineloop/stats"
@@ -30,6 +31,7 @@ func run(args []string) error {
 	out := fs.String("out", "", "file of weights to write")
 	steps := fs.Int("steps", 2000, "steps")
 	seed := fs.Uint64("seed", 1, "seed")
+	from := fs.String("from", "", "weights to train on, at a fifth of the rate")
 	show := fs.String("show", "", "write samples to this PNG and stop")
 	if err := fs.Parse(args[1:]); err != nil {
 		return err
@@ -48,6 +50,20 @@ func run(args []string) error {
 	}
 	if err != nil {
 		return err
+	}
+	if *from != "" {
+		b, err := os.ReadFile(*from)
+		if err != nil {
+			return err
+		}
+		n, err := net.Read(b)
+		if err != nil {
+			return err
+		}
+		if err := t.model.start(n); err != nil {
+			return err
+		}
+		t.lr /= 5
 	}
 	if *show != "" {
 		return t.show(*show, stats.Seed(*seed))

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"math"
+	"math/rand/v2"
 
 	"github.com/cineloop/cineloop/deid/pixels/net"
 	"github.com/cineloop/cineloop/nn"
@@ -16,6 +18,7 @@ type block struct {
 	kernel, dilate int
 	conv           nn.Param
 	norm           *nn.BatchNorm
+	bias           *nn.Param // instead of norm, once weights were folded and are trained on
 }
 
 func newBlock(kind net.Kind, in, out, kernel, dilate int) *block {
@@ -48,6 +51,10 @@ func (m *model) Visit(prefix string, v func(string, *nn.Param)) {
 	for i, b := range m.blocks {
 		name := prefix + string(rune('a'+i)) + "."
 		v(name+"weight", &b.conv)
+		if b.bias != nil {
+			v(name+"bias", b.bias)
+			continue
+		}
 		b.norm.Visit(name+"norm.", v)
 	}
 	v(prefix+"head.weight", &m.weight)
@@ -65,6 +72,10 @@ func (m *model) Forward(p *nn.Pass, x *torch.Tensor) *torch.Tensor {
 			stride, pad = 2, 1
 		}
 		d := int64(b.dilate)
+		if b.bias != nil {
+			x = torch.Conv2d(x, b.conv.T, b.bias.T, []int64{stride, stride}, []int64{pad, pad}, []int64{d, d}, 1).Relu()
+			continue
+		}
 		x = torch.Conv2d(x, b.conv.T, nil, []int64{stride, stride}, []int64{pad, pad}, []int64{d, d}, 1)
 		x = b.norm.Forward(p, x).Relu()
 	}
@@ -75,6 +86,10 @@ func (m *model) Forward(p *nn.Pass, x *torch.Tensor) *torch.Tensor {
 func (m *model) export() *net.Network {
 	n := &net.Network{}
 	for _, b := range m.blocks {
+		if b.bias != nil {
+			n.Layers = append(n.Layers, net.Layer{Kind: b.kind, In: b.in, Out: b.out, Kernel: b.kernel, Dilation: b.dilate, Weight: b.conv.T.Float32s(), Bias: b.bias.T.Float32s()})
+			continue
+		}
 		w, g, c, mean, vari := b.conv.T.Float32s(), b.norm.Weight.T.Float32s(), b.norm.Bias.T.Float32s(), b.norm.Mean.T.Float32s(), b.norm.Var.T.Float32s()
 		l := net.Layer{Kind: b.kind, In: b.in, Out: b.out, Kernel: b.kernel, Dilation: b.dilate, Weight: w, Bias: make([]float32, b.out)}
 		taps := len(w) / b.out
@@ -90,6 +105,27 @@ func (m *model) export() *net.Network {
 	last := m.blocks[len(m.blocks)-1].out
 	n.Layers = append(n.Layers, net.Layer{Kind: net.Same, In: last, Out: 1, Kernel: 1, Dilation: 1, Linear: true, Weight: m.weight.T.Float32s(), Bias: m.bias.T.Float32s()})
 	return n
+}
+
+// start makes the model that of a network whose normalisation was folded, to train it on.
+func (m *model) start(n *net.Network) error {
+	if len(n.Layers) != len(m.blocks)+1 {
+		return fmt.Errorf("a network of %d layers where %d are wanted", len(n.Layers), len(m.blocks)+1)
+	}
+	fill := func(v []float32) nn.Init {
+		return func(_ *rand.Rand, _ []int64, out []float32) { copy(out, v) }
+	}
+	for i, b := range m.blocks {
+		l := n.Layers[i]
+		if l.Kind != b.kind || l.In != b.in || l.Out != b.out || l.Kernel != b.kernel || l.Dilation != b.dilate {
+			return fmt.Errorf("layer %d is another one", i)
+		}
+		b.conv.Init = fill(l.Weight)
+		b.bias = &nn.Param{Shape: []int64{int64(b.out)}, Init: fill(l.Bias)}
+	}
+	last := n.Layers[len(n.Layers)-1]
+	m.weight.Init, m.bias.Init = fill(last.Weight), fill(last.Bias)
+	return nil
 }
 
 // adam is AdamW over all learnt parameters (Loshchilov and Hutter, ICLR 2019), with torch's defaults and decay 1e-4 on kernels.

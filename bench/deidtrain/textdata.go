@@ -61,7 +61,9 @@ func (g *textData) draw(seed stats.Seed, i int, held bool) sample {
 		n = 1 + r.IntN(5)
 	}
 	for range n {
-		st := plant.AnyStyle(r, fonts, 7, 30, light)
+		// Mostly dark ink on light grounds and light ink on dark ones; what is too faint is left out below.
+		st := plant.AnyStyle(r, fonts, 7, 30, light && r.Float64() < 0.55 || r.Float64() < 0.06)
+		st.Turned = r.Float64() < 0.1
 		x, y := r.IntN(side+30)-40, r.IntN(side)-4
 		if len(boxes) > 0 && r.Float64() < 0.5 { // a block of lines, as in the corner of a screen
 			last := boxes[len(boxes)-1]

@@ -6,8 +6,9 @@
 //     CT, MR and PET, segmentations, dose) are passed by name of the rule, unless their values stand out as drawn ones do ([Plateau]) or their
 //     header says that text is burned in. That it says there is none is not believed.
 //  2. The scanning sector of ultrasound (package sector). What lies outside is blanked where the policy says so.
-//  3. Text (package text) on the first, middle and last frame, on the mean and the minimum over time, and on every frame on which strokes
-//     appear that no examined frame has ([Surprises]); and strokes that stand still where all else moves ([Still]).
+//  3. Text (package text) on every frame of a short loop; of a longer one on the first, middle and last frame, on every frame on which strokes
+//     appear that no examined frame has ([Surprises]), and on the largest values over parts of the loop; on the mean and the minimum over
+//     time; and strokes that stand still where all else moves ([Still]).
 //  4. The patient's own words (deid.MaskInput.Tokens): faint writing that the detector alone would let pass is masked if it correlates
 //     with one of them as the program's fonts render it.
 //

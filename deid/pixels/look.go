@@ -18,11 +18,18 @@ type cine struct {
 	w, h, frames int
 	low, high    []uint8 // smallest and largest value of each pixel over time
 	mean         []uint8
+	parts        [][]uint8      // the largest value of each pixel over parts of a longer loop: what lights up in any frame is in one of them
 	keys         []text.Picture // frames that are examined, the first ones with their colours
 	index        []int          // their numbers
 	wide         *text.Picture  // of deep samples: the first frame over its whole range, where keys show the middle of it
 	window       [2]float64     // of deep samples
 }
+
+const (
+	everyFrame   = 12 // frames of a loop that are all examined; of longer ones, some
+	mostParts    = 12
+	shortestPart = 6 // frames
+)
 
 // block is the side of the squares in which strokes are counted.
 const block = 16
@@ -51,6 +58,10 @@ func look(ctx context.Context, im *pixel.Image) (*cine, error) {
 	sum := make([]uint32, n)
 	c.low, c.high, c.mean = slices.Repeat([]uint8{255}, n), make([]uint8, n), make([]uint8, n)
 	strokes := make([][]uint8, c.frames)
+	length := c.frames // of a part
+	if c.frames > everyFrame {
+		length = max(shortestPart, (c.frames+mostParts-1)/mostParts)
+	}
 	err := im.Each(ctx, 1, c.grey, func(i int, g []byte) error {
 		if len(g) < n {
 			return fault.New(fault.Input, "a frame of %d pixels of %d", len(g), n)
@@ -62,6 +73,15 @@ func look(ctx context.Context, im *pixel.Image) (*cine, error) {
 			high[k] = max(high[k], v)
 			sum[k] += uint32(v)
 		}
+		if c.frames > everyFrame {
+			if i%length == 0 {
+				c.parts = append(c.parts, make([]uint8, n))
+			}
+			part := c.parts[len(c.parts)-1][:n]
+			for k, v := range g {
+				part[k] = max(part[k], v)
+			}
+		}
 		strokes[i] = countStrokes(g, c.w, c.h)
 		return nil
 	})
@@ -71,7 +91,14 @@ func look(ctx context.Context, im *pixel.Image) (*cine, error) {
 	for k, s := range sum {
 		c.mean[k] = uint8(s / uint32(c.frames))
 	}
-	for _, i := range Surprises(strokes, (c.w+block-1)/block) {
+	chosen := Surprises(strokes, (c.w+block-1)/block)
+	if c.frames <= everyFrame {
+		chosen = make([]int, c.frames)
+		for i := range chosen {
+			chosen[i] = i
+		}
+	}
+	for _, i := range chosen {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -150,7 +177,7 @@ func (c *cine) grey(i int) ([]byte, error) {
 		return b, nil
 	case im.SampleBytes() == 2 && !im.Signed && im.HighBit == im.BitsStored-1:
 		out := make([]uint8, len(b)/2)
-		mask := uint16(1)<<(im.BitsStored&15) - 1
+		mask := uint16(uint32(1)<<im.BitsStored - 1)
 		f := 255 / max(c.window[1]-c.window[0], 1e-9)
 		for k := range out {
 			out[k] = uint8(min(255, max(0, (float64(binary.LittleEndian.Uint16(b[2*k:])&mask)-c.window[0])*f)))

@@ -10,6 +10,9 @@ import (
 // pageShare is the share of a picture that writing covers from which it is a page about the patient and not a picture with writing on it.
 const pageShare = 0.6
 
+// turnedPeak is how sure writing that runs upwards has to be: streaks along the beam look like it.
+const turnedPeak = 5
+
 // text marks what the detector finds on every examined frame, on the mean and the minimum over time, and what stands still.
 func (f *Finding) text(c *cine, tokens []string) {
 	pictures := c.keys
@@ -19,6 +22,9 @@ func (f *Finding) text(c *cine, tokens []string) {
 	if c.frames >= 4 {
 		pictures = append(pictures[:len(pictures):len(pictures)], text.FromGrey(c.mean, c.w, c.h), text.FromGrey(c.low, c.w, c.h))
 	}
+	for _, v := range c.parts {
+		pictures = append(pictures[:len(pictures):len(pictures)], text.FromGrey(v, c.w, c.h))
+	}
 	var boxes []text.Box
 	var named []image.Rectangle
 	for i, p := range pictures {
@@ -27,8 +33,24 @@ func (f *Finding) text(c *cine, tokens []string) {
 		if i < 3 {
 			named = append(named, Named(p, s.Faint(), tokens)...)
 		}
+		if i == len(c.keys)/2 { // the detector has learnt little writing that runs upwards
+			for _, b := range text.Look(p.Turn()).Boxes() {
+				if b.Scale == 100 && b.Peak > turnedPeak && b.Dx() > 3*b.Dy() {
+					boxes = append(boxes, p.TurnBack(b))
+				}
+			}
+		}
 	}
 	f.mark(boxes, "detector")
+	if !ultrasound(c.im) && c.frames == 1 { // light ink on a bright lung: speckle would stand out as well
+		var more []text.Box
+		for _, b := range text.DetectRelief(c.keys[0]) {
+			if f.hardShare(b.Rectangle) < 0.3 {
+				more = append(more, b)
+			}
+		}
+		f.mark(more, "detector, in relief")
+	}
 	for _, r := range named {
 		f.add(r, "the patient's own words")
 	}
@@ -41,7 +63,7 @@ func (f *Finding) text(c *cine, tokens []string) {
 			hard++
 		}
 	}
-	if float64(hard) > pageShare*float64(len(f.Mask.Pix)) {
+	if float64(hard) > pageShare*float64(len(f.Mask.Pix)) && !ultrasound(c.im) {
 		f.Reason = "a page of text"
 	}
 }

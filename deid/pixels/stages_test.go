@@ -23,7 +23,7 @@ func TestSurprises(t *testing.T) {
 	}
 	s[3] = []uint8{0, 30, 30, 0}
 	s[7] = []uint8{0, 0, 20, 0}
-	s[8] = []uint8{20, 0, 0, 0}
+	s[8] = []uint8{15, 0, 0, 0}
 	got := Surprises(s, 4)
 	want := []int{0, 3, 5, 9}
 	if len(got) != len(want) {
@@ -35,7 +35,7 @@ func TestSurprises(t *testing.T) {
 		}
 	}
 	// Two rows are not neighbours.
-	s[3] = []uint8{0, 20, 20, 0}
+	s[3] = []uint8{0, 17, 17, 0}
 	if got := Surprises(s, 2); len(got) != 3 {
 		t.Errorf("strokes of two rows were added: %v", got)
 	}

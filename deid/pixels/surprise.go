@@ -11,7 +11,7 @@ func countStrokes(g []uint8, w, h int) []uint8 {
 		counts := out[y/block*bw:]
 		for x := 2; x < len(row); x++ {
 			d := int(row[x]) - int(row[x-2])
-			if d > 60 || d < -60 {
+			if d > 48 || d < -48 {
 				if c := &counts[x/block]; *c < 255 {
 					*c++
 				}
@@ -22,7 +22,7 @@ func countStrokes(g []uint8, w, h int) []uint8 {
 }
 
 const (
-	surprising = 36 // strokes in three neighbouring squares above all that was examined: three letters have as many
+	surprising = 28 // strokes in three neighbouring squares above all that was examined: three letters have as many
 	mostKeys   = 20 // frames that are examined at most
 )
 

@@ -49,7 +49,7 @@ const (
 	moving    = 14   // change of a pixel that is not noise of compression, of 255
 	goodFit   = 0.86 // agreement from which a shape is believed
 	smallest  = 0.03 // share of the picture that a field has at least
-	edgeCells = 0.6  // a field is that much larger than its evidence, so that its rim stays whole
+	edgeCells = 1.0  // a field is that much larger than its evidence, so that its rim stays whole
 )
 
 // Find finds the fields.

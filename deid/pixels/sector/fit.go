@@ -21,16 +21,31 @@ func (s *Shape) contains(x, y, margin float64) bool {
 	return d <= s.Far+margin && d >= s.Near-margin && dx >= -s.Left*dy-margin*math.Sqrt(1+s.Left*s.Left) && dx <= s.Right*dy+margin*math.Sqrt(1+s.Right*s.Right)
 }
 
-// agreement is the share of the union of shape and cells that both have (Jaccard).
-func (s *Shape) agreement(on []bool) float64 {
+// agreement is the share of the union of shape and cells that both have (Jaccard), on every each-th cell of every each-th row.
+func (s *Shape) agreement(on []bool, each int) float64 {
 	both, either := 0, 0
-	for y := range GridH {
-		for x := range GridW {
-			in := s.contains(float64(x)+0.5, float64(y)+0.5, 0)
-			if in && on[y*GridW+x] {
+	near, far := s.Near*s.Near, s.Far*s.Far
+	for y := each / 2; y < GridH; y += each {
+		row := on[y*GridW : (y+1)*GridW]
+		// The shape's cells of a row lie between x0 and x1; of a fan, those in the ring.
+		var x0, x1, dy2 float64
+		if s.Fan {
+			dy := float64(y) + 0.5 - s.Y
+			x0, x1, dy2 = s.X-s.Left*dy, s.X+s.Right*dy, dy*dy
+		} else if fy := float64(y) + 0.5; fy >= s.Y0 && fy < s.Y1 {
+			x0, x1 = s.X0, s.X1
+		}
+		for x := each / 2; x < GridW; x += each {
+			fx := float64(x) + 0.5
+			in := fx >= x0 && fx < x1
+			if in && s.Fan {
+				d := (fx-s.X)*(fx-s.X) + dy2
+				in = d <= far && d >= near
+			}
+			if in && row[x] {
 				both++
 			}
-			if in || on[y*GridW+x] {
+			if in || row[x] {
 				either++
 			}
 		}
@@ -54,7 +69,7 @@ func fit(on []bool) (Shape, float64) {
 		return Shape{}, 0
 	}
 	best := Shape{X0: float64(x0), Y0: float64(y0), X1: float64(x1), Y1: float64(y1)}
-	score := best.descend(on, []*float64{&best.X0, &best.Y0, &best.X1, &best.Y1}, best.agreement(on))
+	score := best.descend(on, []*float64{&best.X0, &best.Y0, &best.X1, &best.Y1})
 	h, w := float64(y1-y0), float64(x1-x0)
 	for _, above := range []float64{0, 0.15, 0.5, 1.2} {
 		for _, wide := range []float64{0.5, 0.9} {
@@ -62,11 +77,10 @@ func fit(on []bool) (Shape, float64) {
 			f.Far = float64(y1) - f.Y
 			f.Left = w / 2 / (h * (above + wide))
 			f.Right = f.Left
-			first := f.agreement(on)
-			if first < 0.35 || first < score-0.45 {
+			if first := f.agreement(on, 2); first < 0.35 || first < score-0.45 {
 				continue
 			}
-			if v := f.descend(on, []*float64{&f.Left, &f.Right, &f.X, &f.Y, &f.Near, &f.Far}, first); v > score {
+			if v := f.descend(on, []*float64{&f.Left, &f.Right, &f.X, &f.Y, &f.Near, &f.Far}); v > score {
 				best, score = f, v
 			}
 		}
@@ -74,11 +88,19 @@ func fit(on []bool) (Shape, float64) {
 	return best, score
 }
 
-// descend moves one parameter at a time while the agreement grows, in steps that shrink.
-func (s *Shape) descend(on []bool, params []*float64, score float64) float64 {
+// descend moves one parameter at a time while the agreement grows, in steps that shrink; long steps are judged on a quarter of the cells.
+func (s *Shape) descend(on []bool, params []*float64) float64 {
+	score, last := 0.0, 0
 	for step := 8.0; step > 0.2; step /= 2 {
-		for again := true; again; {
-			again = false
+		each := 2
+		if step <= 0.5 {
+			each = 1
+		}
+		if each != last {
+			score, last = s.agreement(on, each), each
+		}
+		for range 12 {
+			moved := false
 			for i, p := range params {
 				d := step
 				if s.Fan && i < 2 {
@@ -87,15 +109,18 @@ func (s *Shape) descend(on []bool, params []*float64, score float64) float64 {
 				for _, sign := range []float64{1, -1} {
 					old := *p
 					*p += sign * d
-					if s.Fan && s.Near < 0 {
+					if s.Near < 0 {
 						s.Near = 0
 					}
-					if v := s.agreement(on); v > score+1e-9 {
-						score, again = v, true
+					if v := s.agreement(on, each); v > score+1e-9 {
+						score, moved = v, true
 						break
 					}
 					*p = old
 				}
+			}
+			if !moved {
+				break
 			}
 		}
 	}

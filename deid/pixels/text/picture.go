@@ -1,6 +1,8 @@
 package text
 
 import (
+	"image"
+
 	"github.com/cineloop/cineloop/deid/pixels/net"
 )
 
@@ -44,26 +46,49 @@ func (p Picture) Half() Picture {
 	return Picture{W: p.W / 2, H: p.H / 2, Value: half(p.Value), Sat: half(p.Sat)}
 }
 
-// Double is the picture at twice its size, for small ones: bilinear.
-func (p Picture) Double() Picture {
-	double := func(src []uint8) []uint8 {
+// crop is the part from (x0, y0) up to but not including (x1, y1).
+func (p Picture) crop(x0, y0, x1, y1 int) Picture {
+	cut := func(src []uint8) []uint8 {
 		if src == nil {
 			return nil
 		}
-		w := 2 * p.W
-		out := make([]uint8, 4*p.W*p.H)
-		at := func(y, x int) int { return int(src[min(max(y, 0), p.H-1)*p.W+min(max(x, 0), p.W-1)]) }
+		out := make([]uint8, 0, (x1-x0)*(y1-y0))
+		for y := y0; y < y1; y++ {
+			out = append(out, src[y*p.W+x0:y*p.W+x1]...)
+		}
+		return out
+	}
+	return Picture{W: x1 - x0, H: y1 - y0, Value: cut(p.Value), Sat: cut(p.Sat)}
+}
+
+// Turn is the picture turned by a quarter with the clock: writing that runs upwards runs to the right in it.
+func (p Picture) Turn() Picture {
+	turn := func(src []uint8) []uint8 {
+		if src == nil {
+			return nil
+		}
+		out := make([]uint8, p.W*p.H)
 		for y := range p.H {
-			for x := range p.W {
-				for k := range 4 {
-					dy, dx := 2*(k>>1)-1, 2*(k&1)-1
-					out[(2*y+k>>1)*w+2*x+k&1] = uint8((9*at(y, x) + 3*at(y, x+dx) + 3*at(y+dy, x) + at(y+dy, x+dx) + 8) / 16)
-				}
+			for x, v := range src[y*p.W : (y+1)*p.W] {
+				out[x*p.H+p.H-1-y] = v
 			}
 		}
 		return out
 	}
-	return Picture{W: 2 * p.W, H: 2 * p.H, Value: double(p.Value), Sat: double(p.Sat)}
+	return Picture{W: p.H, H: p.W, Value: turn(p.Value), Sat: turn(p.Sat)}
+}
+
+// TurnBack is a box of the turned picture in pixels of p.
+func (p Picture) TurnBack(b Box) Box {
+	back := func(r image.Rectangle) image.Rectangle {
+		return image.Rect(r.Min.Y, p.H-r.Max.X, r.Max.Y, p.H-r.Min.X)
+	}
+	parts := make([]image.Rectangle, len(b.Parts))
+	for i, r := range b.Parts {
+		parts[i] = back(r)
+	}
+	b.Rectangle, b.Parts = back(b.Rectangle), parts
+	return b
 }
 
 // planes is the network's input.
