@@ -27,6 +27,9 @@ judges: ## what programs of others think of ours: N passed, N failed
 bench: build ## timings side by side with peers: name, ours, peer, ratio, limit
 	@scripts/bench
 
+fuzz: ## every fuzz target for ten minutes each, for the night; ends with a table of hours and findings
+	@scripts/fuzz
+
 peers: ## the Python peers that benchmarks and comparisons use where they are present
 	@scripts/setup peers
 

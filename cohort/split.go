@@ -92,7 +92,7 @@ type divider struct {
 }
 
 func (d *divider) fault(format string, args ...any) error {
-	return fault.New(fault.Usage, "split %s: "+format, append([]any{d.s.Name}, args...)...)
+	return fault.New(fault.Usage, "split %q: "+format, append([]any{d.s.Name}, args...)...)
 }
 
 func (d *divider) check() error {
@@ -178,7 +178,7 @@ func (d *divider) crossValidate() error {
 	}
 	k := d.s.Spec.Folds
 	if k > len(us) {
-		return fault.New(fault.Input, "split %s: %d folds need as many %ss; there are %d", d.s.Name, k, d.unitName(), len(us))
+		return fault.New(fault.Input, "split %q: %d folds need as many %ss; there are %d", d.s.Name, k, d.unitName(), len(us))
 	}
 	share := make([]float64, k)
 	for i := range share {
@@ -244,7 +244,7 @@ func (d *divider) columnParts() (Fold, error) {
 			f.Test = append(f.Test, i)
 		default:
 			if !missing(cell) {
-				return f, fault.New(fault.Input, "split %s: line %d, column %s: not train, val or test", d.s.Name, r.Line, d.s.Spec.Column)
+				return f, fault.New(fault.Input, "split %q: line %d, column %s: not train, val or test", d.s.Name, r.Line, d.s.Spec.Column)
 			}
 			none++
 		}
@@ -261,7 +261,7 @@ func (d *divider) finish() error {
 	for f := range d.s.Folds {
 		fold := &d.s.Folds[f]
 		if len(fold.Train) == 0 {
-			return fault.New(fault.Input, "split %s: no row is left for training", d.s.Name)
+			return fault.New(fault.Input, "split %q: no row is left for training", d.s.Name)
 		}
 		for _, p := range []struct {
 			name string
@@ -298,7 +298,7 @@ func (d *divider) leaks(f int) error {
 		}
 		said := fmt.Sprintf("%d %ss are in more than one of train, val and test, such as that of lines %d and %d", n, k.what, a, b)
 		if d.s.Spec.By != ByItem {
-			return fault.New(fault.Input, "split %s leaks: %s", d.s.Name, said).WithHint("divide by patient, or correct the table")
+			return fault.New(fault.Input, "split %q leaks: %s", d.s.Name, said).WithHint("divide by patient, or correct the table")
 		}
 		if f == 0 {
 			if len(d.s.Folds) > 1 {

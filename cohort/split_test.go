@@ -238,7 +238,7 @@ func TestSplitFaults(t *testing.T) {
 		{made(8), SplitSpec{By: "patient", Folds: 1}, fault.Usage, "folds is 1"},
 		{made(8), SplitSpec{By: "patient", Folds: 9}, fault.Input, "9 folds need as many patients; there are 8"},
 		{made(8), SplitSpec{By: "patient", Stratify: "yy"}, fault.Usage, `no target is called "yy" (did you mean "y"?)`},
-		{leaky, SplitSpec{Name: "official", By: "column", Column: "part"}, fault.Input, "split official leaks: 1 patients are in more than one of train, val and test, such as that of lines 3 and 4"},
+		{leaky, SplitSpec{Name: "official", By: "column", Column: "part"}, fault.Input, "split \"official\" leaks: 1 patients are in more than one of train, val and test, such as that of lines 3 and 4"},
 		{sameFile, SplitSpec{By: "patient", Folds: 8}, fault.Input, "files are in more than one"},
 		{odd, SplitSpec{By: "column", Column: "part"}, fault.Input, "line 5, column part: not train, val or test"},
 	} {

@@ -37,14 +37,15 @@ type State struct {
 	Version string `json:"version"` // of cineloop
 	Digest  string `json:"digest"`  // SHA-256 over the tensors' names, shapes and values
 
-	Plan    string         `json:"plan"` // [Plan.Digest]
-	Rows    string         `json:"rows"` // digest of the keys of the training and validation rows
-	Seed    stats.Seed     `json:"seed"`
-	Network video.Spec     `json:"network"`
-	Heads   []head         `json:"heads"`
-	Input   clip.InputSpec `json:"input"`
-	Eval    float64        `json:"eval_scale,omitempty"` // [clip.AugmentSpec.EvalScale]
-	Threads int            `json:"threads"`              // bits are equal for equal thread counts
+	Plan         string         `json:"plan"` // [Plan.Digest]
+	Rows         string         `json:"rows"` // digest of the keys of the training and validation rows
+	Seed         stats.Seed     `json:"seed"`
+	Network      video.Spec     `json:"network"`
+	Heads        []head         `json:"heads"`
+	Input        clip.InputSpec `json:"input"`
+	Eval         float64        `json:"eval_scale,omitempty"`    // [clip.AugmentSpec.EvalScale]
+	Threads      int            `json:"threads"`                 // bits are equal for equal thread counts
+	ChannelsLast bool           `json:"channels_last,omitempty"` // kernels and activations
 
 	Epoch   int     `json:"epoch"` // being worked on
 	Batch   int     `json:"batch"` // batches of it that are done

@@ -54,6 +54,9 @@ func LoadModel(e *torch.Engine, dir string) (*Model, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	nn.Materialise(e, net, s.Seed)
+	if s.ChannelsLast {
+		nn.ChannelsLast(net)
+	}
 	report, err := nn.Load(e, net, tensors)
 	if err == nil && !report.Exact() {
 		err = fault.New(fault.Input, "its values do not fit its network: %s", report)
@@ -76,6 +79,9 @@ func (m *Model) Close() { nn.Free(m.Net) }
 func (m *Model) Randomise(seed stats.Seed) {
 	nn.Free(m.Net)
 	nn.Materialise(m.e, m.Net, seed)
+	if m.State.ChannelsLast {
+		nn.ChannelsLast(m.Net)
+	}
 }
 
 // target is the position of the named target; the first for an empty name.

@@ -3,6 +3,9 @@ package learn
 import (
 	"fmt"
 	"math"
+	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/nn"
@@ -14,62 +17,143 @@ import (
 type optimiser struct {
 	e      *torch.Engine
 	spec   TrainSpec
-	groups []group
+	rule   rule
+	groups []*group
 	steps  int // done
 }
 
-// group is the parameters that share a weight decay.
+// group is the parameters that share a weight decay, a learning rate and whether they are frozen.
 type group struct {
 	decay  float64
+	scale  float64 // of the learning rate
+	frozen bool    // for as long as [TrainSpec.FreezeEpochs] says
 	names  []string
 	params []*torch.Tensor
-	// State, one a parameter: slots[0] is SGD's momentum buffer or AdamW's first moment, slots[1] AdamW's second moment.
-	slots [][]*torch.Tensor
+	slots  [][]*torch.Tensor // the rule's state, by slot and parameter
 }
 
-// slotNames are the state's names in torch.optim, which checkpoints use.
-var slotNames = map[string][]string{
-	"sgd":   {"momentum_buffer"},
-	"adamw": {"exp_avg", "exp_avg_sq"},
+// rule is one optimiser's arithmetic.
+type rule struct {
+	slots []string // names of its state in torch.optim, or the paper's; checkpoints use them
+	step  func(o *optimiser, g *group, lr float64)
 }
 
-// AdamW's constants (Loshchilov and Hutter, ICLR 2019; torch's defaults).
-const (
-	beta1   = 0.9
-	beta2   = 0.999
-	epsilon = 1e-8
-)
+// rules are the optimisers by name.
+var rules = map[string]rule{
+	"sgd":   {[]string{"momentum_buffer"}, (*optimiser).sgd},
+	"adam":  {[]string{"exp_avg", "exp_avg_sq"}, (*optimiser).adam},
+	"adamw": {[]string{"exp_avg", "exp_avg_sq"}, (*optimiser).adamw},
+	"lamb":  {[]string{"exp_avg", "exp_avg_sq"}, (*optimiser).lamb},
+	"lion":  {[]string{"exp_avg"}, (*optimiser).lion},
+}
 
 // newOptimiser takes the learnt parameters of a materialised module.
 func newOptimiser(e *torch.Engine, m nn.Module, spec TrainSpec) (*optimiser, error) {
-	slots := len(slotNames[spec.Optimizer])
-	switch {
-	case slots == 0:
-		return nil, fault.New(fault.Usage, "train.optimizer: no optimiser %q", spec.Optimizer).WithHint("there are sgd and adamw")
-	case spec.Optimizer == "sgd" && spec.Momentum == 0:
-		slots = 0
+	r, ok := rules[spec.Optimizer]
+	if !ok {
+		return nil, fault.New(fault.Usage, "train.optimizer: no optimiser %q", spec.Optimizer).WithHint("there are %s", strings.Join(sortedKeys(rules), ", "))
 	}
-	o := &optimiser{e: e, spec: spec, groups: []group{{decay: spec.WeightDecay}, {}}}
+	if spec.Optimizer == "sgd" && spec.Momentum == 0 {
+		r.slots = nil
+	}
+	o := &optimiser{e: e, spec: spec, rule: r}
+	depths := depths(m)
+	type key struct {
+		decays, frozen bool
+		depth          int
+	}
+	byKey := map[key]*group{}
+	matched := make([]bool, len(spec.Freeze))
 	m.Visit("", func(name string, p *nn.Param) {
 		if p.Buffer {
 			return
 		}
-		g := &o.groups[1]
-		if p.Decays() {
-			g = &o.groups[0]
+		k := key{decays: p.Decays()}
+		for i, prefix := range spec.Freeze {
+			if name == prefix || strings.HasPrefix(name, prefix+".") {
+				k.frozen, matched[i] = true, true
+			}
+		}
+		if spec.LayerDecay > 0 {
+			k.depth = depths[layerOf(name)]
+		}
+		g := byKey[k]
+		if g == nil {
+			g = &group{scale: 1, frozen: k.frozen}
+			if k.decays {
+				g.decay = spec.WeightDecay
+			}
+			if spec.LayerDecay > 0 {
+				g.scale = math.Pow(spec.LayerDecay, float64(len(depths)-1-k.depth))
+			}
+			byKey[k] = g
+			o.groups = append(o.groups, g)
 		}
 		g.names, g.params = append(g.names, name), append(g.params, p.T)
 	})
-	for i := range o.groups {
-		g := &o.groups[i]
-		g.slots = make([][]*torch.Tensor, slots)
+	if i := slices.Index(matched, false); i >= 0 {
+		return nil, fault.New(fault.Usage, "train.freeze: the network has no part %q", spec.Freeze[i]).WithHint("cineloop models show NAME lists the names")
+	}
+	for _, g := range o.groups {
+		g.slots = make([][]*torch.Tensor, len(r.slots))
 		for k := range g.slots {
 			for _, p := range g.params {
 				g.slots[k] = append(g.slots[k], e.Zeros(torch.Float32, p.Shape()...).Keep())
 			}
 		}
 	}
+	o.thaw(0)
+	if len(o.params()) == 0 {
+		return nil, fault.New(fault.Usage, "train.freeze leaves nothing to learn")
+	}
 	return o, nil
+}
+
+// layerNumber is a name's part that counts layers: 3, encoder_layer_5.
+var layerNumber = regexp.MustCompile(`^([a-z_]+_)?[0-9]+$`)
+
+// layerOf is the layer that a parameter belongs to, for layer-wise learning rates: its name up to the last number among the first three
+// parts (layer1.0, blocks.3, features.4.1, encoder.layers.encoder_layer_5), or its first part.
+func layerOf(name string) string {
+	parts := strings.Split(name, ".")
+	end := 1
+	for i, part := range parts[:min(3, len(parts))] {
+		if layerNumber.MatchString(part) {
+			end = i + 1
+		}
+	}
+	return strings.Join(parts[:end], ".")
+}
+
+// depths numbers the layers in the network's order.
+func depths(m nn.Module) map[string]int {
+	out := map[string]int{}
+	m.Visit("", func(name string, p *nn.Param) {
+		if l := layerOf(name); !p.Buffer {
+			if _, ok := out[l]; !ok {
+				out[l] = len(out)
+			}
+		}
+	})
+	return out
+}
+
+// thaw freezes what the plan freezes in this epoch, and lets the rest learn. Frozen parameters get no gradient.
+func (o *optimiser) thaw(epoch int) {
+	over := o.spec.FreezeEpochs > 0 && epoch >= o.spec.FreezeEpochs
+	for _, g := range o.groups {
+		if over {
+			g.frozen = false
+		}
+		for _, p := range g.params {
+			p.SetRequiresGrad(!g.frozen)
+		}
+	}
+}
+
+// active are the groups that learn.
+func (o *optimiser) active() []*group {
+	return slices.DeleteFunc(slices.Clone(o.groups), func(g *group) bool { return g.frozen })
 }
 
 // visit calls v for every state tensor with its checkpoint name.
@@ -77,16 +161,16 @@ func (o *optimiser) visit(v func(name string, t *torch.Tensor)) {
 	for _, g := range o.groups {
 		for k, slot := range g.slots {
 			for i, t := range slot {
-				v(fmt.Sprintf("optimizer.%s.%s", slotNames[o.spec.Optimizer][k], g.names[i]), t)
+				v(fmt.Sprintf("optimizer.%s.%s", o.rule.slots[k], g.names[i]), t)
 			}
 		}
 	}
 }
 
-// params is every parameter, in a fixed order.
+// params is every parameter that learns, in a fixed order.
 func (o *optimiser) params() []*torch.Tensor {
 	var all []*torch.Tensor
-	for _, g := range o.groups {
+	for _, g := range o.active() {
 		all = append(all, g.params...)
 	}
 	return all
@@ -138,103 +222,10 @@ func (o *optimiser) scaleGrads(f float64) {
 func (o *optimiser) step(lr float64) {
 	o.steps++
 	o.e.NoGrad(func() {
-		for i := range o.groups {
-			g := &o.groups[i]
-			if len(g.params) == 0 {
-				continue
-			}
+		for _, g := range o.active() {
 			s := o.e.Scope()
-			if o.spec.Optimizer == "adamw" {
-				o.adamw(g, lr)
-			} else {
-				o.sgd(g, lr)
-			}
+			o.rule.step(o, g, lr*g.scale)
 			s.Close()
 		}
 	})
-}
-
-// sgd is torch.optim.SGD without dampening: g ← g + λw; v ← μv + g; w ← w − lr·v.
-func (o *optimiser) sgd(g *group, lr float64) {
-	d := grads(g.params)
-	if g.decay != 0 {
-		torch.ForeachAdd_(d, g.params, g.decay) // into the gradients themselves: they are dropped after the step
-	}
-	if len(g.slots) > 0 {
-		v := g.slots[0]
-		torch.ForeachMulScalar_(v, o.spec.Momentum)
-		torch.ForeachAdd_(v, d, 1)
-		d = v
-	}
-	torch.ForeachAdd_(g.params, d, -lr)
-}
-
-// adamw is torch.optim.AdamW: decoupled decay, then Adam with bias correction.
-func (o *optimiser) adamw(g *group, lr float64) {
-	d, m, v := grads(g.params), g.slots[0], g.slots[1]
-	torch.ForeachMulScalar_(g.params, 1-lr*g.decay)
-	torch.ForeachMulScalar_(m, beta1)
-	torch.ForeachAdd_(m, d, 1-beta1)
-	torch.ForeachMulScalar_(v, beta2)
-	torch.ForeachAddcmul_(v, d, d, 1-beta2)
-	correct1 := 1 - math.Pow(beta1, float64(o.steps))
-	correct2 := math.Sqrt(1 - math.Pow(beta2, float64(o.steps)))
-	denom := torch.ForeachSqrt(v)
-	torch.ForeachDivScalar_(denom, correct2)
-	torch.ForeachAddScalar_(denom, epsilon)
-	torch.ForeachAddcdiv_(g.params, m, denom, -lr/correct1)
-}
-
-// averager keeps an exponential moving average of parameters and running statistics (Polyak averaging); the number of batches is copied.
-type averager struct {
-	e      *torch.Engine
-	decay  float64
-	names  []string
-	live   []*nn.Param
-	shadow []*torch.Tensor
-}
-
-func newAverager(e *torch.Engine, m nn.Module, decay float64) *averager {
-	a := &averager{e: e, decay: decay}
-	m.Visit("", func(name string, p *nn.Param) {
-		if !p.Int {
-			a.names = append(a.names, "ema."+name)
-			a.live = append(a.live, p)
-			a.shadow = append(a.shadow, p.T.Detach().Clone().Keep())
-		}
-	})
-	return a
-}
-
-// update moves the average towards the live values. Early on the decay is smaller, (1+n)/(10+n) after n steps, so that the average
-// does not remember the random start (tf.train.ExponentialMovingAverage's num_updates).
-func (a *averager) update(step int) {
-	s := a.e.Scope()
-	defer s.Close()
-	decay := math.Min(a.decay, (1+float64(step))/(10+float64(step)))
-	a.e.NoGrad(func() {
-		live := make([]*torch.Tensor, len(a.live))
-		for i, p := range a.live {
-			live[i] = p.T.Detach()
-		}
-		torch.ForeachLerp_(a.shadow, live, 1-decay)
-	})
-}
-
-// with calls fn with the averaged values in the network's place.
-func (a *averager) with(fn func() error) error {
-	swap := func() {
-		for i, p := range a.live {
-			p.T, a.shadow[i] = a.shadow[i], p.T
-		}
-	}
-	swap()
-	defer swap()
-	return fn()
-}
-
-func (a *averager) visit(v func(name string, t *torch.Tensor)) {
-	for i, t := range a.shadow {
-		v(a.names[i], t)
-	}
 }

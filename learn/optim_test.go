@@ -40,6 +40,7 @@ func TestOptimisersAreTorch(t *testing.T) {
 	var golden struct {
 		SGD      []map[string][]float32 `json:"sgd"`
 		Momentum []map[string][]float32 `json:"sgd_momentum"`
+		Adam     []map[string][]float32 `json:"adam"`
 		AdamW    []map[string][]float32 `json:"adamw"`
 	}
 	b, err := os.ReadFile("testdata/optim.json")
@@ -58,6 +59,7 @@ func TestOptimisersAreTorch(t *testing.T) {
 		}{
 			{"sgd", TrainSpec{Optimizer: "sgd", WeightDecay: 0.01}, 0.1, golden.SGD},
 			{"sgd with momentum", TrainSpec{Optimizer: "sgd", Momentum: 0.9, WeightDecay: 0.01}, 0.1, golden.Momentum},
+			{"adam", TrainSpec{Optimizer: "adam", WeightDecay: 0.05}, 0.01, golden.Adam},
 			{"adamw", TrainSpec{Optimizer: "adamw", WeightDecay: 0.05}, 0.01, golden.AdamW},
 		} {
 			live := e.LiveHandles()

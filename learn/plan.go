@@ -27,7 +27,7 @@ type Plan struct {
 
 // ModelSpec picks and sizes a network.
 type ModelSpec struct {
-	Name       string  `yaml:"name,omitempty"`        // r3d_18 | mc3_18 | r2plus1d_18 | resnet18_mean
+	Name       string  `yaml:"name,omitempty"`        // one of nn/video's registry
 	Width      int     `yaml:"width,omitempty"`       // channels of the first stage; torchvision's is 64; 0: the plan chooses
 	Weights    string  `yaml:"weights,omitempty"`     // .pth or .safetensors to start from; the head and resized stems may differ
 	Dropout    float64 `yaml:"dropout,omitempty"`     // before the head
@@ -36,29 +36,33 @@ type ModelSpec struct {
 
 // TrainSpec is the trainer's settings.
 type TrainSpec struct {
-	Epochs          int     `yaml:"epochs,omitempty"`
-	BatchSize       int     `yaml:"batch_size,omitempty"`
-	Accumulate      int     `yaml:"accumulate,omitempty"` // optimiser steps every n batches
-	Optimizer       string  `yaml:"optimizer,omitempty"`  // sgd | adamw
-	LR              float64 `yaml:"lr,omitempty"`
-	Momentum        float64 `yaml:"momentum,omitempty"`     // sgd
-	WeightDecay     float64 `yaml:"weight_decay,omitempty"` // not applied to biases and normalisation
-	Schedule        string  `yaml:"schedule,omitempty"`     // cosine | step | constant
-	StepEpochs      []int   `yaml:"step_epochs,omitempty"`  // for step: where LR is multiplied by StepGamma
-	StepGamma       float64 `yaml:"step_gamma,omitempty"`   // default 0.1
-	WarmupEpochs    float64 `yaml:"warmup_epochs,omitempty"`
-	ClipNorm        float64 `yaml:"clip_norm,omitempty"`        // gradient L2 norm; 0: the plan decides; negative: off
-	Autocast        string  `yaml:"autocast,omitempty"`         // none | bf16 | fp16
-	EMA             float64 `yaml:"ema,omitempty"`              // decay of averaged weights used in evaluation; 0: the plan decides; negative: off
-	Monitor         string  `yaml:"monitor,omitempty"`          // metric on the validation part, e.g. "ef.mae", "label.auroc", "loss"
-	Patience        int     `yaml:"patience,omitempty"`         // epochs without improvement before stopping; 0: never
-	CheckpointSteps int     `yaml:"checkpoint_steps,omitempty"` // also in the middle of an epoch; 0: at epoch ends and every 60 s
-	Balance         bool    `yaml:"balance,omitempty"`          // class-balanced sampling on the first class or binary target
-	LabelSmoothing  float64 `yaml:"label_smoothing,omitempty"`
-	RegressionLoss  string  `yaml:"regression_loss,omitempty"` // mse (default) | l1 | huber
-	Threads         int     `yaml:"threads,omitempty"`         // 0: all cores
-	Device          string  `yaml:"device,omitempty"`          // auto | cpu | cuda | cuda:N
-	MaxMinutes      float64 `yaml:"max_minutes,omitempty"`     // budget that the plan sizes the network and epochs for, and training stops at
+	Epochs          int      `yaml:"epochs,omitempty"`
+	BatchSize       int      `yaml:"batch_size,omitempty"`
+	Accumulate      int      `yaml:"accumulate,omitempty"` // optimiser steps every n batches
+	Optimizer       string   `yaml:"optimizer,omitempty"`  // sgd | adam | adamw | lamb | lion
+	LR              float64  `yaml:"lr,omitempty"`
+	Momentum        float64  `yaml:"momentum,omitempty"`      // sgd
+	WeightDecay     float64  `yaml:"weight_decay,omitempty"`  // not applied to biases and normalisation
+	LayerDecay      float64  `yaml:"layer_decay,omitempty"`   // each layer learns at this share of the next one's rate; 0: all alike
+	Freeze          []string `yaml:"freeze,omitempty"`        // parts that do not learn, by the start of their names: [stem, layer1]
+	FreezeEpochs    int      `yaml:"freeze_epochs,omitempty"` // after so many they learn too; 0: never
+	Schedule        string   `yaml:"schedule,omitempty"`      // cosine | step | constant
+	StepEpochs      []int    `yaml:"step_epochs,omitempty"`   // for step: where LR is multiplied by StepGamma
+	StepGamma       float64  `yaml:"step_gamma,omitempty"`    // default 0.1
+	WarmupEpochs    float64  `yaml:"warmup_epochs,omitempty"`
+	ClipNorm        float64  `yaml:"clip_norm,omitempty"`        // gradient L2 norm; 0: the plan decides; negative: off
+	Autocast        string   `yaml:"autocast,omitempty"`         // none | bf16 | fp16
+	MemoryFormat    string   `yaml:"memory_format,omitempty"`    // auto (default) | contiguous | channels_last
+	EMA             float64  `yaml:"ema,omitempty"`              // decay of averaged weights used in evaluation; 0: the plan decides; negative: off
+	Monitor         string   `yaml:"monitor,omitempty"`          // metric on the validation part, e.g. "ef.mae", "label.auroc", "loss"
+	Patience        int      `yaml:"patience,omitempty"`         // epochs without improvement before stopping; 0: never
+	CheckpointSteps int      `yaml:"checkpoint_steps,omitempty"` // also in the middle of an epoch; 0: at epoch ends and every 60 s
+	Balance         bool     `yaml:"balance,omitempty"`          // class-balanced sampling on the first class or binary target
+	LabelSmoothing  float64  `yaml:"label_smoothing,omitempty"`
+	RegressionLoss  string   `yaml:"regression_loss,omitempty"` // mse (default) | l1 | huber
+	Threads         int      `yaml:"threads,omitempty"`         // 0: all cores
+	Device          string   `yaml:"device,omitempty"`          // auto | cpu | cuda | cuda:N
+	MaxMinutes      float64  `yaml:"max_minutes,omitempty"`     // budget that the plan sizes the network and epochs for, and training stops at
 }
 
 // EvaluateSpec is the protocol's settings.

@@ -114,8 +114,12 @@ func (t *trainer) restore(path string) (bool, error) {
 	if err := t.fill(tensors, t.opt.visit); err != nil {
 		return false, fmt.Errorf("%s: %w", path, err)
 	}
-	threads := t.state.Threads
+	threads, last := t.state.Threads, t.state.ChannelsLast
 	t.state, t.opt.steps = s, s.OptimizerSteps
+	if s.ChannelsLast != last {
+		t.report.say("the checkpoint was made in another memory format: results will agree, but not to the last bit")
+		t.state.ChannelsLast = last
+	}
 	if s.Threads != threads {
 		t.report.say("the checkpoint was made with %d threads, now there are %d: results will agree, but not to the last bit", s.Threads, threads)
 		t.state.Threads = threads

@@ -90,11 +90,24 @@ func checkFilled(p *Plan) error {
 		{t.LR > 0, "train.lr"},
 		{slices.Contains([]string{"cosine", "step", "constant"}, t.Schedule), "train.schedule (cosine, step or constant)"},
 		{slices.Contains([]string{"", "none", "bf16", "fp16"}, t.Autocast), "train.autocast (none, bf16 or fp16)"},
+		{slices.Contains([]string{"", layoutAuto, layoutContiguous, layoutChannelsLast}, t.MemoryFormat), "train.memory_format (auto, contiguous or channels_last)"},
+		{t.LayerDecay >= 0 && t.LayerDecay <= 1, "train.layer_decay (above 0, at most 1)"},
+		{t.FreezeEpochs >= 0, "train.freeze_epochs"},
 		{t.EMA < 1, "train.ema (below 1)"},
 		{len(p.Model.StemStride) == 0 || len(p.Model.StemStride) == 3, "model.stem_stride (three numbers)"},
 	} {
 		if !c.ok {
 			return fault.New(fault.Usage, "the plan cannot be trained: %s is not set, or impossible", c.what)
+		}
+	}
+	a, err := video.Find(p.Model.Name)
+	if err != nil {
+		return err
+	}
+	for i, n := range []int{in.Frames, in.Height, in.Width} {
+		if int64(n) < a.Least[i] {
+			return fault.New(fault.Usage, "%s takes clips of at least %d×%d×%d; the plan's are %d×%d×%d", a.Name, a.Least[0], a.Least[1], a.Least[2], in.Frames, in.Height, in.Width).
+				WithHint("set input.frames, height and width, or another model.name")
 		}
 	}
 	return nil
@@ -105,6 +118,9 @@ func networkSpec(p *Plan, heads []head) video.Spec {
 	s := video.Spec{Name: p.Model.Name, Width: int64(p.Model.Width), Channels: int64(p.Input.Channels), Dropout: p.Model.Dropout}
 	for i, v := range p.Model.StemStride {
 		s.StemStride[i] = int64(v)
+	}
+	if p.Model.Weights == "" { // tables of positions are made for these clips; with weights they keep the size that they were trained for
+		s.Size = [3]int64{int64(p.Input.Frames), int64(p.Input.Height), int64(p.Input.Width)}
 	}
 	for _, h := range heads {
 		s.Heads = append(s.Heads, video.Head{Name: h.Name, Width: int64(h.Width())})
@@ -133,6 +149,10 @@ func newTrainer(e *torch.Engine, opts TrainOptions, heads []head) (*trainer, err
 		return nil, err
 	}
 	nn.Materialise(e, t.net, p.Seed)
+	last := channelsLast(p.Train, e)
+	if last {
+		nn.ChannelsLast(t.net)
+	}
 	e.ReleaseMemory() // making weights leaves garbage that the training would carry
 	if t.opt, err = newOptimiser(e, t.net, p.Train); err != nil {
 		return nil, err
@@ -148,7 +168,7 @@ func newTrainer(e *torch.Engine, opts TrainOptions, heads []head) (*trainer, err
 	}
 	t.state = State{
 		Version: version.String(), Plan: p.Digest(), Rows: rowsDigest(ids(opts.Fold.Train), ids(opts.Fold.Val)), Seed: p.Seed,
-		Network: t.net.Spec, Heads: heads, Input: p.Input, Eval: p.Augment.EvalScale, Threads: e.Threads(),
+		Network: t.net.Spec, Heads: heads, Input: p.Input, Eval: p.Augment.EvalScale, Threads: e.Threads(), ChannelsLast: last,
 	}
 	if p.Train.Autocast == "fp16" {
 		t.state.Scale = firstScale

@@ -66,6 +66,7 @@ func (t *trainer) epochs(ctx context.Context) error {
 
 // epoch trains one epoch from where the state stands, then validates.
 func (t *trainer) epoch(ctx context.Context) error {
+	t.opt.thaw(t.state.Epoch)
 	total := t.train.Steps()
 	asked := time.Now()
 	t.stepped, t.waited = asked, 0

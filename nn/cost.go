@@ -7,7 +7,8 @@ type Cost struct {
 	Activations int64 // float32 values that a training step keeps for the way back
 }
 
-func (c Cost) plus(d Cost) Cost {
+// Plus adds two costs.
+func (c Cost) Plus(d Cost) Cost {
 	return Cost{c.Params + d.Params, c.MACs + d.MACs, c.Activations + d.Activations}
 }
 

@@ -36,14 +36,40 @@ func KaimingNormalFanOut(rng *rand.Rand, shape []int64, out []float32) {
 	Normal(math.Sqrt(2/float64(fan)))(rng, shape, out)
 }
 
-// UniformFanIn draws from U(−1/√n, 1/√n): torch.nn.Linear's own initialisation of weight and bias for n inputs.
-func UniformFanIn(n int64) Init {
-	bound := 1 / math.Sqrt(float64(n))
+// TruncatedNormal draws from N(0, sd²) cut off at ±2, as torch.nn.init.trunc_normal_ does with its own bounds (at the small sd of
+// networks nothing is cut).
+func TruncatedNormal(sd float64) Init {
 	return func(rng *rand.Rand, _ []int64, out []float32) {
 		for i := range out {
-			out[i] = float32(bound * (2*rng.Float64() - 1))
+			v := sd * rng.NormFloat64()
+			for v < -2 || v > 2 {
+				v = sd * rng.NormFloat64()
+			}
+			out[i] = float32(v)
 		}
 	}
+}
+
+// XavierUniform draws from U(−a, a), a = √(6/(in + out)), for matrices [out, in] (Glorot and Bengio, AISTATS 2010, eq. 16).
+func XavierUniform(rng *rand.Rand, shape []int64, out []float32) {
+	a := math.Sqrt(6 / float64(shape[0]+shape[1]))
+	for i := range out {
+		out[i] = float32(a * (2*rng.Float64() - 1))
+	}
+}
+
+// Uniform draws from U(−a, a).
+func Uniform(a float64) Init {
+	return func(rng *rand.Rand, _ []int64, out []float32) {
+		for i := range out {
+			out[i] = float32(a * (2*rng.Float64() - 1))
+		}
+	}
+}
+
+// UniformFanIn draws from U(−1/√n, 1/√n): torch.nn.Linear's own initialisation of weight and bias for n inputs.
+func UniformFanIn(n int64) Init {
+	return Uniform(1 / math.Sqrt(float64(n)))
 }
 
 // Materialise gives every parameter of m a tensor on the engine's device, filled from the stream ("init", name) of seed. The tensors

@@ -77,44 +77,7 @@ func (c Chain) Cost(in []int64) ([]int64, Cost) {
 	for _, m := range c {
 		var one Cost
 		in, one = m.Module.Cost(in)
-		sum = sum.plus(one)
+		sum = sum.Plus(one)
 	}
 	return in, sum
-}
-
-// Residual is torchvision's BasicBlock: relu(main(x) + down(x)), down being the identity where nil.
-type Residual struct {
-	Main Chain
-	Down Module // named "downsample"
-}
-
-// Visit implements [Module].
-func (r *Residual) Visit(prefix string, v func(string, *Param)) {
-	r.Main.Visit(prefix, v)
-	if r.Down != nil {
-		r.Down.Visit(prefix+"downsample.", v)
-	}
-}
-
-// Forward implements [Module].
-func (r *Residual) Forward(p *Pass, x *torch.Tensor) *torch.Tensor {
-	out := r.Main.Forward(p, x)
-	residual := x
-	if r.Down != nil {
-		residual = p.Run("downsample", r.Down, x)
-	}
-	if p.capturing() {
-		return out.Add(residual).Relu()
-	}
-	return out.Add_(residual, 1).Relu_()
-}
-
-// Cost implements [Module].
-func (r *Residual) Cost(in []int64) ([]int64, Cost) {
-	out, c := r.Main.Cost(in)
-	if r.Down != nil {
-		_, d := r.Down.Cost(in)
-		c = c.plus(d)
-	}
-	return out, c
 }

@@ -80,7 +80,7 @@ func TestCosts(t *testing.T) {
 	if d := cmp.Diff([]int64{2, 3}, out) + cmp.Diff(Cost{Params: 33, MACs: 60, Activations: 6}, c); d != "" {
 		t.Error(d)
 	}
-	if out, _ = (MaxPool2d{}).Cost([]int64{1, 2, 7, 1}); !slices.Equal(out, []int64{1, 2, 4, 1}) {
+	if out, _ = (MaxPool2d()).Cost([]int64{1, 2, 7, 1}); !slices.Equal(out, []int64{1, 2, 4, 1}) {
 		t.Errorf("pooled shape %v", out)
 	}
 }

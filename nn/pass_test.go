@@ -187,8 +187,8 @@ func TestTemporariesEnd(t *testing.T) {
 func TestMaxPool(t *testing.T) {
 	withEngine(t, func(e *torch.Engine) {
 		x := e.FromFloat32([]float32{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, 1, 1, 3, 4)
-		y := MaxPool2d{}.Forward(&Pass{E: e}, x)
-		out, _ := MaxPool2d{}.Cost(x.Shape())
+		y := MaxPool2d().Forward(&Pass{E: e}, x)
+		out, _ := MaxPool2d().Cost(x.Shape())
 		if s := y.Shape(); s[2] != out[2] || s[3] != out[3] {
 			t.Errorf("shape %v, counted %v", s, out)
 		}

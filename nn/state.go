@@ -73,6 +73,9 @@ func Load(e *torch.Engine, m Module, weights map[string]torch.Array) (LoadReport
 		switch {
 		case slices.Equal(a.Shape, p.Shape):
 			r.Matched = append(r.Matched, name)
+		case slices.Equal(withoutOnes(a.Shape), p.Shape): // a classifier written as a 1×1×1 convolution is a matrix
+			a = torch.ArrayOf(values, p.Shape...)
+			r.Matched = append(r.Matched, name)
 		case foldable(a.Shape, p.Shape):
 			a = torch.ArrayOf(fold(values, a.Shape, p.Shape), p.Shape...)
 			r.Folded = append(r.Folded, name)
@@ -103,6 +106,15 @@ func (p *Param) set(e *torch.Engine, a torch.Array) {
 	s := e.Scope()
 	defer s.Close()
 	e.NoGrad(func() { p.T.Copy_(e.FromArray(a)) })
+}
+
+// withoutOnes is a shape less its trailing ones.
+func withoutOnes(shape []int64) []int64 {
+	n := len(shape)
+	for n > 2 && shape[n-1] == 1 {
+		n--
+	}
+	return shape[:n]
 }
 
 func notFinite(v float32) bool { return v-v != 0 }

@@ -16,6 +16,7 @@ import (
 	"github.com/cineloop/cineloop/internal/progress"
 	"github.com/cineloop/cineloop/learn"
 	"github.com/cineloop/cineloop/methods/explain"
+	"github.com/cineloop/cineloop/nn/video"
 	"github.com/cineloop/cineloop/torch"
 )
 
@@ -52,6 +53,10 @@ func (r *Run) Explain(ctx context.Context) error {
 	}
 	var old Explanations
 	if exists(r.Dir.explanations()) && readJSON(r.Dir.explanations(), &old) == nil && old.PlanDigest == r.Plan.Digest() {
+		return nil
+	}
+	if r.Plan.Explain.Layer == "" && !video.HasLastStage(r.Plan.Model.Name) {
+		r.say("no maps are drawn: the last stage of %s has no positions in space and time for Grad-CAM", r.Plan.Model.Name)
 		return nil
 	}
 	p, err := r.predictions(ctx, 0)
@@ -118,13 +123,36 @@ func (r *Run) pick(p *evaluate.Predictions) ([]example, error) {
 				e.Class = "no"
 			}
 		}
+		if t.Kind == evaluate.TimeToEvent && !e.atMiddle(truth, score, t.Cuts) {
+			continue // censored before: nobody knows
+		}
 		all = append(all, e)
 	}
 	n := r.Plan.Explain.Examples
 	if n == 0 {
 		n = 2
 	}
-	return choose(all, t.Kind, n), nil
+	kind := t.Kind
+	if kind == evaluate.TimeToEvent {
+		kind = evaluate.Binary
+	}
+	return choose(all, kind, n), nil
+}
+
+// atMiddle turns a time-to-event example into the question whether the event had happened by the middle cut; false where that is unknown.
+func (e *example) atMiddle(truth, score, cuts []float64) bool {
+	e.class = len(cuts) / 2
+	if truth[0] <= cuts[e.class] && truth[1] == 0 {
+		return false
+	}
+	e.kind, e.Score, e.Truth, e.Class = evaluate.Binary, score[e.class], 0, "free of the event"
+	if truth[0] > cuts[e.class] {
+		e.Truth = 1
+	}
+	if e.Score < 0.5 {
+		e.Class = "event"
+	}
+	return true
 }
 
 func (r *Run) explainedTarget(p *evaluate.Predictions) (evaluate.Target, error) {

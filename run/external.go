@@ -132,6 +132,9 @@ func (r *Run) otherCohort(ctx context.Context, opt ExternalOptions) (*cohort.Coh
 	spec.Table = table
 	c, err := cohort.Load(ctx, spec)
 	if err != nil {
+		if fault.CodeOf(err) == fault.Usage { // the recipe was right for its own table: it is this one that does not fit
+			return nil, fault.New(fault.Input, "%s has not the form of the run's own table: %w", opt.Table, err)
+		}
 		return nil, fmt.Errorf("%s: %w", opt.Table, err)
 	}
 	if n := len(c.Quarantine); n > 0 {

@@ -235,7 +235,7 @@ func (r *Run) load(ctx context.Context) error {
 		}
 		s, err := r.Cohort.Split(spec, r.Plan.Seed)
 		if err != nil {
-			return fmt.Errorf("split %q: %w", spec.Name, err)
+			return err // names the split
 		}
 		for _, w := range s.Warnings {
 			r.say("split %q: %s", spec.Name, w)

@@ -169,6 +169,9 @@ func openConfig(ctx context.Context, dir string, cfg Config, keys Keys) (*Archiv
 // Config is the archive's configuration.
 func (a *Archive) Config() Config { return a.cfg }
 
+// Queue is the place of the archive's queue, for queue.Open.
+func (a *Archive) Queue() string { return place(a.dir, a.cfg.Queue) }
+
 // Close closes the archive; what is under way is finished first.
 func (a *Archive) Close() error {
 	return errors.Join(a.Objects.Close(), a.Catalog.Close())

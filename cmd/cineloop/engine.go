@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -64,9 +63,7 @@ func runEngine(ctx context.Context, opts engineOptions, io ioStreams) error {
 		report.Error = err.Error()
 	}
 	if opts.JSON {
-		enc := json.NewEncoder(io.Out)
-		enc.SetIndent("", "  ")
-		return errors.Join(enc.Encode(report), err)
+		return errors.Join(printJSON(io.Out, report), err)
 	}
 	printEngine(io.Out, report)
 	return err

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -65,15 +63,5 @@ func runEvaluate(ctx context.Context, opts evaluateOptions, io ioStreams) error 
 	if err != nil {
 		return err
 	}
-	if opts.JSON {
-		enc := json.NewEncoder(io.Out)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(m); err != nil {
-			return err
-		}
-	} else {
-		run.Summarise(io.Out, m)
-		fmt.Fprintf(io.Out, "metrics: %s\n", r.Dir.Metrics())
-	}
-	return r.Partial()
+	return printMetrics(io, r, m, opts.JSON, "metrics: "+r.Dir.Metrics())
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -61,15 +59,5 @@ func runRun(ctx context.Context, opts runOptions, io ioStreams) error {
 	if err != nil {
 		return err
 	}
-	if opts.JSON {
-		enc := json.NewEncoder(io.Out)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(m); err != nil {
-			return err
-		}
-	} else {
-		run.Summarise(io.Out, m)
-		fmt.Fprintf(io.Out, "report: %s\n", r.Dir.Report())
-	}
-	return r.Partial()
+	return printMetrics(io, r, m, opts.JSON, "report: "+r.Dir.Report())
 }

@@ -173,7 +173,7 @@ func (op *incoming) retrieve(ctx context.Context, m Model, from Retrieve, server
 		return s.answer(ctx)
 	}
 	if op.cmd.Field == CGet {
-		op.sendAll(ctx, list, StoreOptions{}, s.one)
+		op.sendAll(ctx, op.ctx, list, StoreOptions{}, s.one) // C-CANCEL ends ctx, and lets the one on its way arrive
 		return s.answer(ctx)
 	}
 	if err := server.sendTo(ctx, destination, s); err != nil && ctx.Err() == nil {
@@ -193,7 +193,7 @@ func (s *Server) sendTo(ctx context.Context, to Peer, ops *subOperations) error 
 		return err
 	}
 	defer c.Close()
-	return c.StoreAll(ctx, ops.list, StoreOptions{MoveOriginator: ops.op.peerAE(), MoveMessageID: ops.op.cmd.MessageID}, ops.one)
+	return c.sendAll(ctx, ops.op.ctx, ops.list, StoreOptions{MoveOriginator: ops.op.peerAE(), MoveMessageID: ops.op.cmd.MessageID}, ops.one)
 }
 
 // GetOffers are the presentation contexts for C-GET: the model's and, in the SCP's role, those of the SOP classes that may come. Without

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/cineloop/cineloop/dicom/tag"
 	"github.com/cineloop/cineloop/dicom/uid"
@@ -101,6 +102,47 @@ func TestMove(t *testing.T) {
 	}
 }
 
+// TestGetCancel: the object on its way arrives, no other does, and the association goes on.
+func TestGetCancel(t *testing.T) {
+	p, mine := newPACS(), newPACS()
+	mine.wait = make(chan struct{})
+	peer := start(t, serverFor(p))
+	storeAll(t, peer, instances(t, 1, 20))
+	c := dial(t, &Dialer{Store: mine}, peer, append(GetOffers(StudyRoot, uid.CTImageStorage), FindOffer(StudyRoot))...)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		mine.wait <- struct{}{}
+		mine.wait <- struct{}{}
+		cancel()
+		for {
+			time.Sleep(50 * time.Millisecond) // C-CANCEL is on its way
+			select {
+			case mine.wait <- struct{}{}:
+			case <-t.Context().Done():
+				return
+			}
+		}
+	}()
+	if _, err := c.Get(ctx, StudyRoot, key(t, "STUDY", "StudyInstanceUID", "1.2.3.1"), nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	n := 0
+	for _, err := range c.Find(t.Context(), StudyRoot, key(t, "STUDY", "StudyInstanceUID", "")) {
+		if n++; err != nil {
+			t.Error(err)
+		}
+	}
+	if err := c.Close(); err != nil || n != 20 {
+		t.Errorf("afterwards: %d answers, %v", n, err)
+	}
+	mine.mu.Lock()
+	defer mine.mu.Unlock()
+	if len(mine.order) == 20 {
+		t.Error("all were sent all the same")
+	}
+}
+
 func TestMoveCancel(t *testing.T) {
 	p, third := newPACS(), newPACS()
 	third.wait = make(chan struct{})
@@ -119,6 +161,7 @@ func TestMoveCancel(t *testing.T) {
 		third.wait <- struct{}{}
 		cancel()
 		for {
+			time.Sleep(50 * time.Millisecond)
 			select {
 			case third.wait <- struct{}{}:
 			case <-t.Context().Done():

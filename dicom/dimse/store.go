@@ -25,8 +25,8 @@ func (op *incoming) store(ctx context.Context, to Store) error {
 	switch {
 	case op.data == nil:
 		rsp.Status, rsp.ErrorComment = IdentifierMismatch, "no data set"
-	case cmd.AffectedClass != op.in.abstract:
-		rsp.Status, rsp.ErrorComment = NoSuchClass, "not the SOP class of the presentation context"
+	case cmd.AffectedClass != op.in.abstract && !IsStorage(cmd.AffectedClass): // senders do mix up related classes
+		rsp.Status, rsp.ErrorComment = NoSuchClass, "not a storage SOP class"
 	case cmd.Affected == "" || len(cmd.Affected) > 128:
 		rsp.Status, rsp.ErrorComment = InvalidArgument, "no SOP instance UID"
 	default:
@@ -90,16 +90,17 @@ func (s *session) send(ctx context.Context, in Instance, opt StoreOptions) (Stat
 // StoreAll sends instances, as many at once as the window allows. each is called once for every one that was tried, from several
 // goroutines. It returns early only when ctx ends or the association does.
 func (c *Client) StoreAll(ctx context.Context, list []Instance, opt StoreOptions, each func(i int, status Status, err error)) error {
-	return c.sendAll(ctx, list, opt, each)
+	return c.sendAll(ctx, ctx, list, opt, each)
 }
 
-func (s *session) sendAll(ctx context.Context, list []Instance, opt StoreOptions, each func(i int, status Status, err error)) error {
+// sendAll starts no more instances when ctx ends; those that are under way end with flight, which aborts the association.
+func (s *session) sendAll(ctx, flight context.Context, list []Instance, opt StoreOptions, each func(i int, status Status, err error)) error {
 	work := make(chan int)
 	var pool sync.WaitGroup
 	for range min(cap(s.invoke), len(list)) {
 		pool.Go(func() {
 			for i := range work {
-				status, err := s.send(ctx, list[i], opt)
+				status, err := s.send(flight, list[i], opt)
 				each(i, status, err)
 			}
 		})

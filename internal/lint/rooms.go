@@ -23,6 +23,7 @@ type Room struct {
 var Rooms = []Room{
 	{Path: "internal/fault", Floor: 0},
 	{Path: "internal/atomicfile", Floor: 0, Beside: []string{"internal/fault"}},
+	{Path: "internal/cachedir", Floor: 0, Beside: []string{"internal/fault"}},
 	{Path: "internal/nearest", Floor: 0},
 	{Path: "internal/strictyaml", Floor: 0, Beside: []string{"internal/fault", "internal/nearest"}},
 	{Path: "internal/version", Floor: 0},
@@ -31,6 +32,7 @@ var Rooms = []Room{
 	{Path: "internal/serve", Floor: 0, Beside: []string{"internal/fault", "internal/access"}},
 	{Path: "internal/browser", Floor: 0},
 	{Path: "internal/testdata", Floor: 0},
+	{Path: "internal/golden", Floor: 0},
 	{Path: "internal/lint", Floor: 0},
 	{Path: "stats", Floor: 0, Only: []string{}},
 
@@ -69,18 +71,20 @@ var outside = []struct {
 }{
 	{"github.com/ebitengine/purego", []string{"torch"}},
 	{"github.com/spf13/cobra", []string{"cmd"}},
+	{"github.com/spf13/pflag", []string{"cmd"}}, // cobra's flags
 	{"github.com/rogpeppe/go-internal", []string{"cmd"}},
 	{"github.com/schollz/progressbar", []string{"internal/progress"}},
 	{"github.com/mattn/go-isatty", []string{"internal/progress"}},
 	{"github.com/google/go-cmp", []string{""}},
 	{"github.com/klauspost/compress", []string{"clip", "dicom", "store"}},
 	{"github.com/sbinet/npyio", []string{"clip"}},
+	{"github.com/tetratelabs/wazero", []string{"dicom"}},
 	{"go.yaml.in/yaml/v3", []string{"internal/strictyaml", "deid"}},
 	{"gonum.org/v1/gonum", []string{"stats", "evaluate", "methods", "clip"}},
 	{"google.golang.org/protobuf", []string{"learn"}},
 	{"golang.org/x/", []string{""}},
 	{"gocloud.dev", []string{"store"}},
-	{"filippo.io/age", []string{"store"}},
+	{"filippo.io/age", []string{"store", "cmd"}},
 	{"modernc.org/sqlite", []string{"store"}},
 	{"github.com/jackc/pgx/v5", []string{"store"}},
 	{"github.com/pressly/goose/v3", []string{"store"}},

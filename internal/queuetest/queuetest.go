@@ -4,6 +4,7 @@ package queuetest
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,14 @@ import (
 
 // lease is long enough for a busy machine to answer in, and short enough to wait for.
 const lease = 1500 * time.Millisecond
+
+// Main runs a package's tests with more at once than there are processors: most of this suite is waiting for leases and pauses to end.
+func Main(m *testing.M, run func(*testing.M)) {
+	if err := flag.Set("test.parallel", "12"); err != nil {
+		panic(err)
+	}
+	run(m)
+}
 
 // Queue checks a kind of queue. Place gives a new place for the queues of one test: opening it twice gives the same tasks.
 func Queue(t *testing.T, place func(t *testing.T) string) {
@@ -38,6 +47,7 @@ func Queue(t *testing.T, place func(t *testing.T) string) {
 	fresh := func(t *testing.T) queue.Queue { return open(t, place(t), nil) }
 
 	t.Run("a key is added once", func(t *testing.T) {
+		t.Parallel()
 		q := fresh(t)
 		push(t, q, 2, "a", "b")
 		push(t, q, 1, "b", "c")
@@ -50,6 +60,7 @@ func Queue(t *testing.T, place func(t *testing.T) string) {
 	})
 
 	t.Run("payloads and keys of all kinds", func(t *testing.T) {
+		t.Parallel()
 		q := fresh(t)
 		want := map[string]string{"": "", "a b.*>\n\x01é": "x\x00\xff", "sha256:00": string(make([]byte, 100_000))}
 		for k, v := range want {
@@ -68,6 +79,7 @@ func Queue(t *testing.T, place func(t *testing.T) string) {
 	})
 
 	t.Run("a lease keeps others away and ends", func(t *testing.T) {
+		t.Parallel()
 		q := fresh(t)
 		push(t, q, 1, "a")
 		first := pull(t, q, 1)[0]
@@ -88,6 +100,7 @@ func Queue(t *testing.T, place func(t *testing.T) string) {
 	})
 
 	t.Run("a lease is extended", func(t *testing.T) {
+		t.Parallel()
 		q := fresh(t)
 		push(t, q, 1, "a")
 		d := pull(t, q, 1)[0]
@@ -100,9 +113,10 @@ func Queue(t *testing.T, place func(t *testing.T) string) {
 	})
 
 	t.Run("failures pause, then end", func(t *testing.T) {
+		t.Parallel()
 		q := fresh(t)
 		push(t, q, 1, "a")
-		last := time.Now()
+		var last time.Time
 		for attempt := 1; attempt <= 3; attempt++ {
 			d := wait(t, q)
 			if d.Attempt != attempt {
@@ -111,8 +125,8 @@ func Queue(t *testing.T, place func(t *testing.T) string) {
 			if least := 100 * time.Millisecond << attempt / 4; attempt > 1 && time.Since(last) < least {
 				t.Errorf("attempt %d came after %v, want at least %v", attempt, time.Since(last), least)
 			}
+			last = time.Now() // the queue's own clock reads later than this, however slow the answer
 			check(t, q.Retry(ctx, d, fmt.Sprintf("failure %d\nä", attempt)))
-			last = time.Now()
 		}
 		time.Sleep(500 * time.Millisecond)
 		pull(t, q, 0)
@@ -133,6 +147,7 @@ func Queue(t *testing.T, place func(t *testing.T) string) {
 	})
 
 	t.Run("workers that always die make a dead letter", func(t *testing.T) {
+		t.Parallel()
 		q := open(t, place(t), func(o *queue.Options) { o.Attempts = 1 })
 		push(t, q, 1, "a")
 		pull(t, q, 1)
@@ -150,6 +165,7 @@ func Queue(t *testing.T, place func(t *testing.T) string) {
 	})
 
 	t.Run("kill", func(t *testing.T) {
+		t.Parallel()
 		q := fresh(t)
 		push(t, q, 2, "a", "b")
 		for _, d := range pull(t, q, 2) {
@@ -161,6 +177,7 @@ func Queue(t *testing.T, place func(t *testing.T) string) {
 	})
 
 	t.Run("what was pushed and done outlives the queue", func(t *testing.T) {
+		t.Parallel()
 		location := place(t)
 		q := open(t, location, nil)
 		push(t, q, 3, "a", "b", "c")
@@ -175,6 +192,7 @@ func Queue(t *testing.T, place func(t *testing.T) string) {
 	})
 
 	t.Run("topics are apart", func(t *testing.T) {
+		t.Parallel()
 		location := place(t)
 		one := open(t, location, nil)
 		push(t, one, 1, "a")
@@ -185,6 +203,7 @@ func Queue(t *testing.T, place func(t *testing.T) string) {
 	})
 
 	t.Run("forget", func(t *testing.T) {
+		t.Parallel()
 		q := fresh(t)
 		push(t, q, 3, "a", "b", "c")
 		list := pull(t, q, 3)
@@ -201,8 +220,14 @@ func Queue(t *testing.T, place func(t *testing.T) string) {
 		stats(t, q, queue.Stats{Ready: 1, Dead: 1})
 	})
 
-	t.Run("many workers", func(t *testing.T) { many(t, open(t, place(t), func(o *queue.Options) { o.Lease = time.Minute })) })
-	t.Run("work", func(t *testing.T) { work(t, fresh(t)) })
+	t.Run("many workers", func(t *testing.T) {
+		t.Parallel()
+		many(t, open(t, place(t), func(o *queue.Options) { o.Lease = time.Minute }))
+	})
+	t.Run("work", func(t *testing.T) {
+		t.Parallel()
+		work(t, fresh(t))
+	})
 }
 
 // many lets sixteen workers do two hundred tasks: each is done once, since no lease ends meanwhile.

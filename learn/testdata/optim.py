@@ -28,6 +28,7 @@ out = {
     "torch": torch.__version__,
     "sgd": run(lambda g: torch.optim.SGD(g, lr=0.1, weight_decay=0.01, foreach=True)),
     "sgd_momentum": run(lambda g: torch.optim.SGD(g, lr=0.1, momentum=0.9, weight_decay=0.01, foreach=True)),
+    "adam": run(lambda g: torch.optim.Adam(g, lr=0.01, weight_decay=0.05, foreach=True)),
     "adamw": run(lambda g: torch.optim.AdamW(g, lr=0.01, weight_decay=0.05, foreach=True)),
 }
 weight = torch.nn.Parameter(torch.zeros(2, 2))

@@ -9,31 +9,82 @@ import (
 	"github.com/cineloop/cineloop/torch"
 )
 
-// TestShapes: what the networks compute has the shapes that the counts are made of, down to single frames and pixels.
+// atLeast is an input [n, c, T, H, W] that the network takes.
+func atLeast(a Architecture, in ...int64) []int64 {
+	for i, least := range a.Least {
+		in[2+i] = max(in[2+i], least)
+	}
+	return in
+}
+
+// TestShapes: what the networks compute has the shapes that the counts are made of, down to the smallest input that each takes.
 func TestShapes(t *testing.T) {
 	withEngine(t, func(e *torch.Engine) {
-		for _, name := range Names() {
-			for _, stem := range [][3]int64{{1, 2, 2}, {1, 1, 1}, {2, 2, 2}} {
-				for _, in := range [][]int64{{2, 1, 1, 16, 16}, {2, 1, 5, 9, 13}, {1, 1, 1, 1, 1}} {
-					n := build(t, Spec{Name: name, Width: 4, Channels: 1, StemStride: stem, Heads: []Head{{"a", 3}, {"b", 2}}})
-					nn.Materialise(e, n, 1)
-					s := e.Scope()
+		for _, a := range Architectures() {
+			for _, c := range []struct {
+				stem [3]int64
+				in   []int64
+			}{
+				{[3]int64{1, 2, 2}, []int64{1, 1, 1, 1, 1}},
+				{[3]int64{1, 2, 2}, []int64{2, 1, 5, 33, 49}},
+				{[3]int64{1, 1, 1}, []int64{2, 1, 1, 16, 16}},
+				{[3]int64{2, 2, 2}, []int64{2, 1, 5, 9, 13}},
+			} {
+				in := atLeast(a, slices.Clone(c.in)...)
+				n := build(t, Spec{Name: a.Name, Width: 4, Channels: 1, StemStride: c.stem, Heads: []Head{{"a", 3}, {"b", 2}}})
+				nn.Materialise(e, n, 1)
+				s := e.Scope()
+				e.NoGrad(func() {
 					x := e.Randn(torch.Float32, in...)
 					want, _ := n.Cost(in)
 					p := &nn.Pass{E: e}
-					p.Capture("layer4")
+					if n.LastStage() != "" {
+						p.Capture(n.LastStage())
+					}
 					y := n.Forward(p, x)
 					if got := y.Shape(); !slices.Equal(got, want) || y.IsFinite().All().Item() != 1 {
-						t.Errorf("%s, stem %v, input %v: output %v, counted %v", name, stem, in, got, want)
+						t.Errorf("%s, stem %v, input %v: output %v, counted %v", a.Name, c.stem, in, got, want)
 					}
-					if v := n.Volume(p.Captured("layer4"), in[0]).Shape(); len(v) != 5 || v[0] != in[0] || v[1] != 32 {
-						t.Errorf("%s: the last stage has shape %v", name, v)
+					if n.LastStage() != "" {
+						if v := n.Volume(p.Captured(n.LastStage()), in[0]).Shape(); len(v) != 5 || v[0] != in[0] {
+							t.Errorf("%s: the last stage has shape %v", a.Name, v)
+						}
 					}
 					p.Release()
-					s.Close()
-					nn.Free(n)
-				}
+				})
+				s.Close()
+				nn.Free(n)
 			}
+		}
+	})
+}
+
+// TestPoolings: every way to join frames gives scores of the right shape, learns, and all but the mean and the attention know an order.
+func TestPoolings(t *testing.T) {
+	withEngine(t, func(e *torch.Engine) {
+		for _, pool := range Poolings {
+			n := build(t, Spec{Name: "resnet18_" + string(pool), Width: 4, Channels: 1, Heads: []Head{{"y", 2}}})
+			nn.Materialise(e, n, 1)
+			x := e.Randn(torch.Float32, 2, 1, 5, 16, 16)
+			y := n.Forward(&nn.Pass{E: e}, x)
+			e.Backward(y.Square().Sum())
+			n.Visit("", func(name string, p *nn.Param) {
+				if g := p.T.Grad(); !p.Buffer && (g == nil || g.IsFinite().All().Item() != 1) {
+					t.Errorf("%s: no gradient for %s", pool, name)
+				}
+			})
+			if want, _ := n.Cost([]int64{2, 1, 5, 16, 16}); !slices.Equal(y.Shape(), want) {
+				t.Errorf("%s: %v, counted %v", pool, y.Shape(), want)
+			}
+			a, b := y.Float32s(), n.Forward(&nn.Pass{E: e}, x.Flip(2)).Float32s()
+			var off float64
+			for i := range a {
+				off = math.Max(off, math.Abs(float64(a[i]-b[i])))
+			}
+			if ordered := pool != PoolMean && pool != PoolAttention; (off > 1e-5) != ordered {
+				t.Errorf("%s: reversing time changes scores by %v", pool, off)
+			}
+			nn.Free(n)
 		}
 	})
 }
@@ -41,19 +92,22 @@ func TestShapes(t *testing.T) {
 // TestFoldedStem: a network of three channels on a grey clip, and the same weights folded to one channel, score the same.
 func TestFoldedStem(t *testing.T) {
 	withEngine(t, func(e *torch.Engine) {
-		for _, name := range Names() {
+		for _, arch := range Architectures() {
+			name := arch.Name
+			in := atLeast(arch, 2, 1, 4, 20, 20)
 			three := build(t, Spec{Name: name, Width: 8, Heads: []Head{{"y", 3}}})
 			one := build(t, Spec{Name: name, Width: 8, Channels: 1, Heads: []Head{{"y", 3}}})
 			nn.Materialise(e, three, 1)
 			nn.Materialise(e, one, 2)
 			report, err := nn.Load(e, one, nn.Export(three))
-			if err != nil || len(report.Folded) != 1 || len(report.Missing)+len(report.Resized)+len(report.Unexpected) != 0 {
+			if err != nil || len(report.Folded) < 1 || len(report.Missing)+len(report.Resized)+len(report.Unexpected) != 0 {
 				t.Fatalf("%s: %v, %v", name, report, err)
 			}
-			x := e.Randn(torch.Float32, 2, 1, 4, 20, 20)
+			x := e.Randn(torch.Float32, in...)
+			in[1] = 3
 			var a, b []float32
 			e.NoGrad(func() {
-				a = three.Forward(&nn.Pass{E: e}, x.Expand(2, 3, 4, 20, 20).Contiguous(torch.Contiguous)).Float32s()
+				a = three.Forward(&nn.Pass{E: e}, x.Expand(in...).Contiguous(torch.Contiguous)).Float32s()
 				b = one.Forward(&nn.Pass{E: e}, x).Float32s()
 			})
 			for i := range a {

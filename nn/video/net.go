@@ -3,7 +3,6 @@ package video
 import (
 	"fmt"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/cineloop/cineloop/internal/fault"
@@ -17,6 +16,7 @@ type Spec struct {
 	Width      int64    // channels of the first stage; the others have 2, 4 and 8 times as many; 0: 64, as torchvision
 	Channels   int64    // of the input; 0: 3
 	StemStride [3]int64 // [T, H, W] of the first convolution; zero: torchvision's [1, 2, 2]
+	Size       [3]int64 `json:",omitzero"` // [T, H, W] that tables of positions are made for; zero: the published network's. Others are interpolated
 	Dropout    float64  // before the heads
 	Heads      []Head   // at least one
 }
@@ -29,29 +29,10 @@ type Head struct {
 
 // Net is a network for clips.
 type Net struct {
-	Spec     Spec
-	trunk    nn.Module // clip to features [N, Features]
-	dropout  nn.Dropout
-	heads    []nn.Named
-	features int64
-}
-
-// builders are the architectures: each returns the trunk and its number of features.
-var builders = map[string]func(Spec) (trunk nn.Module, features int64, headWeight, headBias nn.Init){
-	"r3d_18":        r3d18,
-	"mc3_18":        mc318,
-	"r2plus1d_18":   r2plus1d18,
-	"resnet18_mean": resnet18Mean,
-}
-
-// Names is the list of architectures.
-func Names() []string {
-	var names []string
-	for n := range builders {
-		names = append(names, n)
-	}
-	sort.Strings(names)
-	return names
+	Spec Spec
+	body
+	dropout nn.Dropout
+	heads   []nn.Named
 }
 
 // New builds the network of a spec. Its parameters have no tensors until [nn.Materialise].
@@ -65,31 +46,34 @@ func New(s Spec) (*Net, error) {
 	if s.StemStride == [3]int64{} {
 		s.StemStride = [3]int64{1, 2, 2}
 	}
-	build, ok := builders[s.Name]
+	arch, build, err := find(s.Name)
 	switch {
-	case !ok:
-		return nil, fault.New(fault.Usage, "no network is named %q", s.Name).WithHint("there are %s", strings.Join(Names(), ", "))
-	case s.Width < 1 || s.Channels < 1 || slices.Min(s.StemStride[:]) < 1:
-		return nil, fault.New(fault.Usage, "%s: width %d, channels %d and stem stride %v must be positive", s.Name, s.Width, s.Channels, s.StemStride)
+	case err != nil:
+		return nil, err
+	case s.Width < 1 || s.Channels < 1 || slices.Min(s.StemStride[:]) < 1 || slices.Min(s.Size[:]) < 0:
+		return nil, fault.New(fault.Usage, "%s: width %d, channels %d, stem stride %v and size %v must be positive", s.Name, s.Width, s.Channels, s.StemStride, s.Size)
 	case !(s.Dropout >= 0 && s.Dropout < 1):
 		return nil, fault.New(fault.Usage, "%s: dropout %v is not in [0, 1)", s.Name, s.Dropout)
 	case len(s.Heads) == 0:
 		return nil, fault.New(fault.Usage, "%s: no head", s.Name)
 	}
-	n := &Net{Spec: s, dropout: nn.Dropout{Rate: s.Dropout}}
-	var wInit, bInit nn.Init
-	n.trunk, n.features, wInit, bInit = build(s)
+	for i, n := range arch.Input {
+		if s.Size[i] == 0 {
+			s.Size[i] = n
+		}
+	}
+	n := &Net{Spec: s, dropout: nn.Dropout{Rate: s.Dropout}, body: build(s)}
 	seen := map[string]bool{}
 	for _, h := range s.Heads {
-		name := "fc"
+		name := n.head
 		if len(s.Heads) > 1 {
-			name = "fc." + strings.ReplaceAll(h.Name, ".", "_")
+			name += "." + strings.ReplaceAll(h.Name, ".", "_")
 		}
 		if h.Width < 1 || h.Name == "" || seen[name] {
 			return nil, fault.New(fault.Usage, "%s: head %q with %d scores: each head needs its own name and at least one score", s.Name, h.Name, h.Width)
 		}
 		seen[name] = true
-		n.heads = append(n.heads, nn.Named{Name: name, Module: nn.NewLinear(n.features, h.Width, wInit, bInit)})
+		n.heads = append(n.heads, nn.Named{Name: name, Module: nn.NewLinear(n.features, h.Width, n.weight, n.bias)})
 	}
 	return n, nil
 }
@@ -97,8 +81,9 @@ func New(s Spec) (*Net, error) {
 // Features is the length of the feature vector.
 func (n *Net) Features() int64 { return n.features }
 
-// LastStage is the name of the module whose output has the last positions in space and time: where Grad-CAM looks.
-func (n *Net) LastStage() string { return "layer4" }
+// LastStage is the name of the module whose output has the last positions in space and time: where Grad-CAM looks. It is empty for
+// networks whose output has none (transformers).
+func (n *Net) LastStage() string { return n.last }
 
 // Visit implements [nn.Module].
 func (n *Net) Visit(prefix string, v func(string, *nn.Param)) {

@@ -1,9 +1,12 @@
 package video
 
-import "github.com/cineloop/cineloop/nn"
-
-// r3d18 is R3D-18: 3×3×3 convolutions everywhere. Tran et al., "A closer look at spatiotemporal convolutions for action recognition",
-// CVPR 2018, section 3.1 (R3D). 33.37 M parameters with 400 classes, 40.7 G multiply-adds for 3×16×112×112.
-func r3d18(s Spec) (nn.Module, int64, nn.Init, nn.Init) {
-	return videoResNet(s, basicStem(s), [4]convBuilder{conv3D, conv3D, conv3D, conv3D})
+// r3d is R3D: 3×3×3 convolutions everywhere. Tran et al., CVPR 2018, section 3.1. R3D-18 has 33.37 M parameters with 400 classes and 40.7 G
+// multiply-adds for 3×16×112×112.
+var r3d = []Architecture{
+	{Name: "r3d_18", Family: "residual", Paper: closerLook, Input: kinetics112, Least: anySize, Params: 33371472, GMACs: 40.697, Classes: 400,
+		build: func(s Spec) body { return videoResNet(s, basicStem(s), allOf(conv3D), depth18) }},
+	{Name: "r3d_34", Family: "residual", Paper: closerLook, Input: kinetics112, Least: anySize, Classes: 400,
+		build: func(s Spec) body { return videoResNet(s, basicStem(s), allOf(conv3D), depth34) }},
 }
+
+func allOf(c convBuilder) [4]convBuilder { return [4]convBuilder{c, c, c, c} }

@@ -1,9 +1,21 @@
 package video
 
-import "github.com/cineloop/cineloop/nn"
+import (
+	"github.com/cineloop/cineloop/nn"
+	"github.com/cineloop/cineloop/nn/image"
+)
 
-// The three 18-layer video ResNets share one skeleton: a stem, four stages of two blocks, global pooling. They differ in the stem and
-// in what a block calls a convolution. (torchvision/models/video/resnet.py)
+// The video ResNets of 18 and 34 layers share one skeleton: a stem, four stages of basic blocks, global pooling. They differ in the stem
+// and in what a block calls a convolution. (torchvision/models/video/resnet.py)
+
+var closerLook = image.Paper{Title: "A closer look at spatiotemporal convolutions for action recognition", Where: "Tran et al., CVPR 2018, section 3"}
+
+var (
+	kinetics112 = [3]int64{16, 112, 112}
+	anySize     = [3]int64{1, 1, 1}
+	depth18     = [4]int{2, 2, 2, 2}
+	depth34     = [4]int{3, 4, 6, 3}
+)
 
 // convBuilder makes the convolution of a block from in to out channels. mid is the number of channels between a spatial and a
 // temporal half, for those that split. It returns the module and the stride of a shortcut beside it.
@@ -55,8 +67,8 @@ func basicStem(s Spec) nn.Module {
 	)
 }
 
-// videoResNet puts the skeleton together; convs has the convolution of each stage.
-func videoResNet(s Spec, stem nn.Module, convs [4]convBuilder) (nn.Module, int64, nn.Init, nn.Init) {
+// videoResNet puts the skeleton together; convs has the convolution of each stage, depth its blocks.
+func videoResNet(s Spec, stem nn.Module, convs [4]convBuilder, depth [4]int) body {
 	w := s.Width
 	trunk := nn.Chain{{Name: "stem", Module: stem}}
 	in := w
@@ -65,12 +77,15 @@ func videoResNet(s Spec, stem nn.Module, convs [4]convBuilder) (nn.Module, int64
 		if i == 0 {
 			stride = 1
 		}
-		stage := nn.Sequential(block(in, out, conv, stride), block(out, out, conv, 1))
-		trunk = append(trunk, nn.Named{Name: stageNames[i], Module: stage})
+		stage := []nn.Module{block(in, out, conv, stride)}
+		for range depth[i] - 1 {
+			stage = append(stage, block(out, out, conv, 1))
+		}
+		trunk = append(trunk, nn.Named{Name: stageNames[i], Module: nn.Sequential(stage...)})
 		in = out
 	}
 	trunk = append(trunk, nn.Named{Name: "avgpool", Module: nn.GlobalAvgPool{}})
-	return trunk, in, videoHead, nil
+	return body{trunk: trunk, features: in, head: "fc", weight: videoHead, last: "layer4"}
 }
 
 var stageNames = [4]string{"layer1", "layer2", "layer3", "layer4"}

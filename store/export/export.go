@@ -160,10 +160,10 @@ func one(ctx context.Context, a *store.Archive, dir string, f File) (wrote bool,
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return false, err
 	}
-	return true, atomicfile.Write(path, func(w io.Writer) error {
+	return true, object.Explain(atomicfile.Write(path, func(w io.Writer) error {
 		_, err := a.Objects.Copy(ctx, f.Digest, w)
 		return err
-	})
+	}))
 }
 
 // holds says whether a file is there with the content; another content is an error.

@@ -52,7 +52,9 @@ type entry struct {
 	modified time.Time
 }
 
-// explain gives an error of the operating system or a cloud its code.
+// Explain gives an error of the operating system or a cloud its code: fault.Resource for a full disk, fault.NotFound.
+func Explain(err error) error { return explain(err) }
+
 func explain(err error) error {
 	var known *fault.Error
 	switch {

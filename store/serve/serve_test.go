@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -28,6 +29,7 @@ func open(t *testing.T, change func(*store.Config)) *store.Archive {
 	t.Helper()
 	cfg := store.DefaultConfig()
 	cfg.Reserve = 0
+	cfg.Objects = filepath.Join(t.TempDir(), "objects")
 	if change != nil {
 		change(&cfg)
 	}
@@ -338,6 +340,63 @@ func TestRetrieve(t *testing.T) {
 			if got, ok := s.got[in.SOPInstanceUID]; ok && !bytes.Equal(got, want.Bytes()) {
 				t.Errorf("%s: %s has other bytes", who, in.SOPInstanceUID)
 			}
+		}
+	}
+}
+
+// breaking is a source whose disk fails after the first megabyte.
+type breaking struct{ head []byte }
+
+var errDisk = errors.New("the disk failed")
+
+func (b breaking) ReadAt(p []byte, off int64) (int, error) {
+	if off > 1<<20 {
+		return 0, errDisk
+	}
+	n := 0
+	if off < int64(len(b.head)) {
+		n = copy(p, b.head[off:])
+	}
+	clear(p[n:])
+	return len(p), nil
+}
+
+// TestBrokenOff: an object whose sender breaks off leaves nothing, neither in the archive nor on the disk.
+func TestBrokenOff(t *testing.T) {
+	a := open(t, nil)
+	peer := listen(t, a, nil)
+	in := object(t, 1, 0, 1, nil)
+	whole, _, _ := in.Open(t.Context())
+	var b bytes.Buffer
+	if err := whole.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	head := append(b.Bytes()[:b.Len()-12-16], 0xE0, 0x7F, 0x10, 0, 'O', 'B', 0, 0, 0, 0, 0x20, 0) // 2 MiB of pixel data are to follow
+	f, err := dicom.Read(breaking{head}, int64(len(head))+2<<20)
+	if err != nil || f.Incomplete != nil {
+		t.Fatal(err, f.Incomplete)
+	}
+	in.Open = func(context.Context) (*dicom.File, func() error, error) { return f, f.Close, nil }
+	c := dial(t, peer, nil, dimse.OffersFor([]dimse.Instance{in})...)
+	if _, err := c.Store(t.Context(), in, dimse.StoreOptions{}); !errors.Is(err, errDisk) {
+		t.Errorf("%v", err)
+	}
+	c.Close()
+	good := object(t, 1, 0, 2, nil)
+	d := dial(t, peer, nil, dimse.OffersFor([]dimse.Instance{good})...)
+	if _, err := d.Store(t.Context(), good, dimse.StoreOptions{}); err != nil {
+		t.Error(err)
+	}
+	if rep, err := a.Verify(t.Context(), store.VerifyOptions{}); err != nil || rep.Checked != 1 || rep.Orphans != 0 || len(rep.Problems) != 0 {
+		t.Errorf("%+v, %v", rep, err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		left, err := filepath.Glob(filepath.Join(a.Config().Objects, "tmp", "*-*"))
+		if err == nil && len(left) == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d temporaries are left, %v", len(left), err)
 		}
 	}
 }

@@ -104,6 +104,9 @@ func (a *Association) receive() (Action, []byte, error) {
 	}
 }
 
+// slack is how many bytes a P-DATA-TF may be longer than announced: some senders count without the headers of unit and value.
+const slack = 16
+
 // drain is how much of what follows an invalid unit is taken before the connection is closed.
 const drain = 1 << 20
 
@@ -154,7 +157,7 @@ func (a *Association) read() (pdu.Header, []byte, error) {
 		return pdu.Header{}, nil, a.broken(err)
 	}
 	h := pdu.ParseHeader(head[:])
-	limit := pdu.Limit(h.Type, a.cfg.MaxLength)
+	limit := pdu.Limit(h.Type, a.cfg.MaxLength+slack)
 	switch {
 	case limit == 0, h.Length > limit, h.Type != pdu.DataTF && h.Length < 4:
 		return h, nil, nil

@@ -295,7 +295,7 @@ func TestInvalid(t *testing.T) {
 		"unknown type":           {[]byte{0x77, 0, 0, 0, 0, 1, 0}, 2, pdu.UnrecognizedPDU},
 		"text":                   {[]byte("GET / HTTP/1.1\r\n\r\n"), 2, pdu.UnrecognizedPDU},
 		"4 GiB of data":          {pdu.Header{Type: pdu.DataTF, Length: 0xFFFFFFFF}.Append(nil), 2, pdu.InvalidParamValue},
-		"one byte too many":      {pdu.Header{Type: pdu.DataTF, Length: 4097}.Append(nil), 2, pdu.InvalidParamValue},
+		"too long":               {pdu.Header{Type: pdu.DataTF, Length: 4096 + slack + 1}.Append(nil), 2, pdu.InvalidParamValue},
 		"a long release":         {pdu.Header{Type: pdu.ReleaseRQ, Length: 5}.Append(nil), 2, pdu.InvalidParamValue},
 		"a short abort":          {pdu.Header{Type: pdu.AbortPDU, Length: 3}.Append(nil), 2, pdu.InvalidParamValue},
 		"a huge request":         {pdu.Header{Type: pdu.AssociateRQ, Length: 1 << 30}.Append(nil), 2, pdu.InvalidParamValue},

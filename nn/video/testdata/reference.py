@@ -1,10 +1,10 @@
 """Writes a torchvision network's random weights and what it computes from them, for comparison.
 
-usage: reference.py NAME OUT.safetensors
+usage: reference.py NAME T H W OUT.safetensors
 
-The file holds the state dict ("w." + name), an input clip "x" [2, 3, 4, 30, 34], the scores in eval mode "eval" and train mode
-"train", the gradients of mean(train scores * "mix") for parameters of at most 200,000 values ("g." + name), and the running
-statistics after that step ("s." + name).
+The file holds the state dict ("w." + name), an input clip "x" [2, 3, T, H, W], the scores in eval mode "eval" and, for networks that
+draw nothing at random, in train mode "train". From mean(scores * "mix"), of train mode where there is one, come the gradients of
+parameters of at most 200,000 values ("g." + name) and the running statistics after that step ("s." + name).
 """
 import json
 import struct
@@ -15,10 +15,18 @@ import torchvision
 
 
 class FrameMean(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.net = torchvision.models.resnet18(num_classes=7)
+    """An image network on every frame; its features are averaged before the last linear layer, which is where the mean may be moved."""
 
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x):
+        n, c, t, h, w = x.shape
+        return self.net(x.permute(0, 2, 1, 3, 4).reshape(n * t, c, h, w)).reshape(n, t, -1).mean(1)
+
+
+class ResNetMean(FrameMean):
     def forward(self, x):
         n, c, t, h, w = x.shape
         net = self.net
@@ -45,11 +53,15 @@ def save(path, tensors):
 
 torch.set_num_threads(2)
 torch.manual_seed(20)
-name, path = sys.argv[1:]
-if name == "resnet18_mean":
-    model = FrameMean()
-    inner = model.net
+name, t, h, w, path = sys.argv[1], *map(int, sys.argv[2:5]), sys.argv[5]
+if name.endswith("_mean"):
+    kwargs = {"image_size": h} if name.startswith("vit") else {}
+    inner = getattr(torchvision.models, name[: -len("_mean")])(num_classes=7, **kwargs)
+    model = (ResNetMean if name.startswith("resnet") else FrameMean)(inner)
 else:
+    mvit = torchvision.models.video.mvit
+    whole = mvit.MViT
+    mvit.MViT = lambda **kw: whole(**{**kw, "spatial_size": (h, w), "temporal_size": t})  # the builders fix 224×224
     model = inner = getattr(torchvision.models.video, name)(num_classes=7)
 for m in model.modules():
     if isinstance(m, (torch.nn.BatchNorm3d, torch.nn.BatchNorm2d)):
@@ -57,17 +69,22 @@ for m in model.modules():
         torch.nn.init.normal_(m.bias, 0, 0.2)
         torch.nn.init.normal_(m.running_mean, 0, 0.2)
         torch.nn.init.uniform_(m.running_var, 0.5, 1.5)
-x = torch.randn(2, 3, 4, 30, 34)
+for key, p in inner.named_parameters():
+    if p.dim() == 1 or "layer_scale" in key or "pos" in key or "token" in key or "head" in key:  # nothing may stay at zero, where mistakes hide
+        torch.nn.init.normal_(p, p.mean().item(), 0.2)
+x = torch.randn(2, 3, t, h, w)
 mix = torch.randn(2, 7)
 out = {"w." + k: v.clone() for k, v in inner.state_dict().items()}
 out.update(x=x, mix=mix)
 model.eval()
 with torch.no_grad():
     out["eval"] = model(x)
-model.train()
-scores = model(x)
-out["train"] = scores
+if any(isinstance(m, (torch.nn.Dropout, torchvision.ops.StochasticDepth)) for m in model.modules()):
+    scores = model(x)
+else:
+    model.train()
+    scores = out["train"] = model(x)
 (scores * mix).mean().backward()
-out.update({"g." + k: p.grad for k, p in inner.named_parameters() if p.numel() <= 200_000})
+out.update({"g." + k: p.grad for k, p in inner.named_parameters() if p.numel() <= 200_000 and p.grad is not None})
 out.update({"s." + k: b for k, b in inner.named_buffers()})
 save(path, out)
