@@ -65,7 +65,7 @@ func canGive(have, to dicom.TransferSyntax) bool {
 	if !to.Known() || have.IsVideo() {
 		return false
 	}
-	return !to.IsEncapsulated() || slices.Contains(pixel.Encoders, to)
+	return !to.IsEncapsulated() || pixel.CanEncode(to) == nil
 }
 
 // retrieve answers WADO-RS for studies, series and instances.
