@@ -80,7 +80,7 @@ func runSurvivalBench(ctx context.Context, opts survivalBenchOptions, io ioStrea
 	rows := protocol.FixedRows()
 	if len(opts.Models) > 0 {
 		rows = slices.DeleteFunc(rows, func(r protocol.Row) bool {
-			return !slices.ContainsFunc(opts.Models, func(m string) bool { return matches(m, r.Name) })
+			return !slices.ContainsFunc(opts.Models, func(m string) bool { return modelMatches(m, r.Name) })
 		})
 		if len(rows) == 0 {
 			return fault.New(fault.Usage, "no row of the table is named %s", strings.Join(opts.Models, ", "))
@@ -129,8 +129,8 @@ func runSurvivalBench(ctx context.Context, opts survivalBenchOptions, io ioStrea
 	return nil
 }
 
-// matches says whether pattern is name, or its beginning where it ends with *.
-func matches(pattern, name string) bool {
+// modelMatches says whether pattern is name, or its beginning where it ends with *.
+func modelMatches(pattern, name string) bool {
 	if head, ok := strings.CutSuffix(pattern, "*"); ok {
 		return strings.HasPrefix(strings.ToLower(name), strings.ToLower(head))
 	}
