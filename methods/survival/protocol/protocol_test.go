@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"context"
+	"encoding/json"
 	"math"
 	"os"
 	"strings"
@@ -198,5 +199,17 @@ func TestRunStops(t *testing.T) {
 	_, err := Run(t.Context(), []*Input{bad}, Options{Rows: []Row{{Name: "cox", Classic: "cox"}}})
 	if fault.CodeOf(err) != fault.Input || !strings.Contains(err.Error(), "cox on toy, fold") {
 		t.Errorf("no events: %v", err)
+	}
+}
+
+func TestMeasuredJSON(t *testing.T) {
+	b, err := json.Marshal(Measured{CTD: math.NaN(), IBS: 0.2, Epochs: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"c_td":null`, `"ibs":0.2`, `"epochs":3`, `"seconds":0`} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("%s has no %s", b, want)
+		}
 	}
 }
