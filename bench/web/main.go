@@ -36,7 +36,11 @@ const (
 )
 
 func main() {
-	if err := run(context.Background()); err != nil {
+	do := run
+	if len(os.Args) == 3 && os.Args[1] == "serve" {
+		do = func(ctx context.Context) error { return serveArchive(ctx, os.Args[2]) }
+	}
+	if err := do(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/web:", err)
 		os.Exit(1)
 	}
@@ -191,25 +195,48 @@ func best(d *time.Duration, do func() error) error {
 	return err
 }
 
-// startOurs serves an archive the way cineloop archive serve does.
+// startOurs starts this program again as a service over a new archive, the way cineloop archive serve does: a process of its own, as
+// Orthanc is.
 func startOurs(ctx context.Context, dir string) (*service, func(), error) {
 	if err := store.Init(dir, store.DefaultConfig()); err != nil {
 		return nil, nil, err
 	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, nil, err
+	}
+	cmd := exec.CommandContext(ctx, self, "serve", dir)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	stop := func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }
+	var addr string
+	if _, err := fmt.Fscanln(out, &addr); err != nil {
+		stop()
+		return nil, nil, err
+	}
+	c, err := web.NewClient("http://"+addr+"/dicom-web", web.ClientOptions{})
+	return &service{name: "cineloop", client: c}, stop, err
+}
+
+// serveArchive is the other process.
+func serveArchive(ctx context.Context, dir string) error {
 	a, err := store.Open(ctx, dir, store.Keys{})
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
+	defer a.Close()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		a.Close()
-		return nil, nil, err
+		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- serve.Run(ctx, ln, web.NewServer(dicomweb.New(a), web.Options{}), serve.Options{}) }()
-	c, err := web.NewClient("http://"+ln.Addr().String()+"/dicom-web", web.ClientOptions{})
-	return &service{name: "cineloop", client: c}, func() { c.Close(); cancel(); <-ended; a.Close() }, err
+	fmt.Println(ln.Addr())
+	return serve.Run(ctx, ln, web.NewServer(dicomweb.New(a), web.Options{}), serve.Options{})
 }
 
 // startOrthanc starts Orthanc with its DICOMweb plugin on an empty database.

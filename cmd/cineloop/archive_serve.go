@@ -95,7 +95,7 @@ on, 6 a certificate is not there, 7 the archive is of a newer version.`,
 	f.IntVar(&opts.Max, "max-associations", 128, "associations at once")
 	f.DurationVar(&opts.Idle, "idle", ul.Defaults.Idle, "silence after which an association is ended")
 	f.DurationVar(&opts.Timeout, "timeout", 10*time.Minute, "wait for a peer's answer")
-	opts.Web.flags(f)
+	opts.Web.flags(cmd)
 	return cmd
 }
 

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 
 	"github.com/cineloop/cineloop/dicom/web"
 	"github.com/cineloop/cineloop/internal/access"
@@ -41,7 +41,8 @@ needs a token of the file that --tokens names (see cineloop token): role read fo
 --open-loopback may programs and browsers on this machine do everything without one. Beyond this machine TLS is needed (--web-tls-cert),
 unless --web-plain says that something in front speaks it. One line a request is logged: route template, status, name of the token.`
 
-func (o *archiveWebOptions) flags(f *pflag.FlagSet) {
+func (o *archiveWebOptions) flags(c *cobra.Command) {
+	f := c.Flags()
 	f.StringVar(&o.Listen, "listen", "", "address to serve DICOMweb and the page on, as 127.0.0.1:8080 or :8443")
 	f.StringVar(&o.Tokens, "tokens", "", "file of tokens (cineloop token add)")
 	f.BoolVar(&o.Loopback, "open-loopback", false, "let programs on this machine do everything without a token")

@@ -3,6 +3,7 @@ package dimse
 import (
 	"bytes"
 	"io"
+	"time"
 
 	"github.com/cineloop/cineloop/dicom"
 	"github.com/cineloop/cineloop/dicom/dimse/pdu"
@@ -17,6 +18,28 @@ type assembler struct {
 	cmd     *Command      // complete; its data set is coming
 	in      *presentation // of cmd, or of the command being collected
 	sink    sink
+
+	begun time.Time     // when the message's first fragment came
+	bytes int64         // of the message so far
+	ours  time.Duration // of the time since then that this side took
+}
+
+// slowest is how many bytes a second of a message must come at least, once it has taken longer than the session's stall.
+const slowest = 1 << 10
+
+var errSlow = fault.New(fault.Resource, "a message came at less than %d bytes a second", slowest)
+
+// pace refuses a message that comes so slowly that it would hold its operation, and what that has open, for as long as the peer likes.
+func (m *assembler) pace(v pdu.PDV) error {
+	if m.in == nil {
+		m.begun, m.bytes, m.ours = time.Now(), 0, 0
+	}
+	m.bytes += int64(len(v.Data))
+	spent := time.Since(m.begun) - m.ours
+	if spent > m.stall && float64(m.bytes) < spent.Seconds()*slowest {
+		return errSlow
+	}
+	return nil
 }
 
 // sink takes a data set. Its write may wait, which makes the peer wait.
@@ -27,6 +50,9 @@ type sink interface {
 }
 
 func (m *assembler) take(v pdu.PDV) error {
+	if err := m.pace(v); err != nil {
+		return err
+	}
 	in := m.contexts[v.Context]
 	switch {
 	case in == nil:
@@ -40,9 +66,11 @@ func (m *assembler) take(v pdu.PDV) error {
 	if m.cmd == nil {
 		return m.takeCommand(v)
 	}
+	start := time.Now()
 	if err := m.sink.write(v.Data); err != nil {
 		return err
 	}
+	m.ours += time.Since(start)
 	if !v.Last {
 		return nil
 	}
@@ -68,7 +96,9 @@ func (m *assembler) takeCommand(v pdu.PDV) error {
 	if err != nil {
 		return err
 	}
+	start := time.Now()
 	s, err := m.dispatch(cmd)
+	m.ours += time.Since(start)
 	if err != nil {
 		return err
 	}

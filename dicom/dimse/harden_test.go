@@ -200,6 +200,49 @@ func TestSlowLoris(t *testing.T) {
 	}
 }
 
+// TestDribble: a peer whose every unit comes in time, and whose object would take for ever, is let go all the same; a slow handler is not the
+// peer's fault.
+func TestDribble(t *testing.T) {
+	leaks(t)
+	p := newPACS()
+	s := serverFor(p)
+	s.Stall = 300 * time.Millisecond
+	s.Link = ul.Config{ARTIM: time.Second, Transfer: time.Minute, Idle: time.Minute}
+	peer := start(t, s)
+	c := rawPeer(t, peer)
+	go func() {
+		c.Write(values(1, true, true, storeCommand(1)))
+		for {
+			if _, err := c.Write(values(1, false, false, []byte{0, 0})); err != nil {
+				return
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}()
+	if h, _, err := unit(c); err != nil || h.Type != pdu.AbortPDU {
+		t.Errorf("%v %v", h.Type, err)
+	}
+	c.Close()
+	slow := &slowStore{pause: 700 * time.Millisecond}
+	s2 := &Server{Strangers: true, Store: slow, Stall: 300 * time.Millisecond}
+	s2.Link.MaxLength = 64
+	list := instances(t, 1, 1)
+	client := dial(t, &Dialer{}, start(t, s2), OffersFor(list)...)
+	if _, err := client.Store(t.Context(), list[0], StoreOptions{}); err != nil {
+		t.Errorf("a slow handler: %v", err)
+	}
+	client.Close()
+}
+
+// slowStore takes its time before it reads.
+type slowStore struct{ pause time.Duration }
+
+func (s *slowStore) Store(_ context.Context, o *Object) error {
+	time.Sleep(s.pause)
+	_, err := io.Copy(io.Discard, o.Data)
+	return err
+}
+
 // TestHundred: a hundred associations at once, each with its own objects.
 func TestHundred(t *testing.T) {
 	leaks(t)

@@ -23,6 +23,7 @@ type Server struct {
 
 	Link            ul.Config
 	Timeout         time.Duration // for a peer's answer to an operation of this side; 10 min if 0
+	Stall           time.Duration // a message that takes longer must come at 1 KiB a second at least; 2 min if 0
 	Window          int           // operations that a peer may have under way at once, if it asks for more than one; 16 if 0
 	MaxAssociations int           // at once; 128 if 0
 	MaxPerHost      int           // at once from one address; 64 if 0
@@ -152,6 +153,7 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	c := &served{server: s}
 	session := newSession(ctx, a, n.contexts, c.handle, n.performed, n.invoked, orDuration(s.Timeout, defaultTimeout))
 	session.server = true
+	session.stall = orDuration(s.Stall, defaultStall)
 	err = session.run()
 	if errors.Is(err, ul.ErrReleased) {
 		err = nil

@@ -37,6 +37,7 @@ type session struct {
 	window   chan struct{}                          // a place for each operation that the peer may have under way
 	invoke   chan struct{}                          // and for each that the local side may have
 	timeout  time.Duration                          // for the next answer to an operation
+	stall    time.Duration                          // that a message of any size may take
 
 	ctx    context.Context // ends with the association
 	cancel context.CancelCauseFunc
@@ -65,13 +66,16 @@ type incoming struct {
 
 func newSession(ctx context.Context, a *ul.Association, contexts map[byte]*presentation, handle func(context.Context, *incoming) error, performed, invoked int, timeout time.Duration) *session {
 	s := &session{
-		a: a, contexts: contexts, handle: handle, timeout: timeout,
+		a: a, contexts: contexts, handle: handle, timeout: timeout, stall: defaultStall,
 		window: make(chan struct{}, performed), invoke: make(chan struct{}, invoked),
 		calls: map[uint16]*call{}, ops: map[uint16]*incoming{}, over: make(chan struct{}), done: make(chan struct{}),
 	}
 	s.ctx, s.cancel = context.WithCancelCause(ctx)
 	return s
 }
+
+// defaultStall is short beside what an object may take, and long beside what a network may stand still.
+const defaultStall = 2 * time.Minute
 
 // errEnded is the cause that handlers see when their association is over.
 var errEnded = errors.New("the association is over")
@@ -121,7 +125,11 @@ func (s *session) read() error {
 			}
 			if err != nil {
 				// The peer is told; Next then ends with the reason.
-				_ = s.a.Violation(pdu.InvalidParamValue, err)
+				if errors.Is(err, errSlow) {
+					s.a.Abort(err)
+				} else {
+					_ = s.a.Violation(pdu.InvalidParamValue, err)
+				}
 				m.drop()
 				break
 			}

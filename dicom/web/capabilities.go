@@ -46,7 +46,9 @@ func (s *Server) capabilityJSON() any {
 		out.Resources = append(out.Resources, resource{method, strings.TrimPrefix(path, s.opts.Prefix), rt.about, given[rt.about]})
 	}
 	for _, ts := range pixel.Encoders {
-		out.Encodes = append(out.Encodes, string(ts))
+		if pixel.CanEncode(ts) == nil {
+			out.Encodes = append(out.Encodes, string(ts))
+		}
 	}
 	out.MaxResult = s.opts.MaxResults
 	return out

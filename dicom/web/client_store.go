@@ -30,7 +30,7 @@ type Receipt struct {
 type StoreOptions struct {
 	Study       string // all instances are of this study, and the server refuses others; "" for any
 	BatchBytes  int64  // how many bytes go into one request at most (one instance always does); 0: 64 MiB
-	BatchCount  int    // how many instances; 0: 100
+	BatchCount  int    // how many instances; 0: 500
 	Progress    func(sent int, bytes int64)
 	EachReceipt func(Receipt)
 }
@@ -48,7 +48,7 @@ func (c *Client) Store(ctx context.Context, files iter.Seq2[Upload, error], opts
 		opts.BatchBytes = 64 << 20
 	}
 	if opts.BatchCount <= 0 {
-		opts.BatchCount = 100
+		opts.BatchCount = 500
 	}
 	var res StoreResult
 	var batch []Upload

@@ -79,7 +79,7 @@ func TestFormOf(t *testing.T) {
 		{`multipart/related; type="image/dicom-rle"; transfer-syntax=1.2.840.10008.1.2.5`, uid.JPEGLSLossless, form{kind: "image/dicom-rle", syntax: uid.RLELossless, encode: true, related: true}},
 		{`application/octet-stream`, uid.RLELossless, form{kind: typeBytes, syntax: uid.ExplicitVRLittleEndian, decode: true}},
 		{`multipart/related; type="video/mp4"`, uid.MPEG4HP41, form{kind: "video/mp4", syntax: uid.MPEG4HP41, related: true}},
-		{`multipart/related; type="image/jp2", multipart/related; type="application/octet-stream"`, uid.ExplicitVRLittleEndian,
+		{`multipart/related; type="image/jphc", multipart/related; type="application/octet-stream"`, uid.ExplicitVRLittleEndian,
 			form{kind: typeBytes, syntax: uid.ExplicitVRLittleEndian, decode: true, related: true}},
 	} {
 		got, err := formOf(parseAccept(c.accept), c.stored)
@@ -88,7 +88,7 @@ func TestFormOf(t *testing.T) {
 		}
 	}
 	for accept, stored := range map[string]dicom.TransferSyntax{
-		`multipart/related; type="image/jp2"`:                              uid.ExplicitVRLittleEndian,
+		`multipart/related; type="image/jphc"`:                             uid.ExplicitVRLittleEndian,
 		`multipart/related; type="image/jpeg"`:                             uid.MPEG4HP41,
 		`text/html`:                                                        uid.ExplicitVRLittleEndian,
 		`multipart/related; type="video/mp4"`:                              uid.JPEGBaseline8Bit,

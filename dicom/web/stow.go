@@ -12,6 +12,48 @@ import (
 	"github.com/cineloop/cineloop/internal/fault"
 )
 
+// ahead is how many bytes of a part are read before the backend begins with it: most instances are whole then, and the next part is read
+// while the backend works. Larger ones stream, and all do while aheadMost buffers of all requests are in use.
+const (
+	ahead     = 512 << 10
+	aheadMost = 128
+)
+
+// aheadBuffers are those not in use; nil ones are not made yet.
+var aheadBuffers = func() chan []byte {
+	c := make(chan []byte, aheadMost)
+	for range aheadMost {
+		c <- nil
+	}
+	return c
+}()
+
+// readAhead reads the beginning of a part; at its end err is io.EOF. The returned function gives the buffer back.
+func readAhead(part io.Reader) (head []byte, release func(), err error) {
+	var buf []byte
+	select {
+	case buf = <-aheadBuffers:
+	default:
+		return nil, func() {}, nil
+	}
+	if buf == nil {
+		buf = make([]byte, ahead)
+	}
+	n, err := fill(part, buf)
+	return buf[:n], func() { aheadBuffers <- buf }, err
+}
+
+// fill reads until buf is full or r ends. Unlike [io.ReadFull] it leaves r's error as it is: io.ErrUnexpectedEOF is how a message that
+// was cut off ends, and must not be taken for the end of a part.
+func fill(r io.Reader, buf []byte) (n int, err error) {
+	for n < len(buf) && err == nil {
+		var k int
+		k, err = r.Read(buf[n:])
+		n += k
+	}
+	return n, err
+}
+
 const (
 	// storing is how many instances of one request wait for the disk at once: those that wait together are made durable together.
 	storing = 48
@@ -105,11 +147,16 @@ func (b *batch) take(part io.Reader) error {
 	case <-b.ctx.Done():
 		return context.Cause(b.ctx)
 	}
-	in := &partReader{r: part, left: b.s.opts.MaxFile, done: make(chan struct{})}
+	head, release, err := readAhead(part)
+	in := &partReader{head: head, r: part, left: b.s.opts.MaxFile, done: make(chan struct{})}
+	if err != nil {
+		in.end(err)
+	}
 	at := b.add(outcome{failure: FailureProcessing, code: fault.Internal})
 	b.running.Go(func() {
 		stored, err := b.s.backend.Store(b.ctx, in, b.how)
 		in.finish()
+		release()
 		b.set(at, outcomeOf(stored, err))
 		<-b.slots
 	})
@@ -146,13 +193,16 @@ func outcomeOf(stored Stored, err error) outcome {
 	return o
 }
 
-// partReader tells when a part has been read to its end, or will not be read further.
+// partReader is a part, of which the head was read ahead. It tells when the message has been read to the part's end, or will not be
+// read further.
 type partReader struct {
+	head []byte
 	r    io.Reader
 	left int64
+	last error // what comes after head, once the message is at the part's end
+	err  error // of the message; set before done
 	once sync.Once
 	done chan struct{}
-	err  error // of the message
 }
 
 var errTooLarge = fault.New(fault.Resource, "the instance is larger than this server takes")
@@ -161,16 +211,34 @@ func (p *partReader) Read(buf []byte) (int, error) {
 	if p.left <= 0 {
 		return 0, errTooLarge
 	}
-	n, err := p.r.Read(buf[:min(int64(len(buf)), p.left)])
+	buf = buf[:min(int64(len(buf)), p.left)]
+	if len(p.head) > 0 {
+		n := copy(buf, p.head)
+		p.head, p.left = p.head[n:], p.left-int64(n)
+		return n, nil
+	}
+	if p.last != nil {
+		return 0, p.last
+	}
+	n, err := fill(p.r, buf) // the message gives 4 kB at a time, which would be as many writes
 	p.left -= int64(n)
 	if err != nil {
-		if err != io.EOF {
-			p.err = fault.New(fault.Input, "the message breaks off: %w", err)
-			err = p.err
-		}
-		p.finish()
+		p.end(err)
 	}
-	return n, err
+	if n > 0 {
+		return n, nil
+	}
+	return 0, p.last
+}
+
+// end notes that nothing more comes from the message for this part.
+func (p *partReader) end(err error) {
+	if err != io.EOF {
+		p.err = fault.New(fault.Input, "the message breaks off: %w", err)
+		err = p.err
+	}
+	p.last = err
+	p.finish()
 }
 
 func (p *partReader) finish() { p.once.Do(func() { close(p.done) }) }

@@ -321,3 +321,32 @@ func FuzzResponse(f *testing.F) {
 		_ = c.decodeArray(bytes.NewReader(b), func(*dicom.DataSet) bool { return true })
 	})
 }
+
+// TestStoringLarge: parts that do not fit into what is read ahead, whole and cut off at every kind of place, with and without a buffer left.
+func TestStoringLarge(t *testing.T) {
+	large := image3(t, "1.2.3.1", 3*ahead/48, uid.ExplicitVRLittleEndian, nil)
+	contentType, body := message(typeDICOM, dcm(large))
+	start := bytes.Index(body, large)
+	for _, buffers := range []bool{true, false} {
+		if !buffers {
+			var taken [][]byte
+			for range aheadMost {
+				taken = append(taken, <-aheadBuffers)
+			}
+			defer func() {
+				for _, b := range taken {
+					aheadBuffers <- b
+				}
+			}()
+		}
+		for _, cut := range []int{len(body), len(body) - 5, start + len(large), start + len(large) - 1, start + ahead, start + ahead + 1, start + ahead - 1, start + 10, start} {
+			m := &memory{}
+			srv, _ := serving(t, m, Options{})
+			status, answer, _ := post(t, srv.URL+"/dicom-web/studies", contentType, bytes.NewReader(body[:cut]))
+			whole := cut >= start+len(large)+4 // with as much of the boundary as tells that the part ends there
+			if stored := len(m.files) == 1; stored != (status == 200 || status == 202) || stored && !bytes.Equal(m.files["1.2.3.1"], large) || cut == len(body) && status != 200 || !whole && stored {
+				t.Errorf("buffers %t, %d of %d: %d %s", buffers, cut, len(body), status, answer)
+			}
+		}
+	}
+}

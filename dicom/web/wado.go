@@ -65,7 +65,7 @@ func canGive(have, to dicom.TransferSyntax) bool {
 	if !to.Known() || have.IsVideo() {
 		return false
 	}
-	return !to.IsEncapsulated() || slices.Contains(pixel.Encoders, to)
+	return !to.IsEncapsulated() || pixel.CanEncode(to) == nil
 }
 
 // retrieve answers WADO-RS for studies, series and instances.
@@ -126,7 +126,16 @@ var errSyntax = &statusError{http.StatusNotAcceptable, fault.New(fault.Input, "t
 // many gives instances as parts. Those that can't be given in an accepted transfer syntax are left out, and the answer is 206 then
 // (PS3.18 section 10.4.3).
 func (s *Server) many(w http.ResponseWriter, r *http.Request, at Resource, take wanted) error {
-	out := newRelatedWriter(w, typeDICOM)
+	pieces := newBehind(w)
+	err := s.manyTo(pieces, w, r, at, take)
+	if cerr := pieces.close(err == nil); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+func (s *Server) manyTo(pieces io.Writer, w http.ResponseWriter, r *http.Request, at Resource, take wanted) error {
+	out := newRelatedWriter(pieces, typeDICOM)
 	left, found := 0, 0
 	if !take.any && !take.plain { // ask before the status line is gone
 		for in, err := range s.backend.List(r.Context(), at) {

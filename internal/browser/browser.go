@@ -71,7 +71,9 @@ func Start(t testing.TB) *Browser {
 		in.Close()
 		out.Close()
 	})
-	var targets struct{ TargetInfos []struct{ TargetID, Type string } }
+	var targets struct {
+		TargetInfos []struct{ TargetID, Type string }
+	}
 	b.must("", "Target.getTargets", nil, &targets)
 	for _, ti := range targets.TargetInfos {
 		if ti.Type == "page" {

@@ -32,6 +32,7 @@ var Rooms = []Room{
 	{Path: "internal/serve", Floor: 0, Beside: []string{"internal/fault", "internal/access"}},
 	{Path: "internal/browser", Floor: 0},
 	{Path: "internal/testdata", Floor: 0},
+	{Path: "internal/golden", Floor: 0},
 	{Path: "internal/lint", Floor: 0},
 	{Path: "stats", Floor: 0, Only: []string{}},
 
@@ -70,6 +71,7 @@ var outside = []struct {
 }{
 	{"github.com/ebitengine/purego", []string{"torch"}},
 	{"github.com/spf13/cobra", []string{"cmd"}},
+	{"github.com/spf13/pflag", []string{"cmd"}}, // cobra's flags
 	{"github.com/rogpeppe/go-internal", []string{"cmd"}},
 	{"github.com/schollz/progressbar", []string{"internal/progress"}},
 	{"github.com/mattn/go-isatty", []string{"internal/progress"}},
@@ -82,7 +84,8 @@ var outside = []struct {
 	{"google.golang.org/protobuf", []string{"learn"}},
 	{"golang.org/x/", []string{""}},
 	{"gocloud.dev", []string{"store"}},
-	{"filippo.io/age", []string{"store"}},
+	{"github.com/parquet-go/parquet-go", []string{"deid"}},
+	{"filippo.io/age", []string{"store", "deid", "cmd"}},
 	{"modernc.org/sqlite", []string{"store"}},
 	{"github.com/jackc/pgx/v5", []string{"store"}},
 	{"github.com/pressly/goose/v3", []string{"store"}},

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -268,7 +267,6 @@ func TestWebGoesAway(t *testing.T) {
 
 // peer is a query/retrieve node in memory.
 type peer struct {
-	mu      sync.Mutex
 	files   map[string]map[string][]byte // by "study/series", by instance
 	skip    string                       // an instance that it lists and does not send
 	breakAt int                          // of the instances, from here on the association is gone

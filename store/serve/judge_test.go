@@ -104,6 +104,7 @@ func samePixels(t *testing.T, a, b *dicom.File) bool {
 }
 
 func TestJudgeEchoscu(t *testing.T) {
+	t.Parallel()
 	dimsetest.Need(t, "echoscu")
 	host, port := hostPort(t, listen(t, open(t, nil), nil))
 	dimsetest.Run(t, "echoscu", "-aec", "CINELOOP", host, port)
@@ -117,6 +118,7 @@ func TestJudgeEchoscu(t *testing.T) {
 
 // TestJudgeStorescu: each transfer syntax that storescu proposes, kept as it was sent.
 func TestJudgeStorescu(t *testing.T) {
+	t.Parallel()
 	dimsetest.Need(t, "storescu")
 	list := images(t)
 	for option, ts := range map[string]dicom.TransferSyntax{"-x=": uid.ExplicitVRLittleEndian, "-xi": uid.ImplicitVRLittleEndian, "-xe": uid.ExplicitVRLittleEndian, "-xb": uid.ExplicitVRBigEndian,
@@ -149,6 +151,7 @@ func TestJudgeStorescu(t *testing.T) {
 
 // TestJudgeDcmsend: instances of four syntaxes in one association, and the corpus where it is.
 func TestJudgeDcmsend(t *testing.T) {
+	t.Parallel()
 	dimsetest.Need(t, "dcmsend")
 	a := open(t, nil)
 	host, port := hostPort(t, listen(t, a, nil))
@@ -182,6 +185,7 @@ func TestJudgeDcmsend(t *testing.T) {
 }
 
 func TestJudgeFindscu(t *testing.T) {
+	t.Parallel()
 	dimsetest.Need(t, "findscu")
 	peer := listen(t, open(t, nil), nil)
 	fill(t, peer, 6)
@@ -206,6 +210,7 @@ func TestJudgeFindscu(t *testing.T) {
 }
 
 func TestJudgeMovescu(t *testing.T) {
+	t.Parallel()
 	dimsetest.Need(t, "movescu", "storescp")
 	out, scp := t.TempDir(), dimsetest.Port(t)
 	dimsetest.Start(t, scp, "storescp", "-aet", "DEST", "+B", "-od", out, fmt.Sprint(scp))
@@ -225,6 +230,7 @@ func TestJudgeMovescu(t *testing.T) {
 }
 
 func TestJudgeGetscu(t *testing.T) {
+	t.Parallel()
 	dimsetest.Need(t, "getscu")
 	peer := listen(t, open(t, nil), nil)
 	fill(t, peer, 2)
@@ -240,6 +246,7 @@ func TestJudgeGetscu(t *testing.T) {
 
 // TestJudgeTranscoding: what getscu takes in little endian alone, and was kept compressed, arrives with the same pixels; dcmdump reads it.
 func TestJudgeTranscoding(t *testing.T) {
+	t.Parallel()
 	dimsetest.Need(t, "getscu", "storescu", "dcmdump")
 	list := images(t)
 	peer := listen(t, open(t, nil), nil)
@@ -268,6 +275,7 @@ func TestJudgeTranscoding(t *testing.T) {
 
 // TestJudgeStorescp: ours sends to storescp, and every byte of the data sets arrives.
 func TestJudgeStorescp(t *testing.T) {
+	t.Parallel()
 	dimsetest.Need(t, "storescp")
 	for _, ts := range []dicom.TransferSyntax{uid.ExplicitVRLittleEndian, uid.ImplicitVRLittleEndian, uid.JPEGLSLossless, uid.RLELossless, uid.JPEGLosslessSV1} {
 		t.Run(ts.Name(), func(t *testing.T) {
@@ -317,6 +325,7 @@ func TestJudgeStorescp(t *testing.T) {
 
 // TestJudgeDcmqrscp: ours as client of dcmtk's archive: echo, store, find, get, move to our server.
 func TestJudgeDcmqrscp(t *testing.T) {
+	t.Parallel()
 	dimsetest.Need(t, "dcmqrscp")
 	dir, port := t.TempDir(), dimsetest.Port(t)
 	if err := os.Mkdir(filepath.Join(dir, "db"), 0o700); err != nil {
@@ -379,6 +388,7 @@ AETable END
 
 // TestJudgeWorklist: ours asks wlmscpfs, and findscu asks ours, for the same entries.
 func TestJudgeWorklist(t *testing.T) {
+	t.Parallel()
 	dimsetest.Need(t, "wlmscpfs", "findscu")
 	dir, port := t.TempDir(), dimsetest.Port(t)
 	entries := filepath.Join(dir, "WL")
@@ -438,6 +448,7 @@ func TestJudgeWorklist(t *testing.T) {
 
 // TestJudgeTLS: both ways, with certificates on both sides.
 func TestJudgeTLS(t *testing.T) {
+	t.Parallel()
 	dimsetest.Need(t, "echoscu", "storescu", "storescp")
 	if out, _ := dimsetest.Try(t, "echoscu", "--help"); !strings.Contains(out, "+tls") {
 		t.Skip("this dcmtk is built without TLS")

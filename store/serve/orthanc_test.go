@@ -84,6 +84,7 @@ func (o *orthanc) ask(t *testing.T, method, path, body string, into any) {
 
 // TestJudgeOrthancServes: our client stores, finds, fetches and moves at Orthanc.
 func TestJudgeOrthancServes(t *testing.T) {
+	t.Parallel()
 	o := startOrthanc(t)
 	list := images(t)
 	c := dial(t, o.peer, nil, dimse.OffersFor(list)...)
@@ -131,6 +132,7 @@ func TestJudgeOrthancServes(t *testing.T) {
 
 // TestJudgeOrthancCalls: Orthanc's clients echo, store, find and move at our archive.
 func TestJudgeOrthancCalls(t *testing.T) {
+	t.Parallel()
 	o := startOrthanc(t)
 	o.ask(t, "POST", "/modalities/ours/echo", "{}", nil)
 	list := images(t)
@@ -172,6 +174,7 @@ func TestJudgeOrthancCalls(t *testing.T) {
 
 // TestJudgeOrthancCommits: storage commitment both ways, each report on an association of its own.
 func TestJudgeOrthancCommits(t *testing.T) {
+	t.Parallel()
 	o := startOrthanc(t)
 	list := images(t)
 	refs := []dimse.Reference{{SOPClassUID: uid.UltrasoundImageStorage, SOPInstanceUID: "1.2.0.0.9"}}
@@ -211,6 +214,7 @@ func TestJudgeOrthancCommits(t *testing.T) {
 
 // TestJudgeOrthancIsAsked: our client asks Orthanc for commitment; the report comes to our server.
 func TestJudgeOrthancIsAsked(t *testing.T) {
+	t.Parallel()
 	o := startOrthanc(t)
 	list := images(t)
 	c := dial(t, o.peer, nil, dimse.OffersFor(list)...)
