@@ -46,7 +46,8 @@ func (a Attribute) Keyword() string {
 func (a Attribute) String() string {
 	parts := make([]string, len(a))
 	for i, t := range a {
-		if parts[i] = t.Keyword(); parts[i] == "" {
+		parts[i] = t.Keyword()
+		if same, ok := tag.ByKeyword(parts[i]); !ok || same != t { // of a repeating group: the keyword is that of its first member
 			parts[i] = fmt.Sprintf("%08X", uint32(t))
 		}
 	}
