@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/build/go/bin:$(PATH)
 export CGO_ENABLED ?= 0
 
-.PHONY: all setup build demo test bench peers examples clean
+.PHONY: all setup build demo test judges bench peers examples clean
 
 all: build
 
@@ -20,8 +20,15 @@ test: ## everything that must hold: formatting, vet, staticcheck, tests, the rac
 	@scripts/setup test
 	@scripts/test
 
+judges: ## what programs of others think of ours: N passed, N failed
+	@scripts/setup judges
+	@scripts/judges
+
 bench: build ## timings side by side with peers: name, ours, peer, ratio, limit
 	@scripts/bench
+
+fuzz: ## every fuzz target for ten minutes each, for the night; ends with a table of hours and findings
+	@scripts/fuzz
 
 peers: ## the Python peers that benchmarks and comparisons use where they are present
 	@scripts/setup peers

@@ -1,6 +1,7 @@
 package clip
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -217,16 +218,22 @@ func (d *instance) decodeVideo(c *Clip, order []int, cfg *readConfig) (*Clip, er
 		at[f] = k
 	}
 	seen := 0
+	enough := errors.New("all frames that are wanted")
 	err := d.im.EachVideo(cfg.ctx, func(i int, b []byte) error {
 		if k, ok := at[i]; ok {
 			if len(b) != c.FrameBytes() {
 				return inputf("frame %d has %d bytes, not %d", i, len(b), c.FrameBytes())
 			}
 			copy(c.Frame(k), b)
-			seen++
+			if seen++; seen == len(at) {
+				return enough
+			}
 		}
 		return nil
 	})
+	if errors.Is(err, enough) {
+		return c, nil
+	}
 	if err == nil && seen < len(order) {
 		err = inputf("the video stream has %d of %d frames", seen, len(order))
 	}

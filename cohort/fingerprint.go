@@ -81,6 +81,7 @@ type TargetSummary struct {
 	Known   int           `json:"known"` // rows
 	Missing int           `json:"missing"`
 	Classes []Count       `json:"classes,omitempty"` // binary: 0 and 1; multilabel: the positives of each label
+	Cuts    []float64     `json:"cuts,omitempty"`    // time-to-event: where survival is predicted
 	Values  *Distribution `json:"values,omitempty"`  // regression
 }
 

@@ -39,6 +39,9 @@ func (c *Cohort) strata(target, what string) ([]string, error) {
 			out[r] = fmt.Sprint(q)
 			continue
 		}
+		if c.Spec.Targets[i].Kind == TimeToEvent { // every part gets its share of the events
+			truth = truth[1:]
+		}
 		out[r] = fmt.Sprint(truth)
 	}
 	return out, nil

@@ -131,6 +131,9 @@ func (c *Cohort) summarise(t TargetSpec) TargetSummary {
 	switch t.Kind {
 	case Regression:
 		s.Values = maybe(values)
+	case TimeToEvent:
+		s.Values, s.Cuts = maybe(values), t.Cuts
+		s.Classes = c.count(at(1), []string{"0", "1"})
 	case Binary:
 		s.Classes = c.count(at(0), []string{"0", "1"})
 	case Class:

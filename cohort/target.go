@@ -25,6 +25,8 @@ func (t TargetSpec) Width() int {
 		return len(t.Classes)
 	case MultiLabel:
 		return len(t.Columns)
+	case TimeToEvent:
+		return len(t.Cuts)
 	}
 	return 1
 }
@@ -64,8 +66,10 @@ func (c *Cohort) readTargets() error {
 			err = c.readMultiLabel(t, what)
 		case Regression:
 			err = c.readRegression(t, what)
+		case TimeToEvent:
+			err = c.readTimeToEvent(t, what)
 		default:
-			kinds := []string{Binary, Class, MultiLabel, Regression}
+			kinds := []string{Binary, Class, MultiLabel, Regression, TimeToEvent}
 			err = fault.New(fault.Usage, "%s.kind is %q (%s)", what, t.Kind, nearest.Hint(t.Kind, kinds))
 		}
 		if err != nil {

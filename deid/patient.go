@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/cineloop/cineloop/dicom"
@@ -296,8 +295,6 @@ func digits(s string) bool {
 	}
 	return s != ""
 }
-
-func hasLetter(s string) bool { return strings.ContainsFunc(s, unicode.IsLetter) }
 
 // identityCache keeps the identities met last.
 type identityCache struct {

@@ -83,13 +83,13 @@ func presetSuffix(o Option) string { return strings.ReplaceAll(o.String(), "_", 
 func Preset(name string) (*Policy, bool) {
 	p := &Policy{Version: PolicyVersion, Name: name, Options: []Option{}, Unlisted: "clean", Dates: DatePolicy{30, 1800}, AgeCap: 89,
 		Documents: "quarantine", Video: "quarantine", Pixels: PixelPolicy{Unsure: "quarantine", Outside: true}}
-	parts := strings.Split(strings.ToLower(strings.TrimSpace(name)), "+")
+	parts := strings.Split(strings.NewReplacer("_", "-", " ", "-").Replace(strings.ToLower(strings.TrimSpace(name))), "+")
 	switch parts[0] {
 	case "basic", "basic-profile":
 	case "research", "default":
 		p.Options = []Option{RetainSafePrivate, RetainPatient, RetainModifiedDates, CleanDescriptors, CleanStructuredContent, CleanGraphics, CleanPixelData}
-	default:
-		return nil, false
+	default: // an option alone is the Basic Profile with it
+		parts = append([]string{"basic"}, parts...)
 	}
 	for _, s := range parts[1:] {
 		var o Option

@@ -344,8 +344,12 @@ func (w *walker) finish(ds, out *dicom.DataSet) {
 		dates = "MODIFIED"
 	}
 	out.SetText(tag.LongitudinalTemporalInformationModified, vr.CS, dates)
-	if out.Has(tag.BurnedInAnnotation) { // until the pixels were examined, they may show anything
-		out.SetText(tag.BurnedInAnnotation, vr.CS, "YES")
+	if out.Has(tag.BurnedInAnnotation) { // until the pixels were examined, their kind says what they may show
+		burned := "YES"
+		if MayCarryText(ds) == "" {
+			burned = "NO"
+		}
+		out.SetText(tag.BurnedInAnnotation, vr.CS, burned)
 	}
 	if w.pr.on[RetainPatient] && out.String(tag.PatientAge) == "" {
 		birth, err1 := dicom.ParseDA(ds.String(tag.PatientBirthDate))

@@ -14,8 +14,6 @@ type profileRow struct {
 	keyword, source string
 }
 
-func (r *profileRow) matches(t tag.Tag) bool { return uint32(t)&r.mask == r.tag }
-
 // safePrivateRow is a row of Table E.3.10-1: a private element that is safe to keep.
 type safePrivateRow struct {
 	creator string

@@ -139,6 +139,9 @@ func (ds *DataSet) append(e Element) (duplicate bool) {
 		}
 		ds.index[e.Tag] = n
 	}
+	if n == cap(ds.elems) && n > 0 {
+		ds.elems = slices.Grow(ds.elems, n) // twice as much: many small steps copy more than they save
+	}
 	ds.elems = append(ds.elems, e)
 	return false
 }

@@ -15,6 +15,12 @@
 //   - A data set that is only read may be read from several goroutines at once.
 //   - No value ever appears in an error or a warning.
 //
+// What is passed over although the standard forbids it stands in docs/reference/dicom-leniency.md, row by row, and is tested against it.
+//
+// Of objects with many frames, [DataSet.FunctionalGroup] and [DataSet.FrameElement] give what holds for one frame, and [Concatenation] puts parts together. A
+// DICOMDIR is read as a tree by [File.Directory]; a change of it keeps the tree, for the offsets in it follow. Packages around this one: iod says what an
+// information object must have, code has the coded concepts, fileset makes and reads media, ranged reads files that are far away.
+//
 // New data sets are built with [NewDataSet] and the Set methods and written with [WriteFile]; the same data set gives the same
 // bytes. Pixels are the business of package pixel.
 package dicom

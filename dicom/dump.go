@@ -11,7 +11,8 @@ import (
 	"github.com/cineloop/cineloop/dicom/vr"
 )
 
-// Dump prints the elements of f for people, in the manner of dcmdump: tag, VR, value, length, number of values, keyword. Values longer than
+// Dump prints the elements of f for people, in the manner of dcmdump: tag, VR, value, length, number of values, keyword; items
+// of sequences indented below them. Values longer than
 // width characters are cut; 0 cuts none.
 func (f *File) Dump(w io.Writer, width int) error {
 	b := bufio.NewWriter(w)
@@ -19,9 +20,7 @@ func (f *File) Dump(w io.Writer, width int) error {
 	for e := range f.Meta.All() {
 		dumpElement(b, 0, e, width)
 	}
-	for depth, e := range f.DataSet.Walk() {
-		dumpElement(b, depth, e, width)
-	}
+	dumpSet(b, 0, f.DataSet, width)
 	for _, warning := range f.Warnings {
 		fmt.Fprintf(b, "# warning: %v\n", warning)
 	}
@@ -29,6 +28,16 @@ func (f *File) Dump(w io.Writer, width int) error {
 		fmt.Fprintf(b, "# incomplete: %v\n", f.Incomplete)
 	}
 	return b.Flush()
+}
+
+func dumpSet(w io.Writer, depth int, ds *DataSet, width int) {
+	for e := range ds.All() {
+		dumpElement(w, depth, e, width)
+		for i, item := range e.items {
+			fmt.Fprintf(w, "%s%v na %-40s # item %d of %d\n", strings.Repeat("  ", depth+1), tag.Item, fmt.Sprintf("(%d elements)", item.Len()), i+1, len(e.items))
+			dumpSet(w, depth+2, item, width)
+		}
+	}
 }
 
 func dumpElement(w io.Writer, depth int, e *Element, width int) {

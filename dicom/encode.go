@@ -89,9 +89,10 @@ func (enc *encoder) size(e *Element) int64 {
 func (enc *encoder) sizeOfValue(e *Element) int64 {
 	switch {
 	case e.frags != nil:
-		n := int64(8 + 4*len(e.frags.Offsets))
-		for i := range e.frags.Len() {
-			size := e.frags.Size(i)
+		f := e.frags.exact()
+		n := int64(8 + 4*len(f.Offsets))
+		for i := range f.Len() {
+			size := f.Size(i)
 			n += 8 + size + size&1
 		}
 		return n
@@ -199,6 +200,7 @@ func (enc *encoder) items(e *Element) {
 }
 
 func (enc *encoder) fragments(f *Fragments) {
+	f = f.exact()
 	o := enc.order()
 	enc.header(tag.Item, 0, uint32(4*len(f.Offsets)))
 	table := make([]byte, 0, 4*len(f.Offsets))

@@ -35,6 +35,7 @@ type options struct {
 	maxElements int
 	maxInflated int64
 	strict      bool
+	trust       bool
 }
 
 // Option changes how a file is read.
@@ -43,7 +44,8 @@ type Option func(*options)
 // StopBefore ends the reading at the first top-level element whose tag is t or above: tag.PixelData gives headers only.
 func StopBefore(t tag.Tag) Option { return func(o *options) { o.stopBefore = t } }
 
-// MaxElements limits how many elements and items a file may have; the default is 2,000,000.
+// MaxElements limits how many elements and items a file may have. By default it may have 250,000, and one more for each 64 bytes of it: what is denser is no
+// image, and takes many times its size in memory.
 func MaxElements(n int) Option { return func(o *options) { o.maxElements = n } }
 
 // MaxInflated limits how many bytes a deflated data set may expand to; the default is 128 MiB.
@@ -52,21 +54,28 @@ func MaxInflated(n int64) Option { return func(o *options) { o.maxInflated = n }
 // Strict makes a file that is not read to its end an error instead of an incomplete File.
 func Strict() Option { return func(o *options) { o.strict = true } }
 
+// TrustOffsets indexes encapsulated frames by their offset table, where there is one, without looking at each fragment's header: for files that are far away, where
+// each look is a request. A table that is wrong shows when a frame is read, as an error.
+func TrustOffsets() Option { return func(o *options) { o.trust = true } }
+
 // Open reads the headers of the file at path and keeps it open for values and frames until Close.
 func Open(path string, opts ...Option) (*File, error) {
-	r, err := os.Open(path)
+	st, err := os.Stat(path) // before it is opened: opening a pipe waits for its writer
+	if err == nil && !st.Mode().IsRegular() {
+		return nil, fault.New(fault.Input, "reading %s: not a regular file", path)
+	}
+	var r *os.File
+	if err == nil {
+		r, err = os.Open(path)
+	}
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fault.New(fault.NotFound, "%w", err)
 		}
 		return nil, fault.New(fault.Input, "%w", err)
 	}
-	st, err := r.Stat()
-	if err == nil && !st.Mode().IsRegular() {
-		err = fmt.Errorf("not a regular file")
-	}
 	var f *File
-	if err == nil {
+	if st, err = r.Stat(); err == nil {
 		f, err = Read(r, st.Size(), opts...)
 	}
 	if err != nil {
@@ -86,7 +95,7 @@ func codeOr(err error, other fault.Code) fault.Code {
 
 // Read reads the headers of size bytes in r, from which values and frames are read later.
 func Read(r io.ReaderAt, size int64, opts ...Option) (*File, error) {
-	opt := options{maxElements: 2_000_000, maxInflated: 128 << 20}
+	opt := options{maxElements: 250_000 + int(size/64), maxInflated: 128 << 20}
 	for _, o := range opts {
 		o(&opt)
 	}
@@ -227,7 +236,9 @@ func (f *File) plausibleStart(h []byte) bool {
 
 // readDataSet indexes what follows the meta header.
 func (f *File) readDataSet(s *scanner) error {
-	f.TransferSyntax = TransferSyntax(strings.Trim(f.Meta.String(tag.TransferSyntaxUID), " \x00"))
+	if f.Meta.Len() > 0 {
+		f.TransferSyntax = TransferSyntax(strings.Trim(f.Meta.String(tag.TransferSyntaxUID), " \x00"))
+	}
 	f.DataSet = &DataSet{src: f.raw, head: -1}
 	if f.dataAt >= f.raw.size {
 		return fault.New(fault.Input, "the file ends before its data set")
@@ -252,12 +263,13 @@ func (f *File) readDataSet(s *scanner) error {
 func (f *File) detect(s *scanner, start int64) {
 	ds, ts := f.DataSet, f.TransferSyntax
 	h := s.at(start, 8, 8)
-	var explicit, big bool
+	var explicit, big, little bool                     // what the first element looks like: neither byte order, for groups of two bytes that aren't 0
 	if len(h) == 8 && (h[0] != 0xFE || h[1] != 0xFF) { // delimiters have no VR
 		_, explicit = vr.Parse(h[4], h[5])
-		little, _ := header(h, false)
-		swapped, _ := header(h, true)
-		big = little.Group() > swapped.Group() && little.Group()&0xFF == 0 && little.Group() != 0 && swapped.Group() < 0x100
+		le, _ := header(h, false)
+		be, _ := header(h, true)
+		big = le.Group()&0xFF == 0 && le.Group() != 0 && be.Group() < 0x100
+		little = be.Group()&0xFF == 0 && be.Group() != 0 && le.Group() < 0x100
 	}
 	switch {
 	case ts == "":
@@ -277,7 +289,7 @@ func (f *File) detect(s *scanner, start int64) {
 	if len(h) < 8 || h[0] == 0xFE && h[1] == 0xFF {
 		return
 	}
-	if big != ds.big {
+	if ds.big && little || !ds.big && big {
 		f.warn(start, 0, "the byte order is not that of the transfer syntax")
 		ds.big = big
 	}

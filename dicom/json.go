@@ -147,7 +147,7 @@ func jsonValues(e *Element, v vr.VR) []any {
 	case vr.IS, vr.DS:
 		for _, s := range e.Strings() {
 			s = strings.TrimSpace(s)
-			f, err := strconv.ParseFloat(s, 64)
+			f, err := parseDS(s)
 			switch {
 			case s == "":
 				out = append(out, nil)
@@ -177,8 +177,8 @@ func jsonValues(e *Element, v vr.VR) []any {
 			out = append(out, fmt.Sprintf("%08X", uint32(n)))
 		}
 	case vr.UV:
-		for _, n := range e.Ints() {
-			out = append(out, json.Number(strconv.FormatUint(uint64(n), 10)))
+		for _, n := range e.Uints() {
+			out = append(out, json.Number(strconv.FormatUint(n, 10)))
 		}
 	case vr.US, vr.SS, vr.UL, vr.SL, vr.SV:
 		for _, n := range e.Ints() {
@@ -212,7 +212,8 @@ type jsonElement struct {
 }
 
 // ParseJSON is the data set of a DICOM JSON object. Text is encoded as UTF-8, and (0008,0005) says so if any of it needs that. Elements with a BulkDataURI
-// get their value from bulk; without it they are left out.
+// get their value from bulk; without it they are left out. Text that is longer than its VR allows, or not of its form, stays as it is, for so it came from
+// the file that the JSON was made of; numbers that don't fit their VR are errors. An element without "vr" has the dictionary's.
 func ParseJSON(b []byte, bulk func(uri string) ([]byte, error)) (*DataSet, error) {
 	ds := NewDataSet()
 	if err := ds.parseJSON(b, bulk, 0); err != nil {
@@ -231,6 +232,9 @@ func (ds *DataSet) parseJSON(b []byte, bulk func(string) ([]byte, error), depth 
 	}
 	for key, e := range m {
 		n, err := strconv.ParseUint(key, 16, 32)
+		if err == nil && e.VR == "" {
+			e.VR = implicitVR(ds, tag.Tag(n)).String()
+		}
 		if err != nil || len(key) != 8 || len(e.VR) != 2 {
 			return fmt.Errorf("%.20q is not an attribute", key)
 		}
@@ -290,7 +294,11 @@ func (ds *DataSet) setJSON(t tag.Tag, v vr.VR, e jsonElement, bulk func(string) 
 		}
 		values[i] = s
 	}
-	ds.SetText(t, v, values...)
+	if v.IsText() {
+		ds.storeText(t, v, values)
+	} else {
+		ds.parseNumbers(t, v, values)
+	}
 	return nil
 }
 
@@ -299,7 +307,7 @@ func jsonText(v vr.VR, raw json.RawMessage) (string, error) {
 	switch {
 	case string(raw) == "null":
 		return "", nil
-	case v == vr.PN:
+	case v == vr.PN && raw[0] == '{':
 		var g struct{ Alphabetic, Ideographic, Phonetic string }
 		if err := json.Unmarshal(raw, &g); err != nil {
 			return "", err

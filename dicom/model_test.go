@@ -59,8 +59,8 @@ func TestJSONByHand(t *testing.T) {
 func TestJSONCorpus(t *testing.T) {
 	dir, names, want := corpus(t)
 	done := 0
-	for _, name := range names {
-		if want[name].Pydicom != "ok" {
+	for i, name := range names {
+		if want[name].Pydicom != "ok" || testing.Short() && i%4 != 0 {
 			continue
 		}
 		f, err := Open(dir + "/" + name)
@@ -108,7 +108,7 @@ func TestJSONCorpus(t *testing.T) {
 		}
 	}
 	t.Logf("%d data sets go to JSON and back", done)
-	if done < 250 {
+	if done < 250 && !testing.Short() {
 		t.Errorf("only %d", done)
 	}
 }
@@ -256,7 +256,7 @@ func TestDump(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"(0010,0010) PN [Doe^Jane]", "8, 1 PatientName", "  (0008,0100) SH [X]", "    (0008,0104) LO [deep]", "(0008,0016) UI =Secondary Capture I…", "# Explicit VR Little Endian", "(no value)", "2, 1 Rows",
+		"(0010,0010) PN [Doe^Jane]", "8, 1 PatientName", "\n  (FFFE,E000) na (2 elements) ", "# item 1 of 2\n    (0008,0100) SH [X]", "\n        (0008,0104) LO [deep]", "# item 2 of 2\n", "(0008,0016) UI =Secondary Capture I…", "# Explicit VR Little Endian", "(no value)", "2, 1 Rows",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("not found: %s\nin\n%s", want, b.String())

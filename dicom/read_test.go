@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -227,6 +228,12 @@ func TestErrorsHaveCodesAndNoValues(t *testing.T) {
 	if _, err := Open(t.TempDir()); fault.CodeOf(err) != fault.Input {
 		t.Errorf("a folder: %v", err)
 	}
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err == nil {
+		if _, err := Open(pipe); fault.CodeOf(err) != fault.Input { // and does not wait for a writer
+			t.Errorf("a pipe: %v", err)
+		}
+	}
 	for name, b := range map[string][]byte{
 		"empty": nil, "text": []byte("Dear Sir or Madam, this is a letter about nothing at all"), "mark only": append(make([]byte, 128), "DICM"...),
 		"cut meta": part10(explicit, el(tag.PatientName, "PN", "Secret^Name"))[:150],
@@ -282,14 +289,14 @@ func TestMalformedCorpus(t *testing.T) {
 				e.Text()
 			}
 		}
-		f.Validate()
+		findings := f.Validate()
 		if err := f.Dump(io.Discard, 64); err != nil {
 			t.Errorf("%s: %v", entry.Name(), err)
 		}
 		if _, err := f.DataSet.JSON(1024, nil); err != nil {
 			t.Errorf("%s: %v", entry.Name(), err)
 		}
-		if len(f.Warnings) > 0 || f.Incomplete != nil || len(f.Validate()) > 0 {
+		if len(f.Warnings) > 0 || f.Incomplete != nil || len(findings) > 0 {
 			said++
 		}
 		runtime.ReadMemStats(&after)
@@ -312,6 +319,8 @@ func FuzzRead(f *testing.F) {
 	f.Add(part10(uid.RLELossless, le(tag.PixelData, "OB", undefinedLength, ""), le(tag.Item, "", 0, ""), le(tag.Item, "", 2, "ab"), le(tag.SequenceDelimitationItem, "", 0, "")))
 	f.Add(part10(uid.DeflatedExplicitVRLittleEndian, []byte{0x63, 0, 0}))
 	f.Add(el(tag.PatientName, "PN", "Doe^Jane"))
+	f.Add(encapsulated([][]string{{"aa"}, {"bb", "cc"}, {"dd"}}, false, nil))
+	f.Add(encapsulated([][]string{{"aa"}, {"bb", "cc"}, {"dd"}}, true, nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		watchdog := time.AfterFunc(20*time.Second, func() { panic("hangs") })
 		defer watchdog.Stop()
@@ -322,6 +331,13 @@ func FuzzRead(f *testing.F) {
 		for _, e := range file.DataSet.Walk() {
 			e.Strings()
 			e.Floats()
+		}
+		if far, err := ReadBytes(b, MaxInflated(1<<20), MaxElements(10_000), TrustOffsets()); err == nil {
+			for _, e := range far.DataSet.Walk() {
+				for i := range min(e.frags.count(), 100) {
+					_, _ = e.frags.Read(i)
+				}
+			}
 		}
 		file.Validate()
 		js, err := file.DataSet.JSON(1<<16, nil)
@@ -341,4 +357,45 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The rows of docs/reference/dicom-leniency.md that no file of the corpus shows, and that TestReadByHand has not.
+func TestLenienciesByHand(t *testing.T) {
+	name := el(tag.PatientName, "PN", "Doe^Jane")
+	bare := append([]byte("DICM"), part10(explicit, name)[132:]...)
+	swapped := part10(explicit, []byte{0x00, 0x08, 0x00, 0x60, 'C', 'S', 0, 2, 'U', 'S', 0x00, 0x28, 0x00, 0x10, 'U', 'S', 0, 2, 0x01, 0x02})
+	sjis := part10(explicit, el(tag.SpecificCharacterSet, "CS", "SHIFT_JIS "), el(tag.PatientName, "PN", "\x8eR\x93c"))
+	for what, c := range map[string]struct {
+		raw  []byte
+		t    tag.Tag
+		want string
+		warn string
+	}{
+		"no preamble":     {bare, tag.PatientName, "Doe^Jane", "no preamble before the DICM mark"},
+		"byte order":      {swapped, tag.Modality, "US", "the byte order is not that of the transfer syntax"},
+		"Shift JIS":       {sjis, tag.PatientName, "山田", ""},
+		"twelve":          {part10(explicit, el(tag.InstanceNumber, "IS", "12.0")), tag.InstanceNumber, "12.0", ""},
+		"an odd value":    {part10(explicit, el(tag.PatientName, "PN", "Doe"), el(tag.PatientID, "LO", "1")), tag.PatientID, "1", "a value of odd length, the first"},
+		"a lone creator":  {part10(explicit, el(tag.New(0x11, 0x10), "LO", "ME"), el(tag.New(0x11, 0x1001), "UN", "ab")), tag.New(0x11, 0x10), "ME", ""},
+		"ACR-NEMA's date": {part10(explicit, el(tag.StudyDate, "DA", "1994.11.05")), tag.StudyDate, "1994.11.05", ""},
+	} {
+		f := read(t, c.raw)
+		if got := f.DataSet.String(c.t); got != c.want {
+			t.Errorf("%s: %q, want %q", what, got, c.want)
+		}
+		if said := fmt.Sprint(f.Warnings); !strings.Contains(said, c.warn) || c.warn == "" && len(f.Warnings) > 0 {
+			t.Errorf("%s: %s", what, said)
+		}
+		if strings.Count(fmt.Sprint(f.Warnings), "odd length") > 1 {
+			t.Errorf("%s: odd lengths are said once: %v", what, f.Warnings)
+		}
+	}
+}
+
+// count is Len of fragments that may be nil.
+func (f *Fragments) count() int {
+	if f == nil {
+		return 0
+	}
+	return f.Len()
 }

@@ -26,6 +26,7 @@ type scanner struct {
 	stack []level
 	pos   int64
 	nodes int
+	odd   bool  // a value of odd length was met
 	doubt error // what speaks against the innermost tentative sequence
 }
 
@@ -137,13 +138,21 @@ func (s *scanner) recover(err error) bool {
 }
 
 func (s *scanner) warn(at int64, t tag.Tag, format string, args ...any) {
-	for i := len(s.stack) - 1; i > 0; i-- {
-		if s.stack[i].try {
-			s.doubt = fault.New(fault.Input, format, args...) // a trial: its fault is not the file's
-			return
-		}
+	if s.trying() {
+		s.doubt = fault.New(fault.Input, format, args...) // a trial: its fault is not the file's
+		return
 	}
 	s.f.warn(at, t, format, args...)
+}
+
+// trying reports whether some level is a tentative sequence.
+func (s *scanner) trying() bool {
+	for i := len(s.stack) - 1; i > 0; i-- {
+		if s.stack[i].try {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *scanner) count() error {
@@ -278,6 +287,10 @@ func (s *scanner) element(top *level) (done bool, err error) {
 		return false, s.undefinedElement(top, e)
 	}
 	e.n = int64(length)
+	if length&1 == 1 && !s.odd && !s.trying() {
+		s.odd = true
+		s.f.warn(s.pos, t, "a value of odd length, the first in the file")
+	}
 	if left := top.bound - e.at; e.n > left {
 		s.warn(s.pos, t, "the value should have %d bytes, and %d are left", e.n, left)
 		e.n, e.short = left, true
@@ -348,7 +361,14 @@ func (s *scanner) undefinedElement(top *level, e Element) error {
 	s.pos = e.at
 	switch {
 	case e.VR == vr.OB || e.VR == vr.OW || e.Tag == tag.PixelData:
-		frags, end, tail, err := scanFragments(s.src, e.at, top.bound, top.big)
+		frags, end, tail, ok := (*Fragments)(nil), int64(0), uint8(0), false
+		var err error
+		if s.opt.trust {
+			frags, end, tail, ok = trustFragments(s.src, e.at, top.bound, top.big, extendedOffsets(top.ds))
+		}
+		if !ok {
+			frags, end, tail, err = scanFragments(s.src, e.at, top.bound, top.big)
+		}
 		e.frags, e.tailLen, e.n = frags, tail, end-int64(tail)-e.at
 		s.pos = end
 		if err != nil {
@@ -364,6 +384,16 @@ func (s *scanner) undefinedElement(top *level, e Element) error {
 		return s.enter(top, e, unbounded, true)
 	}
 	return fault.New(fault.Input, "%v of VR %v has an undefined length", e.Tag, e.VR)
+}
+
+// extendedOffsets is the Extended Offset Table (7FE0,0001) of ds, or nil.
+func extendedOffsets(ds *DataSet) (out []int64) {
+	if e, ok := ds.Get(tag.ExtendedOffsetTable); ok && e.VR == vr.OV && e.Len() <= 1<<25 {
+		for _, n := range e.Uints() {
+			out = append(out, int64(n))
+		}
+	}
+	return out
 }
 
 // enter adds e as a sequence and makes it the top level.

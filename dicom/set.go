@@ -1,6 +1,7 @@
 package dicom
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"maps"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/cineloop/cineloop/dicom/charset"
 	"github.com/cineloop/cineloop/dicom/tag"
@@ -68,6 +70,30 @@ func (ds *DataSet) SetText(t tag.Tag, v vr.VR, values ...string) {
 			return
 		}
 	}
+	ds.storeText(t, v, values)
+}
+
+// storeText is SetText without the limits of the VR: for values that come from elsewhere and are to stay what they are. Only what would become something
+// else is refused.
+func (ds *DataSet) storeText(t tag.Tag, v vr.VR, values []string) {
+	for _, s := range values {
+		if !utf8.ValidString(s) {
+			ds.fail(t, "text that is not UTF-8")
+			return
+		}
+		if !v.IsSingle() && strings.Contains(s, `\`) {
+			ds.fail(t, "a backslash separates values of VR %v", v)
+			return
+		}
+		if !v.UsesCharset() && strings.ContainsFunc(s, func(r rune) bool { return r >= 0x80 }) {
+			ds.fail(t, "VR %v takes ASCII only", v)
+			return
+		}
+	}
+	if v.IsSingle() && len(values) > 1 {
+		ds.fail(t, "VR %v has one value", v)
+		return
+	}
 	text := strings.Join(values, `\`)
 	var b []byte
 	if v.UsesCharset() {
@@ -97,9 +123,13 @@ func checkText(v vr.VR, s string) error {
 			return fmt.Errorf("a name has at most 3 component groups")
 		}
 	}
+	most := v.MaxLength()
+	if (v == vr.DA || v == vr.TM || v == vr.DT) && strings.Contains(s, "-") && isRange(v, s) {
+		most = 2*most + 2 // the limits of a query's range: 18, 28 and 54 characters
+	}
 	for _, p := range parts {
-		if n := len([]rune(p)); v.MaxLength() > 0 && n > v.MaxLength() {
-			return fmt.Errorf("%d characters where VR %v has at most %d", n, v, v.MaxLength())
+		if n := len([]rune(p)); most > 0 && n > most {
+			return fmt.Errorf("%d characters where VR %v has at most %d", n, v, most)
 		}
 	}
 	if !v.UsesCharset() {
@@ -111,8 +141,8 @@ func checkText(v vr.VR, s string) error {
 	}
 	switch v {
 	case vr.DS:
-		if _, err := strconv.ParseFloat(strings.TrimSpace(s), 64); err != nil && s != "" {
-			return fmt.Errorf("not a decimal number")
+		if _, err := parseDS(s); err != nil && s != "" {
+			return err
 		}
 	case vr.IS:
 		if _, err := strconv.ParseInt(strings.TrimPrefix(strings.TrimSpace(s), "+"), 10, 32); err != nil && s != "" {
@@ -141,19 +171,29 @@ func (ds *DataSet) parseNumbers(t tag.Tag, v vr.VR, values []string) {
 			}
 		}
 		ds.setFloats(t, v, f)
-	case vr.US, vr.SS, vr.UL, vr.SL, vr.UV, vr.SV, vr.AT:
+	case vr.UV, vr.OV:
+		n := make([]uint64, len(values))
+		for i, s := range values {
+			var err error
+			if n[i], err = strconv.ParseUint(strings.TrimSpace(s), 10, 64); err != nil {
+				ds.fail(t, "not a whole number of 64 bits")
+				return
+			}
+		}
+		ds.setUints(t, v, n)
+	case vr.US, vr.SS, vr.UL, vr.SL, vr.SV, vr.AT, vr.OW, vr.OL:
 		n := make([]int, len(values))
 		for i, s := range values {
+			var err error
 			if v == vr.AT {
-				at, err := tag.Parse(s)
-				if err != nil {
+				var at tag.Tag
+				if at, err = tag.Parse(s); err != nil {
 					ds.fail(t, "%v", err)
 					return
 				}
 				n[i] = int(at)
 				continue
 			}
-			var err error
 			if n[i], err = strconv.Atoi(strings.TrimSpace(s)); err != nil {
 				ds.fail(t, "not a whole number")
 				return
@@ -224,6 +264,29 @@ func (ds *DataSet) setInts(t tag.Tag, v vr.VR, values []int) {
 		}
 	}
 	ds.put(Element{Tag: t, VR: v, value: b})
+}
+
+// SetUints sets t to whole numbers that may be above 2^63-1, which VR UV and OV hold; for other VRs it is [DataSet.SetInts].
+func (ds *DataSet) SetUints(t tag.Tag, values ...uint64) { ds.setUints(t, ds.vrOf(t), values) }
+
+func (ds *DataSet) setUints(t tag.Tag, v vr.VR, values []uint64) {
+	if v == vr.UV || v == vr.OV {
+		b := make([]byte, 0, 8*len(values))
+		for _, n := range values {
+			b = binary.LittleEndian.AppendUint64(b, n)
+		}
+		ds.put(Element{Tag: t, VR: v, value: b})
+		return
+	}
+	n := make([]int, len(values))
+	for i, u := range values {
+		if u > math.MaxInt64 {
+			ds.fail(t, "%d is not in the range of VR %v", u, v)
+			return
+		}
+		n[i] = int(u)
+	}
+	ds.setInts(t, v, n)
 }
 
 func hasChoice(t tag.Tag, v vr.VR) bool {
@@ -395,4 +458,24 @@ func (ds *DataSet) copyInto(parent *DataSet) *DataSet {
 		}
 	}
 	return out
+}
+
+// Detach is [DataSet.Copy] with every value in memory, so that it outlives the file that ds came from. It is encoded as explicit VR little endian.
+func (ds *DataSet) Detach() (*DataSet, error) {
+	if err := ds.Err(); err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	enc := &encoder{w: &b}
+	enc.set(ds)
+	if enc.err != nil {
+		return nil, enc.err
+	}
+	out := &DataSet{src: &source{bytes.NewReader(b.Bytes()), int64(b.Len())}, head: -1}
+	f := &File{raw: out.src}
+	s := &scanner{reader: reader{src: out.src}, f: f, opt: options{maxElements: math.MaxInt}}
+	if err := s.scan(out, 0); err != nil {
+		return nil, err
+	}
+	return out, f.Incomplete
 }

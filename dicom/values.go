@@ -1,6 +1,7 @@
 package dicom
 
 import (
+	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -106,7 +107,7 @@ func (e *Element) Strings() []string {
 			p = strings.TrimRight(p, " \x00")
 			if v == vr.PN {
 				p = strings.TrimRight(p, "=") // component groups that are empty
-			} else {
+			} else if v != vr.UC { // whose leading spaces count (PS3.5 table 6.2-1)
 				p = strings.TrimLeft(p, " ")
 			}
 			parts[i] = p
@@ -146,7 +147,7 @@ func formatFloats(f []float64, bits int) []string {
 }
 
 // Ints are the values as whole numbers: of binary VRs, of IS, and of DS without a fraction. It is nil if any value is none, and for
-// bytes. UV values above 2^63-1 wrap.
+// bytes. UV values above 2^63-1 wrap: [Element.Uints] has them.
 func (e *Element) Ints() []int64 {
 	v := e.Kind()
 	if v.IsText() {
@@ -158,7 +159,7 @@ func (e *Element) Ints() []int64 {
 			s = strings.TrimSpace(s)
 			n, err := strconv.ParseInt(strings.TrimPrefix(s, "+"), 10, 64)
 			if err != nil {
-				f, ferr := strconv.ParseFloat(s, 64)
+				f, ferr := parseDS(s)
 				if ferr != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
 					return nil
 				}
@@ -204,6 +205,66 @@ func (e *Element) Ints() []int64 {
 	return out
 }
 
+// Uints are the values as whole numbers of no sign: of US, UL, UV and AT, and the bytes and words of OB, OW, OL, OV and UN, which may be many. It is nil if a
+// value is negative, and for every other VR.
+func (e *Element) Uints() []uint64 {
+	v := e.Kind()
+	switch v {
+	case vr.OB, vr.UN, vr.OW, vr.OL, vr.OV, vr.UV:
+		w := v.WordSize()
+		b, err := e.Bytes()
+		if err != nil || e.frags != nil || len(b) < w {
+			return nil
+		}
+		out := make([]uint64, len(b)/w)
+		order := e.order()
+		for i := range out {
+			switch p := b[i*w:]; w {
+			case 1:
+				out[i] = uint64(p[0])
+			case 2:
+				out[i] = uint64(order.Uint16(p))
+			case 4:
+				out[i] = uint64(order.Uint32(p))
+			default:
+				out[i] = order.Uint64(p)
+			}
+		}
+		return out
+	}
+	ints := e.Ints()
+	if ints == nil {
+		return nil
+	}
+	out := make([]uint64, len(ints))
+	for i, n := range ints {
+		if n < 0 {
+			return nil
+		}
+		out[i] = uint64(n)
+	}
+	return out
+}
+
+var errDS = errors.New("not a decimal number")
+
+// parseDS reads a decimal string: digits, sign, point and exponent, and spaces around them. Infinities, hexadecimal numbers and the like are none.
+func parseDS(s string) (float64, error) {
+	s = strings.Trim(s, " \x00")
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= '0' && c <= '9', c == '+', c == '-', c == '.', c == 'e', c == 'E':
+		default:
+			return 0, errDS
+		}
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		return 0, errDS
+	}
+	return f, nil
+}
+
 // Floats are the values as numbers: of binary VRs, floats, IS and DS. It is nil if any value is none.
 func (e *Element) Floats() []float64 {
 	v := e.Kind()
@@ -211,7 +272,7 @@ func (e *Element) Floats() []float64 {
 	case vr.IS, vr.DS:
 		var out []float64
 		for _, s := range e.Strings() {
-			f, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
+			f, err := parseDS(s)
 			if err != nil {
 				return nil
 			}

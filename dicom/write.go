@@ -82,15 +82,21 @@ func writeFile(w io.Writer, preamble []byte, meta, ds *DataSet, ts TransferSynta
 		return menc.err
 	}
 	binary.LittleEndian.PutUint32(head.Bytes()[8:], uint32(head.Len()-12))
-	enc := &encoder{w: w, implicit: ts.IsImplicit(), big: ts.IsBigEndian()}
+	enc := &encoder{w: w}
 	enc.write(preamble)
 	enc.write([]byte("DICM"))
 	enc.write(head.Bytes())
-	if !ts.IsDeflated() {
-		enc.set(ds)
+	if enc.err != nil {
 		return enc.err
 	}
-	if enc.err != nil {
+	return writeBody(w, ds, ts)
+}
+
+// writeBody writes a data set in a transfer syntax.
+func writeBody(w io.Writer, ds *DataSet, ts TransferSyntax) error {
+	enc := &encoder{w: w, implicit: ts.IsImplicit(), big: ts.IsBigEndian()}
+	if !ts.IsDeflated() {
+		enc.set(ds)
 		return enc.err
 	}
 	count := &counter{w: w}
@@ -168,8 +174,12 @@ func checkPixelData(ds *DataSet, ts TransferSyntax) error {
 // Changed reports whether meta header or data set were changed since they were read.
 func (f *File) Changed() bool { return f.Meta.Changed() || f.DataSet.Changed() }
 
-// Write writes the file. One that was not changed is copied byte for byte; in a changed one every element that was not is.
+// Write writes the file. One that was not changed is copied byte for byte; in a changed one every element that was not is. The offsets
+// between the records of a DICOMDIR follow the change.
 func (f *File) Write(w io.Writer) error {
+	if err := f.DataSet.Err(); err != nil { // a Set method that stored nothing leaves the file unchanged
+		return err
+	}
 	if !f.Changed() {
 		n, err := io.Copy(w, io.NewSectionReader(f.raw.r, 0, f.raw.size))
 		if err == nil && n != f.raw.size {
@@ -177,11 +187,8 @@ func (f *File) Write(w io.Writer) error {
 		}
 		return err
 	}
-	switch {
-	case f.Incomplete != nil:
+	if f.Incomplete != nil {
 		return fault.New(fault.Input, "a changed file can't be written when its end was not read: %w", f.Incomplete)
-	case f.DataSet.Has(tag.DirectoryRecordSequence):
-		return fault.New(fault.Input, "a changed DICOMDIR can't be written: its records point to byte offsets")
 	}
 	return f.writeAs(w, f.TransferSyntax)
 }
@@ -226,7 +233,14 @@ func (f *File) writeAs(w io.Writer, ts TransferSyntax) error {
 	if meta.String(tag.TransferSyntaxUID) != string(ts) {
 		meta.SetString(tag.TransferSyntaxUID, string(ts))
 	}
-	return writeFile(w, preamble, meta, f.DataSet, ts)
+	ds := f.DataSet
+	if ds.Has(tag.DirectoryRecordSequence) {
+		var err error
+		if ds, err = f.relink(meta, ts); err != nil {
+			return err
+		}
+	}
+	return writeFile(w, preamble, meta, ds, ts)
 }
 
 // Save writes the file at path, whole or not at all. path may be the file itself.

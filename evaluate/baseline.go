@@ -6,8 +6,11 @@ package evaluate
 func baseline(p, q *Predictions, col *column, o Options) (*Baseline, [][]float64) {
 	t := col.target
 	b := &Baseline{Method: "prevalence", From: o.Train}
-	if t.Kind == Regression {
+	switch t.Kind {
+	case Regression:
 		b.Method = "mean"
+	case TimeToEvent:
+		b.Method = "kaplan-meier"
 	}
 	train := p.Select(p.InSplit(o.Train))
 	scores := make([][]float64, len(col.rows))
@@ -46,6 +49,9 @@ func baseline(p, q *Predictions, col *column, o Options) (*Baseline, [][]float64
 
 // centre is the mean truth, or the share of each class; nil when no row has truth.
 func centre(t Target, truth [][]float64) []float64 {
+	if t.Kind == TimeToEvent {
+		return survivalCentre(t, truth)
+	}
 	sum := make([]float64, t.Width())
 	var n float64
 	for _, row := range truth {

@@ -200,6 +200,12 @@ func inferTargets(header []string) []Target {
 		targets = append(targets, t)
 	}
 	for _, h := range header {
+		if name, ok := strings.CutSuffix(h, "_time"); ok && name != "" && !taken[h] {
+			if t, ok := timeTarget(header, name); ok {
+				add(t)
+				continue
+			}
+		}
 		name, ok := strings.CutSuffix(h, "_true")
 		if !ok || taken[h] || name == "" {
 			continue
@@ -242,6 +248,8 @@ func (t Target) columns() (truth, score []string) {
 		return []string{t.Name + "_true"}, []string{t.Name + "_pred"}
 	case Binary:
 		return []string{t.Name + "_true"}, []string{t.Name + "_prob"}
+	case TimeToEvent:
+		return t.timeColumns()
 	case Class:
 		truth = []string{t.Name + "_true"}
 	}
@@ -315,7 +323,7 @@ func (t Target) parseTruth(cell string) (float64, string) {
 			return float64(i), ""
 		}
 		return 0, "not one of the target's classes"
-	case Regression:
+	case Regression, TimeToEvent:
 		return parseNumber(cell)
 	}
 	if v, wrong := parseNumber(cell); wrong == "" && (v == 0 || v == 1) {

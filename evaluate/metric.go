@@ -27,6 +27,7 @@ type metric struct {
 	binary     func(*binary, settings) compute
 	multi      func(*multi, settings) compute
 	regression func(*regression) compute
+	timed      func(*timed) compute
 	labels     bool        // multilabel targets have the mean over labels of the binary form
 	alone      bool        // no baseline is set beside it: a point of a trade-off, or a calibration that saying the prevalence always has
 	share      denominator // of which rows it is the share, so that Wilson's interval can stand in where resampling shows no spread
@@ -65,11 +66,12 @@ func tabled(f func([]float64, int) float64) func(*multi, settings) compute {
 }
 
 const (
-	needsRows = "needs a row with truth and score"
-	needsBoth = "needs rows of both classes"
-	needsPos  = "needs a row whose truth is positive"
-	needsNeg  = "needs a row whose truth is negative"
-	needsVary = "needs at least two rows and values that vary"
+	needsRows  = "needs a row with truth and score"
+	needsBoth  = "needs rows of both classes"
+	needsPos   = "needs a row whose truth is positive"
+	needsNeg   = "needs a row whose truth is negative"
+	needsEvent = "needs an event with somebody free of it after"
+	needsVary  = "needs at least two rows and values that vary"
 )
 
 // protocol lists every metric in the order of reports.
@@ -133,6 +135,10 @@ var protocol = []metric{
 	{name: "pearson", better: higher, needs: needsVary, regression: (*regression).pearson},
 	{name: "spearman", better: higher, needs: needsVary, regression: (*regression).spearman},
 	{name: "bias", better: neither, needs: needsRows, regression: (*regression).bias},
+	{name: "c_td", better: higher, needs: needsEvent, timed: (*timed).concordance},
+	{name: "ibs", better: lower, needs: needsEvent, timed: (*timed).ibs},
+	{name: "ibll", better: higher, needs: needsEvent, timed: (*timed).ibll},
+	{name: "brier_median", better: lower, needs: needsEvent, timed: (*timed).brierMiddle},
 }
 
 // MetricNames are the names that [Metric] knows for targets of the kind, in the order of reports.
@@ -156,6 +162,8 @@ func (m metric) has(kind Kind) bool {
 		return m.labels
 	case Regression:
 		return m.regression != nil
+	case TimeToEvent:
+		return m.timed != nil
 	}
 	return false
 }
@@ -216,6 +224,7 @@ type column struct {
 	multi  *multi      // class
 	labels []*binary   // multilabel
 	reg    *regression // regression
+	timed  *timed      // time-to-event
 }
 
 // newColumn keeps the rows that have truth and score and checks what they hold.
@@ -257,6 +266,8 @@ func (c *column) build(threshold float64) {
 		}
 	case Regression:
 		c.reg = &regression{y: pick(c.truth, 0), p: pick(c.score, 0)}
+	case TimeToEvent:
+		c.timed = newTimed(c.truth, c.score, c.target.Cuts)
 	}
 }
 
@@ -273,6 +284,8 @@ func (c *column) prepare(m metric, s settings) compute {
 			parts[j] = m.binary(b, s)
 		}
 		return macro(parts)
+	case TimeToEvent:
+		return m.timed(c.timed)
 	}
 	return m.regression(c.reg)
 }
@@ -295,15 +308,21 @@ func probable(v float64) bool { return math.IsNaN(v) || v >= -1e-6 && v <= 1+1e-
 
 // checkRow reports values that a target of this kind cannot have, without printing them.
 func checkRow(t Target, truth, score []float64) error {
-	if !slices.Contains([]Kind{Binary, Class, MultiLabel, Regression}, t.Kind) {
+	if !slices.Contains([]Kind{Binary, Class, MultiLabel, Regression, TimeToEvent}, t.Kind) {
 		return fault.New(fault.Usage, "target %q: unknown kind %q", t.Name, t.Kind)
 	}
 	wide := 1
-	if t.Kind == MultiLabel {
+	switch t.Kind {
+	case MultiLabel:
 		wide = t.Width()
+	case TimeToEvent:
+		wide = 2
 	}
 	if len(truth) != wide || len(score) != t.Width() {
 		return fault.New(fault.Input, "target %q: %d truths and %d scores, want %d and %d", t.Name, len(truth), len(score), wide, t.Width())
+	}
+	if t.Kind == TimeToEvent && badTime(truth) {
+		return fault.New(fault.Input, "target %q: a truth that a %s target cannot have", t.Name, t.Kind)
 	}
 	for _, v := range truth {
 		bad := math.IsInf(v, 0)

@@ -124,7 +124,7 @@ func TestProtocol(t *testing.T) {
 			t.Errorf("metric %q is there twice or does not say what it needs", m.name)
 		}
 		seen[m.name] = true
-		if m.binary == nil && m.multi == nil && m.regression == nil {
+		if m.binary == nil && m.multi == nil && m.regression == nil && m.timed == nil {
 			t.Errorf("no kind has %s", m.name)
 		}
 		if m.labels && m.binary == nil {

@@ -17,6 +17,8 @@ type Target struct {
 	Kind    Kind     `yaml:"kind" json:"kind"`
 	Classes []string `yaml:"classes,omitempty" json:"classes,omitempty"` // names in index order; for multilabel, the labels
 	Unit    string   `yaml:"unit,omitempty" json:"unit,omitempty"`
+
+	Cuts []float64 `yaml:"cuts,omitempty" json:"cuts,omitempty"` // of a time-to-event target: the times of its scores
 }
 
 // Width is the number of scores that a row has for the target.
@@ -24,6 +26,8 @@ func (t Target) Width() int {
 	switch t.Kind {
 	case Class, MultiLabel:
 		return len(t.Classes)
+	case TimeToEvent:
+		return len(t.Cuts)
 	}
 	return 1
 }
@@ -32,7 +36,7 @@ func (t Target) Width() int {
 //
 // Columns of the file: item, patient, split, fold, then the Groups' names, then per target
 // NAME_true and NAME_pred (regression), NAME_true and NAME_prob (binary), NAME_true (class name) and NAME_prob_CLASS (class),
-// NAME_true_LABEL and NAME_prob_LABEL (multilabel). Empty means missing. All of it but patient is free of identity; patient is
+// NAME_true_LABEL and NAME_prob_LABEL (multilabel), NAME_time, NAME_event and NAME_surv@T for each cut (time-to-event). Empty means missing. All of it but patient is free of identity; patient is
 // whatever key the cohort has.
 type Predictions struct {
 	Targets []Target

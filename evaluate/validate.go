@@ -55,6 +55,10 @@ func (t Target) validate() error {
 		if len(t.Classes) < least || slices.Contains(t.Classes, "") {
 			return fault.New(fault.Input, "target %q: a %s target needs at least %d named classes", t.Name, t.Kind, least)
 		}
+	case TimeToEvent:
+		if len(t.Cuts) < 2 {
+			return fault.New(fault.Input, "target %q: a time-to-event target needs at least 2 cuts", t.Name)
+		}
 	default:
 		return fault.New(fault.Input, "target %q: unknown kind %q", t.Name, t.Kind)
 	}

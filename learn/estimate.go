@@ -35,7 +35,7 @@ func hasBF16() bool { return cpu.X86.HasAVX512BF16 || cpu.X86.HasAMXBF16 }
 func planCost(p *Plan, targets []cohort.TargetSpec) (nn.Cost, error) {
 	var heads []head
 	for _, t := range targets {
-		heads = append(heads, head{Target: evaluate.Target{Name: t.Name, Kind: evaluate.Kind(t.Kind), Classes: t.Classes}})
+		heads = append(heads, head{Target: evaluate.Target{Name: t.Name, Kind: evaluate.Kind(t.Kind), Classes: t.Classes, Cuts: t.Cuts}})
 	}
 	net, err := video.New(networkSpec(p, heads))
 	if err != nil {

@@ -30,6 +30,9 @@ const ignored = -100
 // sum is the loss of head h summed over the values that are known, and how many those are. out is [N, Width], float32. With none known
 // the sum is nil. A missing value has no gradient.
 func (l *losses) sum(h head, out *torch.Tensor, rows []cohort.Row) (*torch.Tensor, int) {
+	if h.Kind == evaluate.TimeToEvent {
+		return survivalSum(h, out, rows)
+	}
 	value, present, count := h.truths(rows)
 	if count == 0 {
 		return nil, 0

@@ -67,6 +67,8 @@ var shown = map[evaluate.Kind][]string{
 	evaluate.Class:      {"auroc", "accuracy"},
 	evaluate.MultiLabel: {"auroc"},
 	evaluate.Regression: {"mae", "r2"},
+
+	evaluate.TimeToEvent: {"c_td", "ibs"},
 }
 
 // measure computes the validation metrics of an epoch: those that are charted, and the monitored one. Undefined ones are in why.

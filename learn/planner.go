@@ -269,6 +269,9 @@ func (f *planner) targets() []cohort.TargetSpec {
 	out := slices.Clone(f.p.Data.Targets)
 	for i, t := range out {
 		for _, s := range f.fp.Targets {
+			if s.Name == t.Name && len(t.Cuts) == 0 {
+				out[i].Cuts = s.Cuts
+			}
 			if s.Name == t.Name && len(t.Classes) == 0 && (t.Kind == string(evaluate.Class) || t.Kind == string(evaluate.MultiLabel)) {
 				for _, c := range s.Classes {
 					out[i].Classes = append(out[i].Classes, c.Name)

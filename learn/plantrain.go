@@ -84,6 +84,9 @@ func (f *planner) watch() {
 	case f.s.Val == 0:
 		t.Monitor = "loss"
 		f.because("train.monitor = loss: there are no validation rows; the last weights are kept")
+	case kind == evaluate.TimeToEvent:
+		t.Monitor = "loss"
+		f.because("train.monitor = loss: the first target's likelihood, which uses censored rows too")
 	case kind == evaluate.Regression:
 		t.Monitor = target.Name + ".mae"
 		f.because("train.monitor = %s: the first target's error", t.Monitor)

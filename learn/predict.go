@@ -205,8 +205,11 @@ func (s *scores) table(opts PredictOptions) *evaluate.Predictions {
 // unknown is a missing truth of the target.
 func unknown(t evaluate.Target) []float64 {
 	n := 1
-	if t.Kind == evaluate.MultiLabel {
+	switch t.Kind {
+	case evaluate.MultiLabel:
 		n = t.Width()
+	case evaluate.TimeToEvent:
+		n = 2
 	}
 	out := make([]float64, n)
 	for i := range out {

@@ -15,6 +15,9 @@ type head struct {
 	Weight float64 `json:"weight"` // of the loss
 	Mean   float64 `json:"mean"`   // of the training rows, regression: the network learns (truth − Mean) / SD
 	SD     float64 `json:"sd"`
+	// Offset of a time-to-event head: log odds of the training rows' hazard at each cut. The network learns what to add, so that an
+	// untrained one predicts about the Kaplan–Meier curve of everybody.
+	Offset []float64 `json:"offset,omitempty"`
 }
 
 // newHeads reads the targets of a cohort; mean and SD come from the training rows alone.
@@ -25,7 +28,7 @@ func newHeads(targets []cohort.TargetSpec, rows []cohort.Row, train []int) ([]he
 	var heads []head
 	for _, t := range targets {
 		h := head{
-			Target: evaluate.Target{Name: t.Name, Kind: evaluate.Kind(t.Kind), Classes: t.Classes, Unit: t.Unit},
+			Target: evaluate.Target{Name: t.Name, Kind: evaluate.Kind(t.Kind), Classes: t.Classes, Unit: t.Unit, Cuts: t.Cuts},
 			Weight: t.Weight,
 			SD:     1,
 		}
@@ -42,6 +45,9 @@ func newHeads(targets []cohort.TargetSpec, rows []cohort.Row, train []int) ([]he
 		}
 		if len(seen) == 0 {
 			return nil, fault.New(fault.Input, "target %q has no value in any training row", t.Name)
+		}
+		if h.Kind == evaluate.TimeToEvent {
+			h.Offset = hazardOffsets(h, rows, train)
 		}
 		if h.Kind == evaluate.Regression {
 			slices.Sort(seen) // so that the sums' last bits do not depend on the table's order
@@ -95,6 +101,8 @@ func (h head) decode(raw []float64) []float64 {
 	switch h.Kind {
 	case evaluate.Regression:
 		raw[0] = raw[0]*h.SD + h.Mean
+	case evaluate.TimeToEvent:
+		return h.survivalScores(raw)
 	case evaluate.Class:
 		top := math.Inf(-1)
 		for _, v := range raw {

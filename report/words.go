@@ -43,6 +43,10 @@ var terms = map[string]term{
 	"pearson":                    {"Pearson correlation", "of predicted and true values", true},
 	"spearman":                   {"Rank correlation", "of predicted and true values (Spearman)", true},
 	"bias":                       {"Bias", "mean of predicted minus true", false},
+	"c_td":                       {"Concordance", "how often the one with the earlier event was predicted so (time-dependent)", true},
+	"ibs":                        {"Integrated Brier score", "squared error of survival over time, weighted for censoring", true},
+	"ibll":                       {"Integrated log likelihood", "of being free of the event over time, weighted for censoring; 0 is best", true},
+	"brier_median":               {"Brier score at the median event", "squared error of survival at that time", true},
 }
 
 // mainMetrics are shown at once; the rest is folded.
@@ -51,6 +55,8 @@ var mainMetrics = map[evaluate.Kind][]string{
 	evaluate.Class:      {"accuracy", "balanced_accuracy", "auroc", "f1", "ece"},
 	evaluate.MultiLabel: {"auroc", "auprc", "f1", "brier"},
 	evaluate.Regression: {"mae", "rmse", "bias", "r2", "pearson"},
+
+	evaluate.TimeToEvent: {"c_td", "ibs", "brier_median"},
 }
 
 // headMetric is the one that stands for a target in a sentence and in subgroups.
@@ -60,6 +66,8 @@ func headMetric(k evaluate.Kind) string {
 		return "accuracy"
 	case evaluate.Regression:
 		return "mae"
+	case evaluate.TimeToEvent:
+		return "c_td"
 	}
 	return "auroc"
 }
@@ -204,6 +212,8 @@ func headline(t *evaluate.TargetReport) string {
 		}
 	case evaluate.MultiLabel:
 		s = fmt.Sprintf("Mean AUROC over %d labels is %s; guessing gives 0.50", len(t.Classes), full(m, true, ""))
+	case evaluate.TimeToEvent:
+		s = fmt.Sprintf("Concordance is %s; guessing gives 0.50", full(m, true, ""))
 	default:
 		s = fmt.Sprintf("AUROC is %s; guessing gives 0.50", full(m, true, ""))
 	}

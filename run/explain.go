@@ -123,13 +123,36 @@ func (r *Run) pick(p *evaluate.Predictions) ([]example, error) {
 				e.Class = "no"
 			}
 		}
+		if t.Kind == evaluate.TimeToEvent && !e.atMiddle(truth, score, t.Cuts) {
+			continue // censored before: nobody knows
+		}
 		all = append(all, e)
 	}
 	n := r.Plan.Explain.Examples
 	if n == 0 {
 		n = 2
 	}
-	return choose(all, t.Kind, n), nil
+	kind := t.Kind
+	if kind == evaluate.TimeToEvent {
+		kind = evaluate.Binary
+	}
+	return choose(all, kind, n), nil
+}
+
+// atMiddle turns a time-to-event example into the question whether the event had happened by the middle cut; false where that is unknown.
+func (e *example) atMiddle(truth, score, cuts []float64) bool {
+	e.class = len(cuts) / 2
+	if truth[0] <= cuts[e.class] && truth[1] == 0 {
+		return false
+	}
+	e.kind, e.Score, e.Truth, e.Class = evaluate.Binary, score[e.class], 0, "free of the event"
+	if truth[0] > cuts[e.class] {
+		e.Truth = 1
+	}
+	if e.Score < 0.5 {
+		e.Class = "event"
+	}
+	return true
 }
 
 func (r *Run) explainedTarget(p *evaluate.Predictions) (evaluate.Target, error) {

@@ -78,6 +78,8 @@ var headline = map[evaluate.Kind][]string{
 	evaluate.Class:      {"auroc", "accuracy", "f1"},
 	evaluate.MultiLabel: {"auroc", "auprc"},
 	evaluate.Regression: {"mae", "rmse", "r2"},
+
+	evaluate.TimeToEvent: {"c_td", "ibs"},
 }
 
 // Summarise prints the metrics that people ask for first, with intervals, beside what a predictor that says the same of everyone reaches.

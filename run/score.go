@@ -206,7 +206,7 @@ func (r *Run) targets() []evaluate.Target { return targetsOf(r.Cohort) }
 func targetsOf(c *cohort.Cohort) []evaluate.Target {
 	var out []evaluate.Target
 	for _, t := range c.Spec.Targets {
-		out = append(out, evaluate.Target{Name: t.Name, Kind: evaluate.Kind(t.Kind), Classes: t.Classes, Unit: t.Unit})
+		out = append(out, evaluate.Target{Name: t.Name, Kind: evaluate.Kind(t.Kind), Classes: t.Classes, Unit: t.Unit, Cuts: t.Cuts})
 	}
 	return out
 }

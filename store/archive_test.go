@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"filippo.io/age"
@@ -173,6 +174,22 @@ func TestQuota(t *testing.T) {
 		t.Errorf("%+v, %v", rep, err)
 	}
 	put(t, a, "1 1 2\n2345678901")
+}
+
+// TestQuotaIsSaidBefore: a source that says its size is refused before any of it is read.
+func TestQuotaIsSaidBefore(t *testing.T) {
+	a := makeArchive(t, t.TempDir(), func(c *store.Config) { c.Quota, c.QuotaCount = 30, 2 }, store.Keys{})
+	unread := iotest.ErrReader(errors.New("it was read"))
+	if _, err := a.PutSized(ctx, unread, 31, format, from); fault.CodeOf(err) != fault.Resource {
+		t.Errorf("over the quota: %v", err)
+	}
+	put(t, a, "1 1 1\n")
+	put(t, a, "1 1 1\n")
+	put(t, a, "1 1 2\n")
+	if _, err := a.Put(ctx, unread, format, from); fault.CodeOf(err) != fault.Resource {
+		t.Errorf("over the number: %v", err)
+	}
+	clean(t, a)
 }
 
 // stored is the file of a content.

@@ -59,7 +59,7 @@ func (a *Archive) Backup(ctx context.Context, dir string) (BackupReport, error) 
 	defer os.Remove(tmp.Name())
 	defer tmp.Close()
 	if err := a.export(ctx, tmp); err != nil {
-		return rep, err
+		return rep, fmt.Errorf("backing up the catalog: %w", object.Explain(err))
 	}
 	var known []catalog.Kept
 	for k, err := range a.Catalog.Objects(ctx) {
@@ -89,17 +89,43 @@ func (a *Archive) Backup(ctx context.Context, dir string) (BackupReport, error) 
 			rep.Kept++
 		}
 	}
-	rep.Catalog = time.Now().UTC().Format(backupForm)
+	if rep.Catalog, err = nextName(dir, time.Now()); err != nil {
+		return rep, err
+	}
 	if len(a.cfg.Recipients) > 0 {
 		rep.Catalog += ".age"
 	}
 	if _, err := tmp.Seek(0, io.SeekStart); err != nil {
 		return rep, err
 	}
-	return rep, atomicfile.Write(filepath.Join(dir, rep.Catalog), func(w io.Writer) error {
+	return rep, object.Explain(atomicfile.Write(filepath.Join(dir, rep.Catalog), func(w io.Writer) error {
 		_, err := io.Copy(w, tmp)
 		return err
-	})
+	}))
+}
+
+// catalogs are the names of a backup's catalog files, oldest first.
+func catalogs(dir string) ([]string, error) {
+	names, err := filepath.Glob(filepath.Join(dir, "catalog-*.jsonl.zst*"))
+	slices.Sort(names)
+	return names, err
+}
+
+// nextName is a name for a catalog file that sorts after all that are there, also when the clock has gone back since they were made:
+// the newest is the one that is restored.
+func nextName(dir string, now time.Time) (string, error) {
+	names, err := catalogs(dir)
+	if err != nil {
+		return "", err
+	}
+	now = now.UTC().Truncate(time.Millisecond)
+	if len(names) > 0 {
+		newest, _, _ := strings.Cut(filepath.Base(names[len(names)-1]), ".age")
+		if last, err := time.Parse(backupForm, newest); err == nil && !now.After(last) {
+			now = last.Add(time.Millisecond)
+		}
+	}
+	return now.Format(backupForm), nil
 }
 
 // lost decides about a content that cannot be copied: garbage may go, damage that is known is known, anything else stops the backup.
@@ -142,11 +168,11 @@ func (a *Archive) export(ctx context.Context, w io.Writer) error {
 // Restore makes a new archive in dir, with the given configuration, from the newest catalog of a backup and its contents. The new
 // archive may use another database or bucket than the old one. A dir that is an archive already is an error with code fault.Conflict.
 func Restore(ctx context.Context, backup, dir string, cfg Config, keys Keys) error {
-	names, err := filepath.Glob(filepath.Join(backup, "catalog-*.jsonl.zst*"))
+	names, err := catalogs(backup)
 	if err != nil || len(names) == 0 {
 		return fault.New(fault.NotFound, "%s holds no backup", backup)
 	}
-	newest := slices.Max(names)
+	newest := names[len(names)-1]
 	if _, err := os.Stat(filepath.Join(dir, ConfigFile)); err == nil {
 		return fault.New(fault.Conflict, "%s is an archive already", dir).WithHint("restore into a new folder")
 	}

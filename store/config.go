@@ -23,13 +23,14 @@ const ConfigFile = "archive.yaml"
 
 // Config is an archive's archive.yaml. Places without a scheme are paths relative to the archive's folder.
 type Config struct {
-	Version    int      `yaml:"version"`    // of this form: 1
-	Objects    string   `yaml:"objects"`    // folder or bucket URL
-	Catalog    string   `yaml:"catalog"`    // SQLite file or postgres URL
-	Queue      string   `yaml:"queue"`      // SQLite file, postgres URL, nats URL
-	Recipients []string `yaml:"recipients"` // age public keys that new contents are sealed for; empty: open
-	Quota      int64    `yaml:"quota"`      // bytes of contents; 0: no limit
-	Reserve    int64    `yaml:"reserve"`    // bytes that stay free on the disk of the contents
+	Version    int      `yaml:"version"`              // of this form: 1
+	Objects    string   `yaml:"objects"`              // folder or bucket URL
+	Catalog    string   `yaml:"catalog"`              // SQLite file or postgres URL
+	Queue      string   `yaml:"queue"`                // SQLite file, postgres URL, nats URL
+	Recipients []string `yaml:"recipients"`           // age public keys that new contents are sealed for; empty: open
+	Quota      int64    `yaml:"quota"`                // bytes of contents; 0: no limit
+	QuotaCount int64    `yaml:"quotaCount,omitempty"` // number of contents; 0: no limit
+	Reserve    int64    `yaml:"reserve"`              // bytes that stay free on the disk of the contents
 }
 
 // DefaultConfig keeps everything in the archive's own folder.
@@ -128,6 +129,7 @@ type Archive struct {
 	dir    string
 	cfg    Config
 	budget *object.Budget
+	seal   string // names the recipients
 }
 
 // Open opens the archive in dir.
@@ -148,12 +150,12 @@ func openConfig(ctx context.Context, dir string, cfg Config, keys Keys) (*Archiv
 	if err != nil {
 		return nil, fmt.Errorf("opening the archive's catalog: %w", err)
 	}
-	used, err := c.Usage(ctx)
+	bytes, contents, err := c.Usage(ctx)
 	if err != nil {
 		c.Close()
 		return nil, err
 	}
-	budget := object.NewBudget(cfg.Quota, used)
+	budget := object.NewBudget(cfg.Quota, bytes).Contents(cfg.QuotaCount, contents)
 	o, err := object.Open(ctx, place(dir, cfg.Objects), object.Options{
 		Recipients: recipients, Identities: keys.Identities, Budget: budget, Reserve: cfg.Reserve,
 	})
@@ -161,11 +163,14 @@ func openConfig(ctx context.Context, dir string, cfg Config, keys Keys) (*Archiv
 		c.Close()
 		return nil, err
 	}
-	return &Archive{Objects: o, Catalog: c, dir: dir, cfg: cfg, budget: budget}, nil
+	return &Archive{Objects: o, Catalog: c, dir: dir, cfg: cfg, budget: budget, seal: cfg.sealName()}, nil
 }
 
 // Config is the archive's configuration.
 func (a *Archive) Config() Config { return a.cfg }
+
+// Queue is the place of the archive's queue, for queue.Open.
+func (a *Archive) Queue() string { return place(a.dir, a.cfg.Queue) }
 
 // Close closes the archive; what is under way is finished first.
 func (a *Archive) Close() error {

@@ -184,7 +184,7 @@ func (a *Archive) Collect(ctx context.Context, grace time.Duration) (CollectRepo
 			rep.Contents++
 			rep.Bytes += sizes[d]
 			if recorded[d] {
-				a.budget.Return(sizes[d])
+				a.budget.Return(sizes[d], 1)
 			}
 			return nil
 		})

@@ -39,11 +39,20 @@ type Result struct {
 // Put keeps all of r and returns when content and record are durable. What cannot be described is kept in quarantine, which is a
 // Result and no error.
 func (a *Archive) Put(ctx context.Context, r io.Reader, format Format, from catalog.Provenance) (Result, error) {
+	return a.PutSized(ctx, r, -1, format, from)
+}
+
+// PutSized is Put for a source that says how many bytes it has: what is too large for the quota or the disk is refused before anything
+// is written. The source need not keep its word; -1 is no word.
+func (a *Archive) PutSized(ctx context.Context, r io.Reader, size int64, format Format, from catalog.Provenance) (Result, error) {
 	w, err := a.Objects.Create(ctx)
 	if err != nil {
 		return Result{}, err
 	}
 	defer w.Close()
+	if err := w.Expect(size); err != nil {
+		return Result{}, err
+	}
 	if _, err := w.ReadFrom(r); err != nil {
 		return Result{}, err
 	}
@@ -78,8 +87,12 @@ func (a *Archive) keep(ctx context.Context, w *object.Writer, format Format, fro
 		}
 		return err
 	}
-	if err := a.publish(ctx, w, digest); err != nil {
+	fresh, err := a.publish(ctx, w, digest)
+	if err != nil {
 		return Result{}, err
+	}
+	if fresh {
+		e.Seal = a.seal
 	}
 	if res.Outcome, err = a.Catalog.Add(ctx, e); err != nil {
 		return Result{}, err
@@ -105,21 +118,20 @@ func (a *Archive) sameDataSet(ctx context.Context, in *catalog.Instance, w *obje
 	return known, err == nil && old == in.DataSet, nil
 }
 
-// publish makes the content durable, also over a stored form that a check found damaged.
-func (a *Archive) publish(ctx context.Context, w *object.Writer, d object.Digest) error {
+// publish makes the content durable, also over a stored form that a check found damaged; fresh says that it wrote it.
+func (a *Archive) publish(ctx context.Context, w *object.Writer, d object.Digest) (fresh bool, err error) {
 	_, existed, err := w.Publish(ctx)
 	if err != nil || !existed {
-		return err
+		return err == nil, err
 	}
 	kept, err := a.Catalog.Object(ctx, d)
-	if err != nil && fault.CodeOf(err) != fault.NotFound {
-		return err
+	if fault.CodeOf(err) == fault.NotFound || err == nil && kept.State == catalog.Good {
+		return false, nil
 	}
-	if err == nil && kept.State != catalog.Good {
+	if err == nil {
 		_, err = w.Replace(ctx)
-		return err
 	}
-	return nil
+	return err == nil, err
 }
 
 // entry describes the content, or says why it belongs in quarantine.

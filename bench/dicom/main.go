@@ -1,5 +1,6 @@
 // Command dicom times the DICOM core against pydicom (bench/peers/dicom.py) and dcmdump on the same files in one run: decoding a JPEG cine,
-// scanning headers, the codecs per core, and opening a 2 GB cine.
+// scanning headers, the codecs per core, opening a 2 GB cine, and which frames of the corpus each program decodes rightly (also dcmtk, gdcm). The
+// arguments cine, headers, codecs, large and corpus choose some of these.
 //
 // Times are CPU seconds of the process, the best of some rounds, so that a busy machine does not blur the comparison.
 package main
@@ -14,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -41,8 +43,15 @@ func run() error {
 		shared = "../shared"
 	}
 	root := filepath.Join(shared, "data", "dicom")
-	for _, step := range []func(string) error{cine, headers, codecs, large} {
-		if err := step(root); err != nil {
+	steps := []struct {
+		name string
+		fn   func(string) error
+	}{{"cine", cine}, {"headers", headers}, {"codecs", codecs}, {"large", large}, {"corpus", corpus}}
+	for _, s := range steps {
+		if len(os.Args) > 1 && !slices.Contains(os.Args[1:], s.name) {
+			continue
+		}
+		if err := s.fn(root); err != nil {
 			return err
 		}
 	}
@@ -163,6 +172,9 @@ func headers(root string) error {
 	if err != nil {
 		return err
 	}
+	if err := scanBound(files, ours); err != nil {
+		return err
+	}
 	rate := func(d time.Duration) string { return fmt.Sprintf("%.0f files/s", float64(len(files))/d.Seconds()) }
 	if p, ok := peer(append([]string{files[0], "0"}, files...)...); ok {
 		row("dicom: header scan", rate(ours), "pydicom "+rate(seconds(p.Headers)), ratio(seconds(p.Headers), ours), "5000 files/s")
@@ -174,40 +186,6 @@ func headers(root string) error {
 		_ = exec.Command("dcmdump", append([]string{"-q", "-M"}, files...)...).Run() // it fails for files that it can't read, and goes on
 		d := cpu(syscall.RUSAGE_CHILDREN) - before
 		row("dicom: header scan", rate(ours), "dcmdump "+rate(d), ratio(d, ours), "5000 files/s")
-	}
-	return nil
-}
-
-// codecs decodes a CT slice in each lossless codec.
-func codecs(root string) error {
-	const base = "real/cornerstone3D/examplesOld/test-images/CTImage.dcm_"
-	for _, c := range []struct{ what, name, limit string }{
-		{"JPEG Lossless", "JPEGProcess14TransferSyntax_1.2.840.10008.1.2.4.57.dcm", "100 MB/s"},
-		{"JPEG-LS", "JPEGLSLosslessTransferSyntax_1.2.840.10008.1.2.4.80.dcm", "60 MB/s"},
-		{"RLE", "RLELosslessTransferSyntax_1.2.840.10008.1.2.5.dcm", "300 MB/s"},
-	} {
-		f, err := dicom.Open(filepath.Join(root, base+c.name))
-		if err != nil {
-			return err
-		}
-		im, err := pixel.Open(f)
-		if err != nil {
-			return err
-		}
-		const times = 20
-		d, err := best(func() error {
-			for range times {
-				if _, err := im.Frame(0); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		f.Close()
-		if err != nil {
-			return err
-		}
-		row("dicom: decode "+c.what, fmt.Sprintf("%.0f MB/s", float64(times*im.FrameBytes())/d.Seconds()/1e6), "", "", c.limit)
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,6 +33,13 @@ type archiveOptions struct {
 	IdleFor     time.Duration
 	Reason      string
 	DryRun      bool
+
+	Rest     []string // arguments after DIR
+	Level    string   // find
+	Limit    int
+	DICOMDIR bool // export
+	Study    string
+	Lift     bool
 }
 
 func init() { register(newArchiveCmd) }
@@ -39,7 +48,7 @@ func newArchiveCmd(io ioStreams) *cobra.Command {
 	var opts archiveOptions
 	cmd := &cobra.Command{
 		Use:   "archive",
-		Short: "Look after an archive: init, verify, repair, gc, backup, restore, retain",
+		Short: "Look after an archive: status, find, export, verify, repair, gc, backup, restore, retain, hold, reseal, serve",
 		Long: `An archive is a folder with an archive.yaml. Contents lie under their SHA-256, records of them in a catalog; cineloop ingest fills it.
 
   objects    folder, s3://bucket?region=..., gs://bucket, azblob://container
@@ -52,25 +61,33 @@ Exit status: 0 done, 2 wrong usage, 3 damaged, 4 a key or server is missing, 5 d
 	}
 	cmd.PersistentFlags().StringVar(&opts.Key, "key", os.Getenv("CINELOOP_ARCHIVE_KEY"), "file with the age identity of a sealed archive; default $CINELOOP_ARCHIVE_KEY")
 	cmd.PersistentFlags().BoolVar(&opts.JSON, "json", false, "print the result as one JSON object")
-	for _, sub := range archiveCommands {
-		c := &cobra.Command{Use: sub.use + " DIR", Short: sub.short, Long: sub.long, Example: sub.example, Args: cobra.ExactArgs(1),
+	for _, sub := range slices.Concat(archiveCommands, lookCommands) {
+		c := &cobra.Command{Use: strings.TrimSpace(sub.use + " DIR " + sub.rest), Short: sub.short, Long: sub.long, Example: sub.example, Args: cobra.ExactArgs(1),
 			RunE: func(cmd *cobra.Command, args []string) error {
-				opts.Archive = args[0]
+				opts.Archive, opts.Rest = args[0], args[1:]
 				return sub.run(cmd.Context(), opts, io)
 			}}
+		if sub.args != nil {
+			c.Args = sub.args
+		}
 		if sub.flags != nil {
 			sub.flags(c, &opts)
 		}
 		cmd.AddCommand(c)
 	}
+	cmd.AddCommand(newArchiveServeCmd(io))
 	return cmd
 }
 
-var archiveCommands = []struct {
-	use, short, long, example string
-	flags                     func(*cobra.Command, *archiveOptions)
-	run                       func(context.Context, archiveOptions, ioStreams) error
-}{
+// archiveCommand is one command under archive: use DIR rest.
+type archiveCommand struct {
+	use, rest, short, long, example string
+	args                            cobra.PositionalArgs // nil: DIR alone
+	flags                           func(*cobra.Command, *archiveOptions)
+	run                             func(context.Context, archiveOptions, ioStreams) error
+}
+
+var archiveCommands = []archiveCommand{
 	{use: "init", short: "Make an archive", run: runArchiveInit, flags: placeFlags,
 		long: `Makes DIR an archive with the places given; without flags everything lies in DIR.
 
@@ -135,6 +152,7 @@ func placeFlags(c *cobra.Command, o *archiveOptions) {
 	c.Flags().StringVar(&o.Config.Queue, "queue", o.Config.Queue, "SQLite file, postgres URL or nats URL")
 	c.Flags().StringSliceVar(&o.Config.Recipients, "recipient", nil, "age public key to seal contents for")
 	c.Flags().Int64Var(&o.Config.Quota, "quota", 0, "bytes of contents; 0: no limit")
+	c.Flags().Int64Var(&o.Config.QuotaCount, "quota-count", 0, "number of contents; 0: no limit")
 	c.Flags().Int64Var(&o.Config.Reserve, "reserve", o.Config.Reserve, "bytes that stay free on the disk")
 }
 

@@ -26,11 +26,12 @@ func newDicomConvertCmd(io ioStreams) *cobra.Command {
 		Long: `Without --to, OUT is IN byte for byte. With --to, OUT is in that transfer syntax: a UID, or one of
 
   implicit explicit big deflated     native
-  rle jpegll jpegls uncompressed deflatedframe     encapsulated, all lossless
+  rle jpegll jpegls j2k uncompressed deflatedframe     encapsulated, all lossless
 
-OUT is whole or not there.
+Samples stay what they are, unless they were compressed with loss or are a video: then OUT has what decoding gives, and says that it was
+lossy. j2k needs the codec that cineloop dicom codecs shows. OUT is whole or not there.
 
-Exit status: 0 done, 2 an unknown or unsupported transfer syntax, 3 not DICOM or pixel data that can't be decoded, 4 a decoder is not
+Exit status: 0 done, 2 an unknown or unsupported transfer syntax, 3 not DICOM or pixel data that can't be decoded, 4 a codec is not
 installed, 6 IN is not there, 8 out of disk or over a limit, 130 interrupted.`,
 		Example: `  cineloop dicom convert in.dcm out.dcm --to jpegls`,
 		Args:    cobra.ExactArgs(2),
@@ -45,7 +46,7 @@ installed, 6 IN is not there, 8 out of disk or over a limit, 130 interrupted.`,
 
 var syntaxNames = map[string]dicom.TransferSyntax{
 	"implicit": uid.ImplicitVRLittleEndian, "explicit": uid.ExplicitVRLittleEndian, "big": uid.ExplicitVRBigEndian,
-	"deflated": uid.DeflatedExplicitVRLittleEndian, "rle": uid.RLELossless, "jpegll": uid.JPEGLosslessSV1, "jpegls": uid.JPEGLSLossless,
+	"deflated": uid.DeflatedExplicitVRLittleEndian, "rle": uid.RLELossless, "jpegll": uid.JPEGLosslessSV1, "jpegls": uid.JPEGLSLossless, "j2k": uid.JPEG2000Lossless,
 	"uncompressed": uid.EncapsulatedUncompressedExplicitVRLittleEndian, "deflatedframe": uid.DeflatedImageFrameCompression,
 }
 

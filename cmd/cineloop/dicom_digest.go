@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"strings"
@@ -39,7 +40,7 @@ func newDicomDigestCmd(io ioStreams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "digest PATH...",
 		Short: "Print one JSON line a file: what it is, and a digest of its decoded frames",
-		Long: `Reads files, and folders with everything in them, and prints one JSON object a line with: file, transferSyntax, modality, frames,
+		Long: `Reads files, and folders with everything in them, and prints one JSON object a line with: file, transferSyntax (as declared), modality, frames,
 rows, columns, elements (at any depth, without group lengths), patientName (decoded), sha256 (of all decoded frames: stored
 samples, interleaved, little endian), warnings, error. A file that is not DICOM, or broken, has its error in the line, with
 what could be read of it; the command goes on.
@@ -84,6 +85,11 @@ func walkFiles(ctx context.Context, paths []string, fn func(path string) error) 
 // digestFile judges one file.
 func digestFile(path string) (out dicomDigest) {
 	out = dicomDigest{File: path, Warnings: []string{}}
+	defer func() { // one file must not take the others' lines
+		if p := recover(); p != nil {
+			out.Error = fmt.Sprintf("a defect of this program: %T while reading", p)
+		}
+	}()
 	f, err := dicom.Open(path)
 	if err != nil {
 		out.Error = err.Error()
@@ -91,7 +97,7 @@ func digestFile(path string) (out dicomDigest) {
 	}
 	defer f.Close()
 	ds := f.DataSet
-	out.TransferSyntax = string(f.TransferSyntax)
+	out.TransferSyntax = strings.Trim(f.Meta.String(tag.TransferSyntaxUID), " \x00") // as declared: a warning says what a bare data set was read as
 	out.Modality = ds.String(tag.Modality)
 	out.Rows, _ = ds.Int(tag.Rows)
 	out.Columns, _ = ds.Int(tag.Columns)

@@ -5,8 +5,6 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-
-	"github.com/cineloop/cineloop/dicom"
 )
 
 type dicomDumpOptions struct {
@@ -21,9 +19,10 @@ func newDicomDumpCmd(io ioStreams) *cobra.Command {
 		Use:   "dump FILE",
 		Short: "Print the elements of a file",
 		Long: `Prints every element with tag, VR, value, length, number of values and keyword, sequences indented, and what is wrong with the file
-as comments at the end. With --json it prints the DICOM JSON model (PS3.18 annex F); bytes above 4 kB are left out of it.
+as comments at the end. FILE may be the address of an object on a web server that gives byte ranges (http://, https://): only what is
+printed is transferred. With --json it prints the DICOM JSON model (PS3.18 annex F); bytes above 4 kB are left out of it.
 
-Exit status: 0 done, 3 not DICOM, 6 the file is not there.`,
+Exit status: 0 done, 3 not DICOM, 6 the file is not there, 8 the server does not answer.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Path = args[0]
@@ -35,8 +34,8 @@ Exit status: 0 done, 3 not DICOM, 6 the file is not there.`,
 	return cmd
 }
 
-func runDicomDump(_ context.Context, opts dicomDumpOptions, io ioStreams) error {
-	f, err := dicom.Open(opts.Path)
+func runDicomDump(ctx context.Context, opts dicomDumpOptions, io ioStreams) error {
+	f, err := openDicom(ctx, opts.Path)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"path"
 	"strings"
@@ -17,6 +18,7 @@ type dicomFindOptions struct {
 	Paths []string
 	Where []string
 	Show  []string
+	JSON  bool
 }
 
 func newDicomFindCmd(io ioStreams) *cobra.Command {
@@ -38,7 +40,14 @@ Exit status: 0 done, 2 an unknown attribute, 6 a path is not there, 130 interrup
 	}
 	cmd.Flags().StringArrayVar(&opts.Where, "where", nil, "condition ATTRIBUTE=PATTERN (repeatable)")
 	cmd.Flags().StringArrayVar(&opts.Show, "show", nil, "attribute to print (repeatable)")
+	cmd.Flags().BoolVar(&opts.JSON, "json", false, "one JSON object a file: file, and values by the names of --show")
 	return cmd
+}
+
+// dicomFound is one line of --json.
+type dicomFound struct {
+	File   string              `json:"file"`
+	Values map[string][]string `json:"values"`
 }
 
 type dicomCondition struct {
@@ -67,6 +76,8 @@ func runDicomFind(ctx context.Context, opts dicomFindOptions, io ioStreams) erro
 		}
 		show = append(show, t)
 	}
+	enc := json.NewEncoder(io.Out)
+	enc.SetEscapeHTML(false)
 	return walkFiles(ctx, opts.Paths, func(name string) error {
 		f, err := dicom.Open(name, dicom.StopBefore(tag.PixelData))
 		if err != nil {
@@ -77,6 +88,13 @@ func runDicomFind(ctx context.Context, opts dicomFindOptions, io ioStreams) erro
 			if !c.matches(f.DataSet) {
 				return nil
 			}
+		}
+		if opts.JSON {
+			values := map[string][]string{}
+			for i, t := range show {
+				values[opts.Show[i]] = append([]string{}, f.DataSet.Strings(t)...)
+			}
+			return enc.Encode(dicomFound{name, values})
 		}
 		line := []string{name}
 		for _, t := range show {

@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/image/draw"
 
-	"github.com/cineloop/cineloop/dicom"
 	"github.com/cineloop/cineloop/dicom/pixel"
 	"github.com/cineloop/cineloop/internal/atomicfile"
 	"github.com/cineloop/cineloop/internal/fault"
@@ -26,6 +25,7 @@ type dicomFramesOptions struct {
 	Frame int // -1: all
 	Sheet string
 	Size  int
+	Small bool
 }
 
 func newDicomFramesCmd(io ioStreams) *cobra.Command {
@@ -34,7 +34,8 @@ func newDicomFramesCmd(io ioStreams) *cobra.Command {
 		Use:   "frames FILE",
 		Short: "Write frames as PNG files, or a contact sheet",
 		Long: `Writes the frames of FILE, as a viewer would first show them, to OUT/frame-0000.png and on; or, with --sheet, up to 64 of them evenly
-spaced on one PNG. Without --out and --sheet it prints what the pixel data are.
+spaced on one PNG. Without --out and --sheet it prints what the pixel data are. With --thumbnails the frames of OUT are no larger than
+--size. FILE may be the address of an object on a web server that gives byte ranges: only the frames that are shown are transferred.
 
 Exit status: 0 done, 3 not DICOM or pixel data that can't be decoded, 4 a decoder is not installed, 6 the file, or pixel data in it, is not
 there, 130 interrupted.`,
@@ -48,12 +49,13 @@ there, 130 interrupted.`,
 	cmd.Flags().StringVar(&opts.Out, "out", "", "folder for the frames")
 	cmd.Flags().IntVar(&opts.Frame, "frame", -1, "only this frame, from 0")
 	cmd.Flags().StringVar(&opts.Sheet, "sheet", "", "file for a contact sheet")
-	cmd.Flags().IntVar(&opts.Size, "size", 160, "longer side of a thumbnail on the sheet, in pixels")
+	cmd.Flags().IntVar(&opts.Size, "size", 160, "longer side of a thumbnail, in pixels")
+	cmd.Flags().BoolVar(&opts.Small, "thumbnails", false, "write thumbnails instead of whole frames to --out")
 	return cmd
 }
 
 func runDicomFrames(ctx context.Context, opts dicomFramesOptions, io ioStreams) error {
-	f, err := dicom.Open(opts.Path)
+	f, err := openDicom(ctx, opts.Path)
 	if err != nil {
 		return err
 	}
@@ -92,11 +94,26 @@ func runDicomFrames(ctx context.Context, opts dicomFramesOptions, io ioStreams) 
 		if err != nil {
 			return err
 		}
+		if opts.Small {
+			img = shrink(img, opts.Size)
+		}
 		if err := writePNG(filepath.Join(opts.Out, fmt.Sprintf("frame-%04d.png", i)), img); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// shrink is img with its longer side no larger than size.
+func shrink(img image.Image, size int) image.Image {
+	b := img.Bounds()
+	longer := max(b.Dx(), b.Dy())
+	if longer <= size {
+		return img
+	}
+	small := image.NewNRGBA(image.Rect(0, 0, max(1, b.Dx()*size/longer), max(1, b.Dy()*size/longer)))
+	draw.CatmullRom.Scale(small, small.Bounds(), img, b, draw.Src, nil)
+	return small
 }
 
 func writePNG(path string, img image.Image) error {
@@ -122,7 +139,7 @@ func writeSheet(ctx context.Context, im *pixel.Image, opts dicomFramesOptions) e
 			return err
 		}
 		x, y := gap+k%cols*(w+gap), gap+k/cols*(h+gap)
-		draw.ApproxBiLinear.Scale(sheet, image.Rect(x, y, x+w, y+h), img, img.Bounds(), draw.Src, nil)
+		draw.CatmullRom.Scale(sheet, image.Rect(x, y, x+w, y+h), img, img.Bounds(), draw.Src, nil)
 	}
 	return writePNG(opts.Sheet, sheet)
 }

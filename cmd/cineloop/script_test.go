@@ -3,14 +3,19 @@ package main
 import (
 	"context"
 	"errors"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
+	"filippo.io/age"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/cineloop/cineloop/internal/storetest"
 	"github.com/cineloop/cineloop/internal/testdata"
 	"github.com/cineloop/cineloop/torch"
 )
@@ -20,9 +25,10 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs the sessions in testdata/script: what a person types, and what comes back. Conditions: [engine] libtorch is
-// installed, [shared] the shared data are here, [corpus] the DICOM corpus is.
+// installed, [postgres] PostgreSQL's server is, [shared] the shared data are here, [corpus] the DICOM corpus is.
 func TestScripts(t *testing.T) {
 	root := testdata.Root(t)
+	t.Cleanup(storetest.StopPostgres)
 	shared := testdata.SharedRoot(t)
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -43,13 +49,17 @@ func TestScripts(t *testing.T) {
 			case "shared":
 				_, err := os.Stat(filepath.Join(shared, "data", "imaging"))
 				return err == nil, nil
+			case "postgres":
+				return storetest.HasPostgres(), nil
 			case "corpus":
 				_, err := os.Stat(filepath.Join(shared, "data", "dicom", "real", "pydicom"))
 				return err == nil, nil
 			}
 			return false, errors.New("unknown condition " + cond)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "damage": damage},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "damage": damage, "agekey": agekey,
+			"s3": s3, "freeport": freeport, "waitport": waitport,
+			"postgres": func(ts *testscript.TestScript, _ bool, args []string) { ts.Setenv(args[0], storetest.Postgres(t)) }},
 	})
 }
 
@@ -70,6 +80,56 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit status %d, want %d", got, want)
 	}
+}
+
+// s3 starts an empty bucket and puts its URL into a variable: s3 BUCKET.
+func s3(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: s3 VARIABLE")
+	}
+	location, env, stop := storetest.S3Server(func(h http.Handler) http.Handler { return h })
+	ts.Defer(stop)
+	for k, v := range env {
+		ts.Setenv(k, v)
+	}
+	ts.Setenv(args[0], location)
+}
+
+// freeport puts the number of a free port on loopback into a variable: freeport PORT.
+func freeport(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: freeport VARIABLE")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	defer l.Close()
+	ts.Setenv(args[0], strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+}
+
+// waitport waits until somebody listens: waitport 11112.
+func waitport(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: waitport PORT")
+	}
+	for range 600 {
+		if c, err := net.Dial("tcp", "127.0.0.1:"+args[0]); err == nil {
+			c.Close()
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Fatalf("nobody listens on port %s", args[0])
+}
+
+// agekey writes a new age identity into a file and its public key into a variable: agekey key.txt KEY.
+func agekey(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: agekey FILE VARIABLE")
+	}
+	key, err := age.GenerateX25519Identity()
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(key.String()+"\n"), 0o600))
+	ts.Setenv(args[1], key.Recipient().String())
 }
 
 func hasEngine() bool {

@@ -32,7 +32,9 @@ func (b *books) close() {
 // hold copies a file into the quarantine, under its digest, and writes why.
 func (b *books) hold(path string, rec Record) error {
 	target := filepath.Join(b.quarantine, rec.Input+".dcm")
-	if st, err := os.Stat(target); err != nil || st.Size() != rec.Bytes {
+	if rec.Input == "" { // it could not be read: the index alone names it
+		target = ""
+	} else if st, err := os.Stat(target); err != nil || st.Size() != rec.Bytes {
 		err := atomicfile.Write(target, func(w io.Writer) error {
 			f, err := os.Open(path)
 			if err != nil {
@@ -51,7 +53,7 @@ func (b *books) hold(path string, rec Record) error {
 		File   string `json:"file"`
 		Source string `json:"source"`
 		Why    string `json:"why"`
-	}{rec.Input + ".dcm", path, rec.Quarantine})
+	}{filepath.Base(target), path, rec.Quarantine})
 	if err != nil {
 		return err
 	}

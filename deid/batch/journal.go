@@ -21,6 +21,8 @@ type journal struct {
 	done map[string]entry // by input digest
 }
 
+const mainJournal = "journal.jsonl"
+
 // entry is a journal's line.
 type entry struct {
 	Run    string `json:"run"` // policy and key: lines of others are not taken
@@ -28,27 +30,41 @@ type entry struct {
 	Row    *Row   `json:"row,omitempty"`
 }
 
-func openJournal(out, run string) (*journal, error) {
-	path := filepath.Join(out, StateDir, "journal.jsonl")
+// openJournal reads what all journals of the folder say, and opens the one of that name to go on.
+func openJournal(out, run, name string) (*journal, error) {
 	j := &journal{done: map[string]entry{}}
-	if old, err := os.Open(path); err == nil {
-		sc := bufio.NewScanner(old)
-		sc.Buffer(nil, 64<<20)
-		for sc.Scan() {
-			var e entry
-			if json.Unmarshal(sc.Bytes(), &e) == nil && e.Run == run && len(e.Record.Input) == 64 {
-				j.done[e.Record.Input] = e
-			}
-		}
-		old.Close()
+	others, err := filepath.Glob(filepath.Join(out, StateDir, "journal*.jsonl"))
+	if err != nil {
+		return nil, err
 	}
-	var err error
-	if j.f, err = os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644); err != nil {
+	for _, path := range others {
+		if err := j.read(path, run); err != nil {
+			return nil, err
+		}
+	}
+	if j.f, err = os.OpenFile(filepath.Join(out, StateDir, name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644); err != nil {
 		return nil, wrap(err)
 	}
 	// A line that was cut off must not swallow the next one.
 	_, err = j.f.WriteString("\n")
 	return j, wrap(err)
+}
+
+func (j *journal) read(path, run string) error {
+	old, err := os.Open(path)
+	if err != nil {
+		return wrap(err)
+	}
+	defer old.Close()
+	sc := bufio.NewScanner(old)
+	sc.Buffer(nil, 64<<20)
+	for sc.Scan() {
+		var e entry
+		if json.Unmarshal(sc.Bytes(), &e) == nil && e.Run == run && len(e.Record.Input) == 64 {
+			j.done[e.Record.Input] = e
+		}
+	}
+	return nil
 }
 
 func (j *journal) add(e entry) error {
@@ -97,7 +113,7 @@ func (b *books) settle(opt Options) error {
 	for _, r := range b.rows {
 		rows[r.Path] = r
 	}
-	return atomicfile.Write(filepath.Join(opt.Out, StateDir, "journal.jsonl"), func(w io.Writer) error {
+	err := atomicfile.Write(filepath.Join(opt.Out, StateDir, mainJournal), func(w io.Writer) error {
 		for i := range b.records {
 			if i > 0 && b.records[i].Input == b.records[i-1].Input {
 				continue
@@ -112,4 +128,14 @@ func (b *books) settle(opt Options) error {
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	others, _ := filepath.Glob(filepath.Join(opt.Out, StateDir, "journal-*.jsonl"))
+	for _, path := range others { // of workers on other machines: all they did stands in the main one now
+		if err := os.Remove(path); err != nil {
+			return wrap(err)
+		}
+	}
+	return nil
 }

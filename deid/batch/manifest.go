@@ -94,6 +94,7 @@ func (b *books) finish(opt Options) (Summary, error) {
 	s.SmallestK = k.Smallest
 	for _, step := range []func() error{
 		func() error { return writeTable(filepath.Join(opt.Out, TableFile), b.rows) },
+		func() error { return writeParquet(filepath.Join(opt.Out, ParquetFile), b.rows) },
 		func() error { return writeDirectory(opt, b) },
 		func() error { return writeCertificate(opt, s, sig, k) },
 		func() error { return b.settle(opt) },

@@ -94,22 +94,26 @@ func (w *Worker) Object(ctx context.Context, path string) (rec Record, row *Row,
 	rec = Record{Regions: []Region{}}
 	f, err := os.Open(path)
 	if err != nil {
-		return rec, nil, fault.New(fault.Input, "opening a file of the input: %w", pathless(err))
+		rec.Status, rec.Quarantine = Quarantined, unreadable
+		return rec, nil, nil
 	}
 	defer f.Close()
 	st, err := f.Stat()
 	if err != nil {
-		return rec, nil, fault.New(fault.Input, "reading a file of the input: %w", pathless(err))
+		rec.Status, rec.Quarantine = Quarantined, unreadable
+		return rec, nil, nil
 	}
 	rec.Bytes = st.Size()
 	w.in.Reset()
 	o := &object{Worker: w, file: f, size: st.Size(), rec: &rec}
-	row, err = o.run(ctx)
+	row, err = o.guarded(ctx)
 	if err != nil {
 		return rec, nil, err
 	}
 	if err := o.hashTo(o.size); err != nil {
-		return rec, nil, fault.New(fault.Input, "reading a file of the input: %w", pathless(err))
+		_, _ = o.stop(Quarantined, unreadable)
+		rec.Output, rec.Digest = "", ""
+		return rec, nil, nil
 	}
 	var sum [32]byte
 	rec.Input = hex.EncodeToString(w.in.Sum(sum[:0]))
@@ -164,6 +168,18 @@ func (o *object) stop(s Status, why string) (*Row, error) {
 		o.temp = nil
 	}
 	return nil, nil
+}
+
+const unreadable = "the file can't be read from its disk"
+
+// guarded is run; an object that makes the program fail is held back, and the others go on.
+func (o *object) guarded(ctx context.Context) (row *Row, err error) {
+	defer func() {
+		if recover() != nil {
+			row, err = o.stop(Quarantined, "a defect of the program: please report how the file was made")
+		}
+	}()
+	return o.run(ctx)
 }
 
 func (o *object) run(ctx context.Context) (*Row, error) {

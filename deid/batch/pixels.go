@@ -184,7 +184,11 @@ func (b *bulk) frame(ctx context.Context, i int) (out []byte, why string, err er
 			return nil, "JPEG reconstruction data in some frames only", nil
 		}
 	case streamRLE:
-		out, err = strip.RLE(raw, im.Samples*im.BitsAllocated/8, im.Rows*im.Columns)
+		segments, n := im.Samples*im.BitsAllocated/8, im.Rows*im.Columns
+		if im.BitsAllocated == 1 {
+			segments, n = im.Samples, (n+7)/8
+		}
+		out, err = strip.RLE(raw, segments, n)
 	case streamDeflate:
 		out, err = strip.Deflated(raw)
 	case streamRaw:

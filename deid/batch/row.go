@@ -72,13 +72,14 @@ func first(ds *dicom.DataSet, t tag.Tag) []float64 {
 		return v
 	}
 	for _, g := range []tag.Tag{tag.SharedFunctionalGroupsSequence, tag.PerFrameFunctionalGroupsSequence} {
-		for _, item := range ds.Sequence(g) {
-			for _, e := range item.Walk() {
-				if e.Tag == t {
-					return e.Floats()
-				}
+		items := ds.Sequence(g)
+		if len(items) == 0 {
+			continue
+		}
+		for _, e := range items[0].Walk() {
+			if e.Tag == t {
+				return e.Floats()
 			}
-			break
 		}
 	}
 	return nil
@@ -88,8 +89,8 @@ func view(ds *dicom.DataSet) string {
 	if v := ds.String(tag.ViewPosition); v != "" {
 		return v
 	}
-	for _, item := range ds.Sequence(tag.ViewCodeSequence) {
-		return item.String(tag.CodeMeaning)
+	if items := ds.Sequence(tag.ViewCodeSequence); len(items) > 0 {
+		return items[0].String(tag.CodeMeaning)
 	}
 	return ""
 }

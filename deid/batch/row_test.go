@@ -1,7 +1,11 @@
 package batch
 
 import (
+	"path/filepath"
+	"slices"
 	"testing"
+
+	"github.com/parquet-go/parquet-go"
 
 	"github.com/cineloop/cineloop/dicom"
 	"github.com/cineloop/cineloop/dicom/tag"
@@ -101,5 +105,30 @@ func TestAnonymity(t *testing.T) {
 	}
 	if a := anonymity(nil); a.Smallest != 0 || len(a.Groups) != 0 {
 		t.Errorf("%+v", a)
+	}
+}
+
+func TestParquetHasTheRows(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "t.parquet")
+	rows := []*Row{{Path: "A/B", Rows: 512, RowSpacing: 0.5, Contrast: true, Modality: "CT"}, {Path: "A/C", Frames: 3}}
+	if err := writeParquet(path, rows); err != nil {
+		t.Fatal(err)
+	}
+	type some struct {
+		Path       string  `parquet:"path"`
+		Rows       int64   `parquet:"rows"`
+		RowSpacing float64 `parquet:"row_spacing"`
+		Contrast   bool    `parquet:"contrast"`
+		Frames     int64   `parquet:"frames"`
+	}
+	back, err := parquet.ReadFile[some](path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []some{{"A/B", 512, 0.5, true, 0}, {"A/C", 0, 0, false, 3}}; !slices.Equal(back, want) {
+		t.Errorf("%+v", back)
+	}
+	if err := writeParquet(path, nil); err != nil {
+		t.Error(err)
 	}
 }

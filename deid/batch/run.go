@@ -62,7 +62,7 @@ func Run(ctx context.Context, opt Options) (Summary, error) {
 	if err := claim(opt.Out, id); err != nil {
 		return Summary{}, err
 	}
-	j, err := openJournal(opt.Out, id)
+	j, err := openJournal(opt.Out, id, mainJournal)
 	if err != nil {
 		return Summary{}, err
 	}

@@ -426,3 +426,72 @@ func TestAFullDiskIsNamed(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// Several sessions that share the work leave what one run leaves.
+func TestSessions(t *testing.T) {
+	in := tree(t)
+	dir := t.TempDir()
+	opt := Options{In: in, Out: filepath.Join(dir, "whole"), Profile: profile(t, "research"), Key: testKey, Workers: 1}
+	if _, err := Run(context.Background(), opt); err != nil {
+		t.Fatal(err)
+	}
+	want := contents(t, opt.Out)
+	opt.Out = filepath.Join(dir, "shared")
+	var sessions []*Session
+	for range 3 {
+		s, err := OpenSession(opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sessions = append(sessions, s)
+	}
+	n := 0
+	err := Walk(context.Background(), in, func(rel string, _ int64) error {
+		n++
+		if n == 5 {
+			return nil // a task that nobody did
+		}
+		s := sessions[n%3]
+		if n == 2 {
+			if err := sessions[0].File(context.Background(), sessions[0].Worker(), rel); err != nil { // done twice
+				return err
+			}
+		}
+		return s.File(context.Background(), s.Worker(), rel)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sessions[0].File(context.Background(), sessions[0].Worker(), "../x"); fault.CodeOf(err) != fault.Usage {
+		t.Errorf("a task outside of the input: %v", err)
+	}
+	for _, s := range sessions {
+		s.Close()
+	}
+	if _, err := Run(context.Background(), opt); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "several sessions", want, contents(t, opt.Out))
+}
+
+// panicking is a masker that fails as a defect does.
+type panicking struct{}
+
+func (panicking) Mask(context.Context, deid.MaskInput) (deid.Masked, error) { panic("a defect") }
+
+func TestADefectHoldsBackOneObject(t *testing.T) {
+	in := tree(t)
+	if err := os.Chmod(filepath.Join(in, "notes.txt"), 0); err != nil {
+		t.Fatal(err)
+	}
+	held := filepath.Join(t.TempDir(), "held")
+	s, err := Run(context.Background(), Options{In: in, Out: filepath.Join(t.TempDir(), "out"), Profile: profile(t, "research"), Key: testKey, Masker: panicking{}, Quarantine: held})
+	if err != nil || s.Written != 0 || s.Quarantined < 6 {
+		t.Errorf("%v %+v", err, s)
+	}
+	for name := range contents(t, filepath.Join(filepath.Dir(held))) {
+		if strings.HasSuffix(name, ".tmp") {
+			t.Errorf("%s stayed", name)
+		}
+	}
+}

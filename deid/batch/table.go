@@ -6,11 +6,52 @@ import (
 	"reflect"
 	"strconv"
 
+	"github.com/parquet-go/parquet-go"
+
 	"github.com/cineloop/cineloop/internal/atomicfile"
 )
 
-// TableFile is the metadata table: one row an object, as CSV with a head.
-const TableFile = "metadata.csv"
+// The metadata table, one row an object: as CSV with a head, and as Parquet with the same columns.
+const (
+	TableFile   = "metadata.csv"
+	ParquetFile = "metadata.parquet"
+)
+
+// writeParquet writes the rows as Parquet; the names of the columns are those of the CSV.
+func writeParquet(path string, rows []*Row) error {
+	return atomicfile.Write(path, func(w io.Writer) error {
+		t := reflect.TypeFor[Row]()
+		group := parquet.Group{}
+		for i := range t.NumField() {
+			group[snake(t.Field(i).Name)] = parquetNode(t.Field(i).Type.Kind())
+		}
+		schema := parquet.NewSchema("objects", group)
+		p := parquet.NewWriter(w, schema, parquet.Compression(&parquet.Zstd), parquet.CreatedBy("cineloop", "1", ""))
+		for _, r := range rows {
+			v := reflect.ValueOf(r).Elem()
+			row := map[string]any{}
+			for i := range t.NumField() {
+				row[snake(t.Field(i).Name)] = v.Field(i).Interface()
+			}
+			if err := p.Write(row); err != nil {
+				return err
+			}
+		}
+		return p.Close()
+	})
+}
+
+func parquetNode(k reflect.Kind) parquet.Node {
+	switch k {
+	case reflect.Int:
+		return parquet.Int(64)
+	case reflect.Float64:
+		return parquet.Leaf(parquet.DoubleType)
+	case reflect.Bool:
+		return parquet.Leaf(parquet.BooleanType)
+	}
+	return parquet.String()
+}
 
 // writeTable writes the rows in the order of their paths.
 func writeTable(path string, rows []*Row) error {

@@ -58,7 +58,7 @@ func Parse(terms []string) (*Set, error) {
 		e, whole, ok := lookup(term)
 		switch {
 		case !ok:
-			bad = append(bad, fmt.Sprintf("unknown character set %q", safe(term)))
+			bad = append(bad, fmt.Sprintf("value %d is no character set of the standard", i+1)) // not the value: in a damaged file it may be anything
 		case i == 0 && e.g0.width == 2: // Kanji can't begin a text: ASCII does
 			s.more = append(s.more, e)
 		case i == 0:
@@ -73,14 +73,6 @@ func Parse(terms []string) (*Set, error) {
 		return s, fmt.Errorf("%s", strings.Join(bad, "; "))
 	}
 	return s, nil
-}
-
-// safe keeps a declared term printable.
-func safe(s string) string {
-	if len(s) > 32 {
-		s = s[:32]
-	}
-	return strings.ToValidUTF8(s, "?")
 }
 
 // Terms are the values that declare the set.
@@ -129,12 +121,12 @@ func (s *Set) Decode(b []byte, d Delimiters) (text string, ok bool) {
 			ok = false
 			i++
 		case g.width == 2:
-			r := rune(utf8.RuneError)
-			n := 1
+			r, n, has := rune(utf8.RuneError), 1, false
 			if i+1 < len(b) && b[i+1]&0x80 == c&0x80 && b[i+1]&0x7F > 0x20 {
-				r, n = g.pair(c|0x80, b[i+1]|0x80), 2
+				r, has = g.pair(c|0x80, b[i+1]|0x80)
+				n = 2
 			}
-			ok = ok && r != utf8.RuneError
+			ok = ok && has
 			out.WriteRune(r)
 			i += n
 			continue // the bytes of a pair are no delimiters

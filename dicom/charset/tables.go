@@ -24,7 +24,9 @@ type code struct {
 	prefix string            // before a pair in double
 	all    encoding.Encoding // whole encodings
 	once   sync.Once
-	pairs  map[rune][2]byte // width 2: filled at the first encoding
+	pairs  map[rune][2]byte     // width 2: filled at the first encoding
+	beyond func(a, b byte) bool // width 2: double has the pair, the set has not
+	forms  []rune               // width 2: two characters each, double's and the set's own
 }
 
 func (c *code) whole() bool { return c != nil && c.width == 0 }
@@ -56,17 +58,23 @@ func (c *code) encodeWhole(text string) ([]byte, bool) {
 	return out, err == nil
 }
 
-// pair is the character of two bytes, both with the high bit set.
-func (c *code) pair(a, b byte) rune {
+// pair is the character of two bytes, both with the high bit set. ok is false if the set has none there; it is a character all the same where vendors have
+// put one.
+func (c *code) pair(a, b byte) (r rune, ok bool) {
 	out, err := c.double.NewDecoder().Bytes(append([]byte(c.prefix), a, b))
 	if err != nil {
-		return utf8.RuneError
+		return utf8.RuneError, false
 	}
 	r, n := utf8.DecodeRune(out)
-	if n != len(out) {
-		return utf8.RuneError
+	if n != len(out) || r == utf8.RuneError {
+		return utf8.RuneError, false
 	}
-	return r
+	for i := 0; i+1 < len(c.forms); i += 2 {
+		if r == c.forms[i] {
+			r = c.forms[i+1]
+		}
+	}
+	return r, c.beyond == nil || !c.beyond(a, b)
 }
 
 // append adds r to out if the set has it; high says that the set is in G1.
@@ -96,11 +104,16 @@ func (c *code) fill() {
 	c.pairs = make(map[rune][2]byte, 8000)
 	for a := 0xA1; a <= 0xFE; a++ {
 		for b := 0xA1; b <= 0xFE; b++ {
-			if r := c.pair(byte(a), byte(b)); r != utf8.RuneError {
+			if r, ok := c.pair(byte(a), byte(b)); ok {
 				if _, there := c.pairs[r]; !there {
 					c.pairs[r] = [2]byte{byte(a), byte(b)}
 				}
 			}
+		}
+	}
+	for i := 0; i+1 < len(c.forms); i += 2 {
+		if p, ok := c.pairs[c.forms[i+1]]; ok {
+			c.pairs[c.forms[i]] = p
 		}
 	}
 }
@@ -164,10 +177,12 @@ var (
 	latin9   = upper("ISO 8859-15", "\x1b-b", charmap.ISO8859_15)
 	thai     = upper("TIS 620", "\x1b-T", charmap.Windows874)
 
-	kanji     = &code{name: "JIS X 0208", width: 2, escape: "\x1b$B", double: japanese.EUCJP}
+	// The table of EUC-JP that is at hand has vendors' additions, and their characters for six of JIS.
+	kanji = &code{name: "JIS X 0208", width: 2, escape: "\x1b$B", double: japanese.EUCJP, beyond: func(a, _ byte) bool { return a == 0xAD || a > 0xF4 },
+		forms: []rune("～〜∥‖－−￠¢￡£￢¬")}
 	kanjiMore = &code{name: "JIS X 0212", width: 2, escape: "\x1b$(D", double: japanese.EUCJP, prefix: "\x8f"}
 	hangul    = &code{name: "KS X 1001", width: 2, escape: "\x1b$)C", double: korean.EUCKR}
-	hanzi     = &code{name: "GB 2312", width: 2, escape: "\x1b$)A", double: simplifiedchinese.GBK}
+	hanzi     = &code{name: "GB 2312", width: 2, escape: "\x1b$)A", double: simplifiedchinese.GBK, beyond: beyondGB2312}
 	utf8Code  = &code{name: "UTF-8"}
 	gb18030   = &code{name: "GB18030", all: simplifiedchinese.GB18030}
 	gbk       = &code{name: "GBK", all: simplifiedchinese.GBK}
@@ -179,6 +194,21 @@ var byNumber = map[string]element{
 	"6": {g0: ascii}, "100": {ascii, latin1}, "101": {ascii, latin2}, "109": {ascii, latin3}, "110": {ascii, latin4},
 	"144": {ascii, cyrillic}, "127": {ascii, arabic}, "126": {ascii, greek}, "138": {ascii, hebrew}, "148": {ascii, latin5},
 	"203": {ascii, latin9}, "166": {ascii, thai}, "13": {romaji, katakana},
+}
+
+// beyondGB2312 are the pairs that GBK has and GB 2312 has not.
+func beyondGB2312(a, b byte) bool {
+	switch {
+	case a == 0xA2:
+		return b < 0xB1 || b > 0xE2 && b < 0xE5 || b > 0xEE && b < 0xF1 || b > 0xFC
+	case a == 0xA6:
+		return b > 0xD8
+	case a == 0xA8:
+		return b > 0xBA && b < 0xC5
+	case a == 0xA9:
+		return b < 0xA4 || b > 0xEF
+	}
+	return a > 0xA9 && a < 0xB0 || a == 0xD7 && b > 0xF9 || a > 0xF7
 }
 
 // extended exist with code extensions only.

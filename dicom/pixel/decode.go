@@ -3,11 +3,13 @@ package pixel
 import (
 	"bytes"
 	"compress/flate"
-	"fmt"
+	"context"
 	"io"
 
 	"github.com/cineloop/cineloop/dicom/pixel/jpeg"
+	"github.com/cineloop/cineloop/dicom/pixel/jpeg2000"
 	"github.com/cineloop/cineloop/dicom/pixel/jpegls"
+	"github.com/cineloop/cineloop/dicom/pixel/jpegxl"
 	"github.com/cineloop/cineloop/dicom/pixel/rle"
 	"github.com/cineloop/cineloop/dicom/uid"
 	"github.com/cineloop/cineloop/internal/fault"
@@ -61,11 +63,19 @@ func (im *Image) decodeStream(src []byte) ([]byte, error) {
 		if err != nil {
 			return nil, fault.New(fault.Input, "%w", err)
 		}
-		return im.fit(b, h.Components, h.Precision)
+		return im.fit(b, h.Components, h.Precision, im.Signed)
+	case jpeg2000.Is(src):
+		h, b, err := jpeg2000.Decode(context.Background(), src, jpeg2000.Options{Rows: im.Rows, Columns: im.Columns, Components: im.Samples, MaxBytes: im.maxBytes})
+		if err != nil {
+			return nil, err
+		}
+		return im.fit(b, h.Components, h.Precision, h.Signed)
+	case jpegxl.Is(src):
+		return im.decodeJPEGXL(src)
 	case len(src) > 3 && src[0] == 0xFF && src[1] == 0xD8:
 		return im.decodeJPEG(src, false, false)
 	}
-	return nil, fault.New(fault.Input, "%s is not decoded by this program", im.TransferSyntax.Name())
+	return nil, fault.New(fault.Input, "the frame is none of what this program decodes (%s)", im.TransferSyntax.Name())
 }
 
 // isJPEGLS reports whether the first frame header of a JPEG stream is that of JPEG-LS.
@@ -100,20 +110,36 @@ func (im *Image) decodeJPEG(src []byte, grey, rgb bool) ([]byte, error) {
 	if grey {
 		return b, nil
 	}
-	return im.fit(b, h.Components, h.Precision)
+	return im.fit(b, h.Components, h.Precision, im.Signed)
 }
 
-// fit holds what a codec gave against the header: the number of samples must be right; cells are widened or narrowed.
-func (im *Image) fit(b []byte, samples, precision int) ([]byte, error) {
+// decodeJPEGXL decodes a JPEG XL frame; a recompressed JPEG as the JPEG that it was.
+func (im *Image) decodeJPEGXL(src []byte) ([]byte, error) {
+	x, err := jpegxl.Decode(context.Background(), src, jpegxl.Options{Rows: im.Rows, Columns: im.Columns, MaxBytes: im.maxBytes})
+	if err != nil {
+		return nil, err
+	}
+	if x.JPEG != nil {
+		return im.decodeJPEG(x.JPEG, false, false)
+	}
+	return im.fit(x.Samples, x.Components, x.Precision, false)
+}
+
+// fit holds what a codec gave against the header: the number of samples must be right; cells are widened, by the sign if the samples have
+// one, or narrowed.
+func (im *Image) fit(b []byte, samples, precision int, signed bool) ([]byte, error) {
 	if samples != im.Samples {
 		return nil, fault.New(fault.Input, "%d components where the header has %d samples per pixel", samples, im.Samples)
 	}
 	have, want := 1, im.SampleBytes()
-	if precision > 8 {
+	switch {
+	case precision > 16:
+		have = 4
+	case precision > 8:
 		have = 2
 	}
 	if precision > im.BitsAllocated && im.BitsAllocated > 1 {
-		return nil, fmt.Errorf("samples of %d bits in cells of %d", precision, im.BitsAllocated)
+		return nil, fault.New(fault.Input, "samples of %d bits in cells of %d", precision, im.BitsAllocated)
 	}
 	if have == want {
 		return b, nil
@@ -122,7 +148,7 @@ func (im *Image) fit(b []byte, samples, precision int) ([]byte, error) {
 	out := make([]byte, n*want)
 	for i := range n {
 		copy(out[i*want:], b[i*have:i*have+min(have, want)])
-		if have < want && im.Signed && b[i*have+have-1]&0x80 != 0 {
+		if have < want && signed && b[i*have+have-1]&0x80 != 0 {
 			for k := have; k < want; k++ {
 				out[i*want+k] = 0xFF
 			}

@@ -1,6 +1,7 @@
 package pixel
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 
@@ -60,24 +61,50 @@ func (im *Image) digest() (string, error) {
 		return digestRaw(im, im.bytesOf(int64(im.Frames)))
 	}
 	h := sha256.New()
-	for i := range im.Frames {
-		b, err := im.Frame(i)
-		if err != nil {
-			return "", err
-		}
+	var bits bitPacker
+	err := im.EachFrame(context.Background(), func(_ int, b []byte) error {
 		if im.BitsAllocated == 1 {
-			b = packBits(b)
+			b = bits.pack(b)
 		}
 		h.Write(b)
+		return nil
+	})
+	if err != nil {
+		return "", err
 	}
+	h.Write(bits.rest())
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// packBits packs samples of 0 and 1, the first in the lowest bit.
-func packBits(b []byte) []byte {
-	out := make([]byte, (len(b)+7)/8)
-	for i, v := range b {
-		out[i/8] |= v & 1 << (i % 8)
+// bitPacker packs samples of 0 and 1 into bytes, the first in the lowest bit, across the borders of frames.
+type bitPacker struct {
+	held byte
+	n    int // bits in held
+}
+
+// pack is the whole bytes that b completes.
+func (p *bitPacker) pack(b []byte) []byte {
+	out := make([]byte, 0, (len(b)+p.n)/8)
+	for _, v := range b {
+		p.held |= v & 1 << p.n
+		if p.n++; p.n == 8 {
+			out = append(out, p.held)
+			p.held, p.n = 0, 0
+		}
 	}
 	return out
+}
+
+// rest is the last byte, if it is not whole.
+func (p *bitPacker) rest() []byte {
+	if p.n == 0 {
+		return nil
+	}
+	return []byte{p.held}
+}
+
+// packBits packs the samples of one frame.
+func packBits(b []byte) []byte {
+	var p bitPacker
+	return append(p.pack(b), p.rest()...)
 }

@@ -71,3 +71,12 @@ func (im *Image) Each(ctx context.Context, workers int, decode func(int) ([]byte
 	}
 	return nil
 }
+
+// EachFrame hands the decoded frames to fn in order, as [Image.Frame] gives them: video in one pass over its stream, where the slice is used
+// again for the next frame, all else in parallel by [Image.Each].
+func (im *Image) EachFrame(ctx context.Context, fn func(i int, b []byte) error) error {
+	if im.elem.Fragments() != nil && im.TransferSyntax.IsVideo() {
+		return im.eachVideo(ctx, im.storedPicture(), fn)
+	}
+	return im.Each(ctx, 0, im.Frame, fn)
+}

@@ -34,12 +34,12 @@ func (im *Image) VOI(i int) (v VOI, ok bool) {
 	return v, okC && okW && (v.Width >= 1 || v.Function != "" && v.Function != "LINEAR" && v.Width > 0)
 }
 
-// Apply maps a modality value to 0…1 (C.11.2.1.2, C.11.2.1.3).
+// Apply maps a modality value to 0…1 (C.11.2.1.2, C.11.2.1.3); what is no number to 0.
 func (v VOI) Apply(x float64) float64 {
 	var y float64
 	switch {
 	case v.LUT != nil:
-		y = float64(v.LUT.At(int(x))) / float64(int(1)<<v.LUT.Bits-1)
+		y = float64(v.LUT.At(int(math.Round(x)))) / float64(int(1)<<v.LUT.Bits-1)
 	case v.Function == "SIGMOID":
 		y = 1 / (1 + math.Exp(-4*(x-v.Center)/v.Width))
 	case v.Function == "LINEAR_EXACT":
@@ -51,11 +51,14 @@ func (v VOI) Apply(x float64) float64 {
 	default:
 		y = (x-(v.Center-0.5))/(v.Width-1) + 0.5
 	}
-	return min(max(y, 0), 1)
+	if !(y > 0) { // not a number is black
+		return 0
+	}
+	return min(y, 1)
 }
 
 // Render is frame i as a picture to look at: colours as they are, monochrome through the modality transformation, the file's first VOI (or, without
-// one, the range of the frame's values) and the presentation of MONOCHROME1 or an inverse Presentation LUT Shape.
+// one, the range of the frame's values) and the presentation of MONOCHROME1, a Presentation LUT or its shape.
 func (im *Image) Render(i int) (image.Image, error) {
 	if im.IsColor() {
 		b, err := im.RGB(i)
@@ -84,20 +87,13 @@ func (im *Image) Render(i int) (image.Image, error) {
 	if !ok {
 		voi = rangeOf(stored, m, isPadding)
 	}
-	inverse := im.Photometric == "MONOCHROME1"
-	if s := im.ds.String(tag.PresentationLUTShape); s != "" {
-		inverse = s == "INVERSE"
-	}
+	presentation := im.Presentation()
 	out := image.NewGray(image.Rect(0, 0, im.Columns, im.Rows))
 	for k, v := range stored {
 		if isPadding(v) {
 			continue
 		}
-		y := voi.Apply(m.Apply(v))
-		if inverse {
-			y = 1 - y
-		}
-		out.Pix[k] = byte(y*255 + 0.5)
+		out.Pix[k] = byte(presentation.Apply(voi.Apply(m.Apply(v)))*255 + 0.5)
 	}
 	return out, nil
 }
@@ -170,6 +166,9 @@ func (im *Image) overlay(g uint16) (o Overlay, ok bool, err error) {
 	case own:
 		if n > 8*e.Len() {
 			return o, false, fault.New(fault.Input, "overlay %04X: %d bytes for %d pixels", g, e.Len(), n)
+		}
+		if n > im.maxBytes {
+			return o, false, fault.New(fault.Resource, "overlay %04X: %d pixels are over the limit of %d", g, n, im.maxBytes)
 		}
 		b, err := littleWords(e)
 		if err != nil {

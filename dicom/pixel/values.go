@@ -42,7 +42,7 @@ func (im *Image) Modality(i int) (Modality, error) {
 // Apply is the transformation of one stored value.
 func (m Modality) Apply(v float64) float64 {
 	if m.LUT != nil {
-		return float64(m.LUT.At(int(v)))
+		return float64(m.LUT.At(int(math.Round(v))))
 	}
 	return v*m.Slope + m.Intercept
 }

@@ -4,6 +4,7 @@ package queuetest
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -17,14 +18,22 @@ import (
 )
 
 // lease is long enough for a busy machine to answer in, and short enough to wait for.
-const lease = 1500 * time.Millisecond
+const lease = 2500 * time.Millisecond
+
+// Main runs a package's tests with more at once than there are processors: most of this suite is waiting for leases and pauses to end.
+func Main(m *testing.M, run func(*testing.M)) {
+	if err := flag.Set("test.parallel", "12"); err != nil {
+		panic(err)
+	}
+	run(m)
+}
 
 // Queue checks a kind of queue. Place gives a new place for the queues of one test: opening it twice gives the same tasks.
 func Queue(t *testing.T, place func(t *testing.T) string) {
 	ctx := context.Background()
 	open := func(t *testing.T, location string, change func(*queue.Options)) queue.Queue {
 		t.Helper()
-		opts := queue.Options{Topic: "test", Lease: lease, Attempts: 3, Pause: 100 * time.Millisecond}
+		opts := queue.Options{Topic: "test", Lease: time.Minute, Attempts: 3, Pause: 100 * time.Millisecond}
 		if change != nil {
 			change(&opts)
 		}
@@ -35,9 +44,11 @@ func Queue(t *testing.T, place func(t *testing.T) string) {
 		t.Cleanup(func() { q.Close() })
 		return q
 	}
-	fresh := func(t *testing.T) queue.Queue { return open(t, place(t), nil) }
+	fresh := func(t *testing.T) queue.Queue { return open(t, place(t), nil) } // with leases that do not end
+	short := func(t *testing.T) queue.Queue { return open(t, place(t), func(o *queue.Options) { o.Lease = lease }) }
 
 	t.Run("a key is added once", func(t *testing.T) {
+		t.Parallel()
 		q := fresh(t)
 		push(t, q, 2, "a", "b")
 		push(t, q, 1, "b", "c")
@@ -50,6 +61,7 @@ func Queue(t *testing.T, place func(t *testing.T) string) {
 	})
 
 	t.Run("payloads and keys of all kinds", func(t *testing.T) {
+		t.Parallel()
 		q := fresh(t)
 		want := map[string]string{"": "", "a b.*>\n\x01é": "x\x00\xff", "sha256:00": string(make([]byte, 100_000))}
 		for k, v := range want {
@@ -68,7 +80,8 @@ func Queue(t *testing.T, place func(t *testing.T) string) {
 	})
 
 	t.Run("a lease keeps others away and ends", func(t *testing.T) {
-		q := fresh(t)
+		t.Parallel()
+		q := short(t)
 		push(t, q, 1, "a")
 		first := pull(t, q, 1)[0]
 		pull(t, q, 0)
@@ -88,7 +101,8 @@ func Queue(t *testing.T, place func(t *testing.T) string) {
 	})
 
 	t.Run("a lease is extended", func(t *testing.T) {
-		q := fresh(t)
+		t.Parallel()
+		q := short(t)
 		push(t, q, 1, "a")
 		d := pull(t, q, 1)[0]
 		for range 4 {
@@ -100,6 +114,7 @@ func Queue(t *testing.T, place func(t *testing.T) string) {
 	})
 
 	t.Run("failures pause, then end", func(t *testing.T) {
+		t.Parallel()
 		q := fresh(t)
 		push(t, q, 1, "a")
 		var last time.Time
@@ -133,7 +148,8 @@ func Queue(t *testing.T, place func(t *testing.T) string) {
 	})
 
 	t.Run("workers that always die make a dead letter", func(t *testing.T) {
-		q := open(t, place(t), func(o *queue.Options) { o.Attempts = 1 })
+		t.Parallel()
+		q := open(t, place(t), func(o *queue.Options) { o.Attempts, o.Lease = 1, lease })
 		push(t, q, 1, "a")
 		pull(t, q, 1)
 		time.Sleep(lease + 200*time.Millisecond)
@@ -150,6 +166,7 @@ func Queue(t *testing.T, place func(t *testing.T) string) {
 	})
 
 	t.Run("kill", func(t *testing.T) {
+		t.Parallel()
 		q := fresh(t)
 		push(t, q, 2, "a", "b")
 		for _, d := range pull(t, q, 2) {
@@ -161,6 +178,7 @@ func Queue(t *testing.T, place func(t *testing.T) string) {
 	})
 
 	t.Run("what was pushed and done outlives the queue", func(t *testing.T) {
+		t.Parallel()
 		location := place(t)
 		q := open(t, location, nil)
 		push(t, q, 3, "a", "b", "c")
@@ -175,6 +193,7 @@ func Queue(t *testing.T, place func(t *testing.T) string) {
 	})
 
 	t.Run("topics are apart", func(t *testing.T) {
+		t.Parallel()
 		location := place(t)
 		one := open(t, location, nil)
 		push(t, one, 1, "a")
@@ -185,6 +204,7 @@ func Queue(t *testing.T, place func(t *testing.T) string) {
 	})
 
 	t.Run("forget", func(t *testing.T) {
+		t.Parallel()
 		q := fresh(t)
 		push(t, q, 3, "a", "b", "c")
 		list := pull(t, q, 3)
@@ -201,8 +221,14 @@ func Queue(t *testing.T, place func(t *testing.T) string) {
 		stats(t, q, queue.Stats{Ready: 1, Dead: 1})
 	})
 
-	t.Run("many workers", func(t *testing.T) { many(t, open(t, place(t), func(o *queue.Options) { o.Lease = time.Minute })) })
-	t.Run("work", func(t *testing.T) { work(t, fresh(t)) })
+	t.Run("many workers", func(t *testing.T) {
+		t.Parallel()
+		many(t, open(t, place(t), func(o *queue.Options) { o.Lease = time.Minute }))
+	})
+	t.Run("work", func(t *testing.T) {
+		t.Parallel()
+		work(t, short(t))
+	})
 }
 
 // many lets sixteen workers do two hundred tasks: each is done once, since no lease ends meanwhile.

@@ -70,8 +70,8 @@ func Catalog(t *testing.T, open func(t *testing.T) *catalog.Catalog) {
 		if _, err := c.Lookup(ctx, "1.2.3"); fault.CodeOf(err) != fault.NotFound {
 			t.Errorf("an unknown instance: %v", err)
 		}
-		if n, err := c.Usage(ctx); n != in.Size || err != nil {
-			t.Errorf("usage %d, %v", n, err)
+		if n, k, err := c.Usage(ctx); n != in.Size || k != 1 || err != nil {
+			t.Errorf("usage %d bytes, %d contents, %v", n, k, err)
 		}
 	})
 

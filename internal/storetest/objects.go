@@ -220,11 +220,60 @@ func Objects(t *testing.T, open func(t *testing.T, opts object.Options) *object.
 		if _, existed, err := s.Put(ctx, bytes.NewReader(Content(900))); existed || err != nil {
 			t.Errorf("within the quota: %v", err)
 		}
-		if budget.Used() != 9900 {
-			t.Errorf("%d bytes used, want 9900", budget.Used())
+		if n, _ := budget.Used(); n != 9900 {
+			t.Errorf("%d bytes used, want 9900", n)
 		}
 		if n := len(list(t, s)); n != 2 {
 			t.Errorf("%d objects, want 2", n)
+		}
+	})
+
+	t.Run("quota, said before", func(t *testing.T) {
+		budget := object.NewBudget(10_000, 0)
+		s := open(t, object.Options{Budget: budget})
+		used := func(want int64) {
+			t.Helper()
+			if n, _ := budget.Used(); n != want {
+				t.Errorf("%d bytes used, want %d", n, want)
+			}
+		}
+		for _, c := range []struct {
+			expect, come int64
+			fits         bool
+		}{{10_001, 0, false}, {8000, 500, true}, {100, 3000, true}, {0, 6501, false}, {-1, 6500, true}} {
+			w, err := s.Create(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = w.Expect(c.expect)
+			if err == nil {
+				_, err = w.ReadFrom(bytes.NewReader(Content(int(c.come))))
+			}
+			if err == nil {
+				_, _, err = w.Publish(ctx)
+			}
+			if (err == nil) != c.fits || err != nil && fault.CodeOf(err) != fault.Resource {
+				t.Errorf("%+v: %v", c, err)
+			}
+			w.Close()
+		}
+		used(10_000)
+	})
+
+	t.Run("quota of contents", func(t *testing.T) {
+		budget := object.NewBudget(0, 0).Contents(5, 3)
+		s := open(t, object.Options{Budget: budget})
+		for i, fits := range []bool{true, true, false} {
+			if _, _, err := s.Put(ctx, bytes.NewReader(Content(100+i))); (err == nil) != fits || err != nil && fault.CodeOf(err) != fault.Resource {
+				t.Errorf("content %d: %v", i, err)
+			}
+		}
+		budget.Return(100, 1)
+		if _, existed, err := s.Put(ctx, bytes.NewReader(Content(101))); !existed || err != nil { // a duplicate gives back what it took
+			t.Errorf("%v, %v", existed, err)
+		}
+		if bytes, contents := budget.Used(); bytes != 101 || contents != 4 {
+			t.Errorf("%d bytes, %d contents used", bytes, contents)
 		}
 	})
 

@@ -27,8 +27,19 @@ var server struct {
 }
 
 // Main runs a package's tests and stops the PostgreSQL that they may have started: func TestMain(m *testing.M) { storetest.Main(m) }.
+// Temporary folders are in memory where there is room: most of these tests wait for a disk that others use, and say nothing about it.
+// DiskDir gives a folder on the disk.
 func Main(m *testing.M) {
+	if os.Getenv("TMPDIR") == "" && memory("/dev/shm") {
+		os.Setenv("TMPDIR", "/dev/shm")
+	}
 	status := m.Run()
+	StopPostgres()
+	os.Exit(status)
+}
+
+// StopPostgres ends the server, if there is one, for packages whose TestMain is not ours.
+func StopPostgres() {
 	if server.cmd != nil {
 		_ = server.cmd.Process.Signal(syscall.SIGINT) // fast shutdown
 		_ = server.cmd.Wait()
@@ -36,16 +47,23 @@ func Main(m *testing.M) {
 	if server.dir != "" {
 		os.RemoveAll(server.dir)
 	}
-	os.Exit(status)
 }
 
-// Postgres gives the URL of a new, empty database. The test is skipped where PostgreSQL's server is not installed.
-func Postgres(t testing.TB) string {
-	t.Helper()
+func initdb() []string {
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if p, err := exec.LookPath("initdb"); err == nil {
 		found = append(found, p)
 	}
+	return found
+}
+
+// HasPostgres says whether PostgreSQL's server is installed.
+func HasPostgres() bool { return len(initdb()) > 0 }
+
+// Postgres gives the URL of a new, empty database. The test is skipped where PostgreSQL's server is not installed.
+func Postgres(t testing.TB) string {
+	t.Helper()
+	found := initdb()
 	if len(found) == 0 {
 		t.Skip("PostgreSQL's server is not installed (Debian: apt-get install postgresql)")
 	}

@@ -22,16 +22,25 @@ import (
 
 // S3 starts a small stand-in for an S3 server, with as much of the protocol as an object store needs (PutObject, multipart uploads, GetObject
 // with Range, HeadObject, DeleteObject, ListObjectsV2), and gives the URL of an empty bucket in it. It sets credentials in the environment.
-func S3(t *testing.T) string {
+func S3(t *testing.T) string { return S3Behind(t, func(h http.Handler) http.Handler { return h }) }
+
+// S3Behind is S3 with something between it and its clients.
+func S3Behind(t *testing.T, between func(http.Handler) http.Handler) string {
 	t.Helper()
-	s := &s3{objects: map[string]s3Object{}, parts: map[string]map[int][]byte{}}
-	srv := httptest.NewServer(s)
-	t.Cleanup(srv.Close)
-	t.Setenv("AWS_ACCESS_KEY_ID", "test")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "test")
-	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
-	t.Setenv("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required")
-	return "s3://bucket?region=us-east-1&use_path_style=true&disable_https=true&endpoint=" + srv.URL
+	location, env, stop := S3Server(between)
+	t.Cleanup(stop)
+	for k, v := range env {
+		t.Setenv(k, v)
+	}
+	return location
+}
+
+// S3Server is S3Behind without a test: the caller sets the environment and stops it.
+func S3Server(between func(http.Handler) http.Handler) (location string, env map[string]string, stop func()) {
+	srv := httptest.NewServer(between(&s3{objects: map[string]s3Object{}, parts: map[string]map[int][]byte{}}))
+	return "s3://bucket?region=us-east-1&use_path_style=true&disable_https=true&endpoint=" + srv.URL, map[string]string{
+		"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true", "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
+	}, srv.Close
 }
 
 type s3Object struct {

@@ -36,6 +36,7 @@ type Outcome struct {
 type Entry struct {
 	Instance   *Instance
 	Quarantine *Quarantine
+	Seal       string // for whom the content was sealed when it was written; "": open, or it was there already and nobody knows
 	// Guard runs inside the transaction, while [Catalog.Reap] is kept out; its error drops this entry alone. The archive checks
 	// there that the object exists, so that no record without content can be committed.
 	Guard func(context.Context) error
@@ -54,29 +55,29 @@ func (c *Catalog) Add(ctx context.Context, e Entry) (Outcome, error) {
 
 func (c *Catalog) addOne(ctx context.Context, tx *sqldb.Tx, e Entry) (Outcome, error) {
 	if e.Quarantine != nil {
-		return c.addQuarantine(ctx, tx, e.Quarantine)
+		return c.addQuarantine(ctx, tx, e.Quarantine, e.Seal)
 	}
-	return c.addInstance(ctx, tx, e.Instance)
+	return c.addInstance(ctx, tx, e.Instance, e.Seal)
 }
 
-func addObject(ctx context.Context, tx *sqldb.Tx, d object.Digest, size, now int64) error {
-	_, err := tx.Exec(ctx, `INSERT INTO objects (digest, size, state, added, checked) VALUES (?, ?, 'good', ?, 0)
-		ON CONFLICT (digest) DO UPDATE SET state = 'good' WHERE objects.state <> 'good'`, d.String(), size, now)
+func addObject(ctx context.Context, tx *sqldb.Tx, d object.Digest, size, now int64, seal string) error {
+	_, err := tx.Exec(ctx, `INSERT INTO objects (digest, size, state, added, checked, seal) VALUES (?, ?, 'good', ?, 0, ?)
+		ON CONFLICT (digest) DO UPDATE SET state = 'good', seal = excluded.seal WHERE objects.state <> 'good'`, d.String(), size, now, seal)
 	return sqldb.Wrap(err, "recording an object")
 }
 
-func (c *Catalog) addInstance(ctx context.Context, tx *sqldb.Tx, in *Instance) (Outcome, error) {
+func (c *Catalog) addInstance(ctx context.Context, tx *sqldb.Tx, in *Instance, seal string) (Outcome, error) {
 	known, next, dup, err := variants(ctx, tx, in)
 	if err != nil {
 		return Outcome{}, err
 	}
 	if dup {
 		if known == in.Digest { // a repaired content: it is good again
-			err = addObject(ctx, tx, in.Digest, in.Size, millis(in.Received))
+			err = addObject(ctx, tx, in.Digest, in.Size, millis(in.Received), seal)
 		}
 		return Outcome{Status: Duplicate, Known: known}, err
 	}
-	if err := addObject(ctx, tx, in.Digest, in.Size, millis(in.Received)); err != nil {
+	if err := addObject(ctx, tx, in.Digest, in.Size, millis(in.Received), seal); err != nil {
 		return Outcome{}, err
 	}
 	if _, err := tx.Exec(ctx, `DELETE FROM quarantine WHERE digest = ?`, in.Digest.String()); err != nil {

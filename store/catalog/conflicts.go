@@ -97,14 +97,16 @@ const (
 
 // Objects lists the contents in order of digest.
 func (c *Catalog) Objects(ctx context.Context) iter.Seq2[Kept, error] {
-	return each(ctx, c.db, func(scan func(...any) error) (k Kept, err error) {
-		var digest string
-		if err = scan(&digest, &k.Size, &k.State); err != nil {
-			return k, err
-		}
-		k.Digest, err = object.ParseDigest(digest)
+	return each(ctx, c.db, scanKept, `SELECT digest, size, state FROM objects ORDER BY digest`)
+}
+
+func scanKept(scan func(...any) error) (k Kept, err error) {
+	var digest string
+	if err = scan(&digest, &k.Size, &k.State); err != nil {
 		return k, err
-	}, `SELECT digest, size, state FROM objects ORDER BY digest`)
+	}
+	k.Digest, err = object.ParseDigest(digest)
+	return k, err
 }
 
 // Object gives one, with code fault.NotFound where the catalog does not know it.
@@ -130,9 +132,8 @@ func (c *Catalog) Mark(ctx context.Context, d object.Digest, state string, check
 	})
 }
 
-// Usage is the sum of the sizes of all contents in bytes.
-func (c *Catalog) Usage(ctx context.Context) (int64, error) {
-	var n int64
-	err := c.db.Read.QueryRowContext(ctx, `SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM objects`).Scan(&n)
-	return n, sqldb.Wrap(err, "reading the catalog")
+// Usage is the sum of the sizes of all contents in bytes, and their number.
+func (c *Catalog) Usage(ctx context.Context) (bytes, contents int64, err error) {
+	err = c.db.Read.QueryRowContext(ctx, `SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT), COUNT(*) FROM objects`).Scan(&bytes, &contents)
+	return bytes, contents, sqldb.Wrap(err, "reading the catalog")
 }

@@ -6,18 +6,23 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/store/internal/sqldb"
 )
 
-// ExportVersion names the form of an export: a header line, then one line a row, parents before children.
-const ExportVersion = "cineloop-catalog/3"
+// ExportVersion names the form of an export: a header line, then one line a row, parents before children. Its number is that of the
+// schema. Exports of older forms are read too: later columns are at the end and have a default.
+const ExportVersion = "cineloop-catalog/4"
+
+// readable are the forms that Import takes.
+var readable = []string{"cineloop-catalog/3", ExportVersion}
 
 // tables with their columns, parents first.
 var tables = []struct{ name, columns string }{
-	{"objects", "digest size state added checked"},
+	{"objects", "digest size state added checked seal"},
 	{"studies", "study_uid patient_id patient_name name_key birth_date sex study_date study_time accession_number attrs first_received last_received hold"},
 	{"series", "study_uid series_uid modality series_number attrs"},
 	{"instances", "sop_instance_uid variant study_uid series_uid sop_class_uid transfer_syntax_uid digest data_set size instance_number attrs run origin rules received"},
@@ -113,13 +118,12 @@ func (c *Catalog) Import(ctx context.Context, r io.Reader) error {
 	sc := bufio.NewScanner(r)
 	sc.Buffer(nil, 64<<20)
 	var head exportHeader
-	if !sc.Scan() || json.Unmarshal(sc.Bytes(), &head) != nil || head.Form != ExportVersion {
-		return fault.New(fault.Input, "not an export of a catalog in the form %s", ExportVersion)
+	if !sc.Scan() || json.Unmarshal(sc.Bytes(), &head) != nil || !slices.Contains(readable, head.Form) {
+		return fault.New(fault.Input, "not an export of a catalog in a form up to %s", ExportVersion).WithHint("a newer cineloop may have written it")
 	}
-	statements := map[string]string{}
+	columns := map[string][]string{}
 	for _, t := range tables {
-		columns := strings.Fields(t.columns)
-		statements[t.name] = "INSERT INTO " + t.name + " (" + strings.Join(columns, ", ") + ") VALUES " + sqldb.Marks(len(columns))
+		columns[t.name] = strings.Fields(t.columns)
 	}
 	done := false
 	err := c.once(ctx, func(tx *sqldb.Tx) error {
@@ -148,10 +152,14 @@ func (c *Catalog) Import(ctx context.Context, r io.Reader) error {
 				done = true
 				break
 			}
-			statement, ok := statements[line.Table]
+			names, ok := columns[line.Table]
 			if !ok {
 				return fault.New(fault.Input, "the export names an unknown table %q", line.Table)
 			}
+			if len(line.Row) == 0 || len(line.Row) > len(names) {
+				return fault.New(fault.Input, "row %d of the export has %d values", rows+1, len(line.Row))
+			}
+			statement := "INSERT INTO " + line.Table + " (" + strings.Join(names[:len(line.Row)], ", ") + ") VALUES " + sqldb.Marks(len(line.Row))
 			for i, v := range line.Row {
 				if num, ok := v.(json.Number); ok {
 					k, err := num.Int64()

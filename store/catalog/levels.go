@@ -5,9 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
-	"golang.org/x/text/unicode/norm"
+	"github.com/cineloop/cineloop/dicom/match"
 )
 
 // Level is a level of the study root information model (PS3.4 C.6.2).
@@ -76,17 +75,9 @@ func split(attrs map[string]string) (study, series, instance map[string]string) 
 	return study, series, instance
 }
 
-// nameKey is a name as searches compare it: without accents, case, padding or empty components (PS3.4 C.2.2.2.1.1 leaves case and
-// accents to the implementation; QIDO-RS's fuzzy matching is built on the same key).
-func nameKey(name string) string {
-	var b strings.Builder
-	for _, r := range norm.NFKD.String(name) {
-		if !unicode.Is(unicode.Mn, r) {
-			b.WriteRune(unicode.ToUpper(r))
-		}
-	}
-	return strings.TrimRight(b.String(), "^= ")
-}
+// nameKey is a name as searches compare it (PS3.4 C.2.2.2.1.1 leaves case and accents to the implementation; QIDO-RS's fuzzy matching
+// is built on the same key).
+func nameKey(name string) string { return match.Fold(name) }
 
 // number is an IS value (PS3.5 6.2) for sorting; what is none sorts last.
 func number(s string) int64 {

@@ -3,6 +3,10 @@ package catalog
 import (
 	"fmt"
 	"strings"
+
+	"github.com/cineloop/cineloop/dicom/match"
+	"github.com/cineloop/cineloop/dicom/tag"
+	"github.com/cineloop/cineloop/dicom/vr"
 )
 
 // Match is a condition on one attribute (PS3.4 C.2.2.2). Exactly one of its forms is set.
@@ -11,31 +15,34 @@ type Match struct {
 	OneOf    []string // equals one of these (single value and UID list matching)
 	Wildcard string   // * is any text, ? any character
 	From, To string   // range, both ends included; an empty end is open
+	Fold     bool     // case doesn't count (for OneOf and Wildcard)
 	Fuzzy    string   // person names: every word begins some word of the name, whatever the case and accents
 }
 
 // ParseMatch reads the value of a query key as C-FIND and QIDO-RS write it: a list with backslashes, a range with a hyphen for
 // dates and times, a wildcard. An empty value (and *) matches everything: ok is false then, and there is nothing to ask.
 func ParseMatch(keyword, value string) (m Match, ok bool) {
-	m.Keyword = keyword
-	value = strings.Trim(value, " \x00")
-	switch {
-	case value == "" || strings.Trim(value, "*") == "":
-		return m, false
-	case isTemporal(keyword) && strings.Contains(value, "-"):
-		m.From, m.To, _ = strings.Cut(value, "-")
-		m.From, m.To = strings.TrimSpace(m.From), strings.TrimSpace(m.To)
-		return m, m.From != "" || m.To != ""
-	case strings.ContainsAny(value, "*?") && !isTemporal(keyword) && !strings.HasSuffix(keyword, "UID"):
-		m.Wildcard = value
-	default:
-		m.OneOf = strings.Split(value, `\`)
+	v := vr.LO
+	if t, known := tag.ByKeyword(keyword); known {
+		v = t.VR()
 	}
-	return m, true
+	return MatchOf(keyword, match.Parse(v, value))
 }
 
-func isTemporal(keyword string) bool {
-	return strings.HasSuffix(keyword, "Date") || strings.HasSuffix(keyword, "Time") || strings.HasSuffix(keyword, "DateTime")
+// MatchOf is a key of a query as a condition; ok is false where there is nothing to ask.
+func MatchOf(keyword string, k match.Key) (m Match, ok bool) {
+	m.Keyword = keyword
+	switch k.Kind {
+	case match.Single, match.List:
+		m.OneOf = k.Values
+	case match.Wildcard:
+		m.Wildcard = k.Values[0]
+	case match.Range:
+		m.From, m.To = k.Values[0], k.Values[1]
+	default:
+		return m, false
+	}
+	return m, true
 }
 
 // columns are the attributes with a column of their own; others are looked up in the record's JSON.
@@ -61,10 +68,16 @@ func place(keyword string) (expr string, level Level) {
 func (m Match) condition(expr string) (string, []any) {
 	name := m.Keyword == "PatientName"
 	key := func(s string) string {
-		if name {
+		switch {
+		case name:
 			return nameKey(s)
+		case m.Fold:
+			return strings.ToUpper(s)
 		}
 		return s
+	}
+	if m.Fold && !name {
+		expr = "UPPER(" + expr + ")"
 	}
 	switch {
 	case m.Fuzzy != "":
@@ -110,3 +123,17 @@ func (m Match) condition(expr string) (string, []any) {
 var likeEscapes = strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`)
 
 func escapeLike(s string) string { return likeEscapes.Replace(s) }
+
+// Searchable says whether a query may ask for an attribute by this keyword. Those that instances have beyond what the catalog keeps find
+// nothing; a word that could be none is refused.
+func Searchable(keyword string) bool {
+	if keyword == "" || keyword[0] < 'A' || keyword[0] > 'Z' {
+		return false
+	}
+	for _, c := range keyword {
+		if (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
+}

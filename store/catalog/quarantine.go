@@ -17,8 +17,8 @@ type Quarantine struct {
 	Provenance
 }
 
-func (c *Catalog) addQuarantine(ctx context.Context, tx *sqldb.Tx, q *Quarantine) (Outcome, error) {
-	if err := addObject(ctx, tx, q.Digest, q.Size, millis(q.Received)); err != nil {
+func (c *Catalog) addQuarantine(ctx context.Context, tx *sqldb.Tx, q *Quarantine, seal string) (Outcome, error) {
+	if err := addObject(ctx, tx, q.Digest, q.Size, millis(q.Received), seal); err != nil {
 		return Outcome{}, err
 	}
 	res, err := tx.Exec(ctx, `INSERT INTO quarantine (digest, size, code, reason, run, origin, rules, received) VALUES `+sqldb.Marks(8)+

@@ -80,14 +80,7 @@ const unreferenced = `NOT EXISTS (SELECT 1 FROM instances i WHERE i.digest = o.d
 
 // Garbage lists up to limit contents that the catalog knows and no record refers to.
 func (c *Catalog) Garbage(ctx context.Context, limit int) ([]Kept, error) {
-	return all(each(ctx, c.db, func(scan func(...any) error) (k Kept, err error) {
-		var digest string
-		if err = scan(&digest, &k.Size, &k.State); err != nil {
-			return k, err
-		}
-		k.Digest, err = object.ParseDigest(digest)
-		return k, err
-	}, `SELECT o.digest, o.size, o.state FROM objects o WHERE `+unreferenced+` ORDER BY o.digest LIMIT ?`, limit))
+	return all(each(ctx, c.db, scanKept, `SELECT o.digest, o.size, o.state FROM objects o WHERE `+unreferenced+` ORDER BY o.digest LIMIT ?`, limit))
 }
 
 // Reap calls remove for those of the given contents that no record refers to, and forgets them. While it runs no Add can commit, and

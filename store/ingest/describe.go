@@ -37,6 +37,17 @@ var keywords = func() map[tag.Tag]string {
 	return m
 }()
 
+// Keeps reports whether the record of an instance, or of what is above it, keeps an attribute.
+func Keeps(keyword string) bool { return kept[keyword] }
+
+var kept = func() map[string]bool {
+	m := map[string]bool{}
+	for _, k := range keywords {
+		m[k] = true
+	}
+	return m
+}()
+
 // longestValue is how much text of one attribute a record keeps, in bytes: enough for every VR with a limit (PS3.5 6.2).
 const longestValue = 10240
 
@@ -45,7 +56,7 @@ const longestValue = 10240
 func Describe(content io.ReaderAt, size int64) (catalog.Instance, error) {
 	f, err := dicom.Read(content, size)
 	if err != nil {
-		return catalog.Instance{}, unreadable(err)
+		return catalog.Instance{}, badContent(err)
 	}
 	defer f.Close()
 	ds := f.DataSet
@@ -72,8 +83,8 @@ func Describe(content io.ReaderAt, size int64) (catalog.Instance, error) {
 	return in, nil
 }
 
-// unreadable makes every way in which content can be bad, limits included, a reason for quarantine.
-func unreadable(err error) error {
+// badContent makes every way in which content can be bad, limits included, a reason for quarantine.
+func badContent(err error) error {
 	if fault.CodeOf(err) == fault.Resource {
 		return fault.New(fault.Input, "%w", err)
 	}

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"hash/maphash"
 	"io"
 	"path"
 	"slices"
@@ -14,20 +15,26 @@ import (
 // directories collects what DICOMDIRs refer to (PS3.3 F.3) and what was found, to say in the end which files a medium should have
 // and has not.
 type directories struct {
-	mu      sync.Mutex
-	found   map[string]bool // origins, in capitals: ISO 9660 and those who copy from it differ in case
-	refer   map[string]bool
-	records int
+	mu    sync.Mutex
+	seed  maphash.Seed
+	found map[uint64]struct{} // hashes of origins: there may be a hundred million
+	refer map[string]bool
 }
 
 func newDirectories() *directories {
-	return &directories{found: map[string]bool{}, refer: map[string]bool{}}
+	return &directories{seed: maphash.MakeSeed(), found: map[uint64]struct{}{}, refer: map[string]bool{}}
 }
 
+// see notes a file. Its name may carry a version (;1) or a suffix (.dcm) that a DICOMDIR does not know; and it is compared in capitals,
+// since ISO 9660 and those who copy from it differ in case.
 func (d *directories) see(origin string) {
+	name := strings.ToUpper(filepathToSlash(origin))
+	bare, _, _ := strings.Cut(name, ";")
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.found[strings.ToUpper(origin)] = true
+	for _, n := range []string{name, strings.TrimSuffix(bare, path.Ext(bare))} {
+		d.found[maphash.String(d.seed, n)] = struct{}{}
+	}
 }
 
 // read takes in the DICOMDIR at origin.
@@ -44,25 +51,17 @@ func (d *directories) read(origin string, content io.ReaderAt, size int64) error
 		if len(parts) == 0 || slices.Contains(parts, "..") {
 			continue
 		}
-		d.records++
 		d.refer[strings.ToUpper(path.Join(path.Dir(filepathToSlash(origin)), path.Join(parts...)))] = true
 	}
 	return nil
 }
 
-// missing are the files that are referred to and were not found. A found name may carry a suffix (.dcm) or a version (;1).
+// missing are the files that are referred to and were not found.
 func (d *directories) missing() (out []string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	bare := map[string]bool{}
-	for name := range d.found {
-		name = filepathToSlash(name)
-		bare[name] = true
-		name, _, _ = strings.Cut(name, ";")
-		bare[strings.TrimSuffix(name, path.Ext(name))] = true
-	}
 	for name := range d.refer {
-		if !bare[name] {
+		if _, found := d.found[maphash.String(d.seed, name)]; !found {
 			out = append(out, name)
 		}
 	}

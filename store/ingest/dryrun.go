@@ -24,7 +24,7 @@ func (r *runner) judge(ctx context.Context, it item, head []byte, in io.Reader, 
 	h := sha256.New()
 	size, err := io.Copy(io.MultiWriter(f, h), in)
 	if source.err != nil {
-		return Item{Outcome: Quarantined, Reason: unreadablePath(source.err).Error()}, nil
+		return cannot(source.err)
 	}
 	if err != nil {
 		return Item{}, err

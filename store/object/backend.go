@@ -32,6 +32,8 @@ type backend interface {
 type staged interface {
 	io.Writer
 	io.ReaderAt
+	// finish ends writing; reading may begin.
+	finish() error
 	// publish makes the bytes durable under name, replacing what is there.
 	publish(ctx context.Context, name string) error
 	// discard drops what is not published; after publish it does nothing but free resources.
@@ -50,7 +52,9 @@ type entry struct {
 	modified time.Time
 }
 
-// explain gives an error of the operating system or a cloud its code.
+// Explain gives an error of the operating system or a cloud its code: fault.Resource for a full disk, fault.NotFound.
+func Explain(err error) error { return explain(err) }
+
 func explain(err error) error {
 	var known *fault.Error
 	switch {

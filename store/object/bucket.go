@@ -93,6 +93,8 @@ func (s *spool) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
+func (s *spool) finish() error { return nil }
+
 func (s *spool) publish(ctx context.Context, name string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // before Close: gives an unfinished upload up

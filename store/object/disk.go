@@ -25,6 +25,8 @@ type disk interface {
 	lock(path string) (io.Closer, error)
 	// whole gives one sync for the file system that dir is on, where that is known to be as good as syncing each file; else nil.
 	whole(dir string) wholeSync
+	// bypass says that writes past the cache are known to work well on the file system that dir is on.
+	bypass(dir string) bool
 }
 
 // wholeSync makes everything durable that was written, created, renamed or removed before.
@@ -40,6 +42,10 @@ type diskFile interface {
 	io.Closer
 	Sync() error
 	Stat() (fs.FileInfo, error)
+	Truncate(size int64) error
+	// direct makes writes go past the system's cache, or not any more; false: it cannot be done. Memory, offset and length of such
+	// writes must be multiples of blockAlign. They are not durable before Sync either.
+	direct(on bool) bool
 	// startWriteback asks the kernel to begin writing, so that a Sync soon after finds little to do.
 	startWriteback()
 }

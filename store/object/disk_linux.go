@@ -13,6 +13,26 @@ func (f osFile) startWriteback() {
 	_ = unix.SyncFileRange(int(f.Fd()), 0, 0, unix.SYNC_FILE_RANGE_WRITE) // a hint: Sync reports what goes wrong
 }
 
+func (f osFile) direct(on bool) bool {
+	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
+	if err != nil {
+		return false
+	}
+	if flags &^= unix.O_DIRECT; on {
+		flags |= unix.O_DIRECT
+	}
+	_, err = unix.FcntlInt(f.Fd(), unix.F_SETFL, flags)
+	return err == nil
+}
+
+// bypasses are the file systems that write past the cache without a copy and without turning features off.
+var bypasses = []int64{unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC}
+
+func (osDisk) bypass(dir string) bool {
+	var st unix.Statfs_t
+	return unix.Statfs(dir, &st) == nil && slices.Contains(bypasses, int64(st.Type))
+}
+
 func (osDisk) free(path string) int64 {
 	var st unix.Statfs_t
 	if unix.Statfs(path, &st) != nil {

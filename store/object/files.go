@@ -25,6 +25,7 @@ type files struct {
 	disk    disk
 	dir     string
 	reserve int64
+	bypass  bool // large writes go past the system's cache
 	group   *group
 	id      string    // of this open store; its temporaries begin with it
 	alive   io.Closer // the lock that says that id's temporaries are in use
@@ -59,7 +60,7 @@ func openFiles(d disk, dir string, reserve int64) (*files, error) {
 			}
 		}
 	}
-	f := &files{disk: d, dir: dir, reserve: reserve, id: randomName()}
+	f := &files{disk: d, dir: dir, reserve: reserve, bypass: d.bypass(dir), id: randomName()}
 	var err error
 	if f.alive, err = d.lock(filepath.Join(dir, tmpFolder, f.id+lockSuffix)); err != nil {
 		return nil, err
@@ -91,77 +92,6 @@ func (f *files) checkReserve(coming int64) error {
 			WithHint("free some space; the reserve keeps the catalog able to write")
 	}
 	return nil
-}
-
-type stagedFile struct {
-	files     *files
-	f         diskFile
-	path      string
-	sinceLook int64
-	published bool
-}
-
-func (f *files) stage(context.Context) (staged, error) {
-	if err := f.checkReserve(0); err != nil {
-		return nil, err
-	}
-	path := filepath.Join(f.dir, tmpFolder, f.id+"-"+randomName())
-	file, err := f.disk.create(path)
-	if err != nil {
-		return nil, err
-	}
-	return &stagedFile{files: f, f: file, path: path}, nil
-}
-
-func (s *stagedFile) Write(p []byte) (int, error) {
-	if s.sinceLook += int64(len(p)); s.sinceLook >= reserveStep {
-		s.sinceLook = 0
-		if err := s.files.checkReserve(int64(len(p))); err != nil {
-			return 0, err
-		}
-	}
-	return s.f.Write(p)
-}
-
-func (s *stagedFile) ReadAt(p []byte, off int64) (int, error) { return s.f.ReadAt(p, off) }
-
-func (s *stagedFile) publish(ctx context.Context, name string) error {
-	if s.published {
-		return s.again(ctx, name)
-	}
-	s.f.startWriteback()
-	err := s.files.group.publish(ctx, s.f, s.path, s.files.path(name))
-	if err == nil {
-		s.published = true
-	}
-	return err
-}
-
-// again publishes bytes whose name was taken away since they were published: the open file still has them.
-func (s *stagedFile) again(ctx context.Context, name string) error {
-	info, err := s.f.Stat()
-	if err != nil {
-		return err
-	}
-	copied, err := s.files.stage(ctx)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(struct{ io.Writer }{copied}, io.NewSectionReader(s.f, 0, info.Size()))
-	if err == nil {
-		err = copied.publish(ctx, name)
-	}
-	return errors.Join(err, copied.discard())
-}
-
-func (s *stagedFile) discard() error {
-	err := s.f.Close()
-	if !s.published {
-		if rerr := s.files.disk.remove(s.path); rerr != nil && !errors.Is(rerr, fs.ErrNotExist) {
-			err = errors.Join(err, rerr)
-		}
-	}
-	return err
 }
 
 type fileSource struct {

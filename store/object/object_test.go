@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"filippo.io/age"
@@ -16,6 +17,8 @@ import (
 )
 
 var ctx = context.Background()
+
+func TestMain(m *testing.M) { storetest.Main(m) }
 
 func open(t *testing.T, location string, opts object.Options) *object.Store {
 	t.Helper()
@@ -29,6 +32,28 @@ func open(t *testing.T, location string, opts object.Options) *object.Store {
 
 func TestFiles(t *testing.T) {
 	storetest.Objects(t, func(t *testing.T, opts object.Options) *object.Store { return open(t, t.TempDir(), opts) })
+}
+
+// TestDisk puts contents of all ways to the disk on a real one, at once.
+func TestDisk(t *testing.T) {
+	s := open(t, storetest.DiskDir(t), object.Options{})
+	var all sync.WaitGroup
+	for _, n := range []int{0, 1, 4095, 4096, 100_001, 1<<20 - 1, 1 << 20, 1<<20 + 1, 5<<20 + 12345} {
+		all.Go(func() {
+			content := storetest.Content(n)
+			for i := range 2 {
+				info, existed, err := s.Put(ctx, bytes.NewReader(content))
+				if err != nil || existed != (i > 0) || info.Size != int64(n) {
+					t.Errorf("%d bytes: %+v, %v, %v", n, info, existed, err)
+				}
+			}
+			var out bytes.Buffer
+			if _, err := s.Copy(ctx, object.Sum(content), &out); err != nil || !bytes.Equal(out.Bytes(), content) {
+				t.Errorf("%d bytes: %d come back, %v", n, out.Len(), err)
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestFileURL(t *testing.T) {

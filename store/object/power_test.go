@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/cineloop/cineloop/internal/fault"
 )
@@ -29,6 +30,8 @@ type lossy struct {
 	failWith error // with this
 	dead     bool  // after errPower: nothing works any more
 	fs       bool  // there is one sync for everything
+	sector   int   // writes past the cache must be multiples of it; 0: there is no way past the cache
+	refused  int   // writes that were not
 }
 
 type lossyInode struct {
@@ -173,6 +176,8 @@ func (l *lossy) whole(string) wholeSync {
 	return nil
 }
 
+func (l *lossy) bypass(string) bool { return l.sector > 0 }
+
 func (l *lossy) mkdir(string) error             { return nil }
 func (l *lossy) free(string) int64              { return 1 << 40 }
 func (l *lossy) lock(string) (io.Closer, error) { return io.NopCloser(nil), nil }
@@ -190,15 +195,35 @@ func (i lossyInfo) IsDir() bool        { return false }
 func (i lossyInfo) Sys() any           { return nil }
 
 type lossyFile struct {
-	l    *lossy
-	name string
-	ino  *lossyInode
-	at   int64
+	l      *lossy
+	name   string
+	ino    *lossyInode
+	at     int64
+	beside bool // writes go past the cache
+}
+
+func (f *lossyFile) direct(on bool) bool {
+	f.beside = on && f.l.sector > 0
+	return f.beside == on
+}
+
+func (f *lossyFile) Truncate(size int64) error {
+	f.l.mu.Lock()
+	defer f.l.mu.Unlock()
+	if err := f.l.op(); err != nil {
+		return err
+	}
+	f.ino.data = f.ino.data[:size]
+	return nil
 }
 
 func (f *lossyFile) Write(p []byte) (int, error) {
 	f.l.mu.Lock()
 	defer f.l.mu.Unlock()
+	if f.beside && (len(p)%f.l.sector != 0 || len(f.ino.data)%f.l.sector != 0 || uintptr(unsafe.Pointer(unsafe.SliceData(p)))%blockAlign != 0) {
+		f.l.refused++
+		return 0, syscall.EINVAL
+	}
 	if err := f.l.op(); err != nil {
 		f.ino.data = append(f.ino.data, p[:len(p)/2]...) // a failing write writes some
 		return len(p) / 2, err
@@ -270,15 +295,18 @@ func session(d disk) (acked []Digest, errs []error) {
 // TestPowerLoss cuts the power at every single operation of a session: what was acknowledged is there afterwards, and what is there
 // is whole.
 func TestPowerLoss(t *testing.T) {
-	for name, whole := range map[string]bool{"sync by file": false, "sync by file system": true} {
-		t.Run(name, func(t *testing.T) { powerLoss(t, whole) })
+	for name, make := range map[string]func() *lossy{
+		"sync by file":        newLossy,
+		"sync by file system": func() *lossy { l := newLossy(); l.fs = true; return l },
+		"past the cache":      func() *lossy { l := newLossy(); l.fs, l.sector = true, 4096; return l },
+	} {
+		t.Run(name, func(t *testing.T) { powerLoss(t, make) })
 	}
 }
 
-func powerLoss(t *testing.T, whole bool) {
+func powerLoss(t *testing.T, make func() *lossy) {
 	ctx := context.Background()
-	full := newLossy()
-	full.fs = whole
+	full := make()
 	if acked, errs := session(full); len(acked) != 10 || len(errs) != 0 {
 		t.Fatalf("without trouble: %d acknowledged, %v", len(acked), errs)
 	}
@@ -287,8 +315,8 @@ func powerLoss(t *testing.T, whole bool) {
 	}
 	lost := 0
 	for at := 1; at <= full.ops; at++ {
-		d := newLossy()
-		d.failAt, d.failWith, d.fs = at, errPower, whole
+		d := make()
+		d.failAt, d.failWith = at, errPower
 		acked, errs := session(d)
 		if len(errs) > 0 {
 			lost++
@@ -332,10 +360,18 @@ func TestPowerLossModel(t *testing.T) {
 
 // TestDiskFull fails every operation in turn as a full disk does: the session goes on, failed puts say why and leave nothing.
 func TestDiskFull(t *testing.T) {
+	for name, sector := range map[string]int{"through the cache": 0, "past the cache": 4096} {
+		t.Run(name, func(t *testing.T) { diskFull(t, sector) })
+	}
+}
+
+func diskFull(t *testing.T, sector int) {
 	full := newLossy()
+	full.sector = sector
 	session(full)
 	for at := 1; at <= full.ops; at++ {
 		d := newLossy()
+		d.sector = sector
 		d.failAt, d.failWith = at, syscall.ENOSPC
 		acked, errs := session(d)
 		if len(acked)+len(errs) != 10 && len(acked) > 0 {
@@ -374,12 +410,17 @@ func TestSweep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.Write([]byte("half"))
+	defer w.Close()
 	mine, err := s.Create(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer mine.Close()
+	for _, half := range []*Writer{w, mine} { // more than stays in memory
+		if _, err := half.Write(make([]byte, blockSize+1)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	now := time.Now().Add(time.Second)
 	if n, err := s.Sweep(ctx, now); n != 0 || err != nil {
 		t.Errorf("swept %d that are in use, %v", n, err)

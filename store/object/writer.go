@@ -21,8 +21,10 @@ type Writer struct {
 	seal     io.WriteCloser // nil: open
 	hash     hash.Hash
 	size     int64
+	ahead    int64 // bytes of the budget that were taken before they came
 	finished bool
-	keep     bool // published and new: its bytes stay taken from the budget
+	failed   error // of finishing
+	keep     bool  // published and new: its bytes stay taken from the budget
 	open     io.ReaderAt
 	stored   countingWriter
 }
@@ -40,18 +42,52 @@ func (c *countingWriter) Write(p []byte) (int, error) {
 
 // Create starts a content.
 func (s *Store) Create(ctx context.Context) (*Writer, error) {
+	if err := s.opts.Budget.takeContent(); err != nil {
+		return nil, err
+	}
 	st, err := s.back.stage(ctx)
 	if err != nil {
+		s.opts.Budget.Return(0, 1)
 		return nil, fmt.Errorf("starting an object: %w", explain(err))
 	}
 	w := &Writer{store: s, st: st, hash: sha256.New(), stored: countingWriter{w: st}}
 	if len(s.opts.Recipients) > 0 {
 		if w.seal, err = age.Encrypt(&w.stored, s.opts.Recipients...); err != nil {
-			st.discard()
+			w.Close()
 			return nil, fmt.Errorf("sealing an object: %w", explain(err))
 		}
 	}
 	return w, nil
+}
+
+// Expect says how many bytes are about to come. What is too large for the budget, or for the disk's reserve, is refused here, before
+// anything is written. Fewer or more may come all the same.
+func (w *Writer) Expect(n int64) error {
+	if n <= w.size+w.ahead {
+		return nil
+	}
+	if r, ok := w.st.(interface{ expect(n int64) error }); ok {
+		if err := r.expect(n); err != nil {
+			return err
+		}
+	}
+	more := n - w.size - w.ahead
+	if err := w.store.opts.Budget.take(more); err != nil {
+		return err
+	}
+	w.ahead += more
+	return nil
+}
+
+// take takes n bytes that came from the budget.
+func (w *Writer) take(n int) error {
+	early := min(w.ahead, int64(n))
+	if err := w.store.opts.Budget.take(int64(n) - early); err != nil {
+		return err
+	}
+	w.ahead -= early
+	w.size += int64(n)
+	return nil
 }
 
 var errFinished = errors.New("write to a finished object")
@@ -61,10 +97,9 @@ func (w *Writer) Write(p []byte) (int, error) {
 	if w.finished {
 		return 0, errFinished
 	}
-	if err := w.store.opts.Budget.take(int64(len(p))); err != nil {
+	if err := w.take(len(p)); err != nil {
 		return 0, err
 	}
-	w.size += int64(len(p))
 	w.hash.Write(p)
 	out := io.Writer(&w.stored)
 	if w.seal != nil {
@@ -83,11 +118,65 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 256<<10); return &b 
 func getBuffer() *[]byte  { return buffers.Get().(*[]byte) }
 func putBuffer(b *[]byte) { buffers.Put(b) }
 
+// roomy is a staged content that can be read into without a copy.
+type roomy interface {
+	room() []byte
+	grew(n int) error
+}
+
 // ReadFrom appends all of r.
 func (w *Writer) ReadFrom(r io.Reader) (int64, error) {
+	var before int64
+	if st, ok := w.st.(roomy); ok && w.seal == nil {
+		n, done, err := w.readInto(st, r)
+		if done {
+			return n, err
+		}
+		before = n
+	}
 	buf := getBuffer()
 	defer putBuffer(buf)
-	return io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, *buf)
+	n, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, *buf)
+	return before + n, err
+}
+
+// readPart is how much is read at once: the digest is taken of it while the processor still has it at hand.
+const readPart = 128 << 10
+
+// readInto is ReadFrom without a copy, as long as there is room.
+func (w *Writer) readInto(st roomy, r io.Reader) (n int64, done bool, err error) {
+	if w.finished {
+		return 0, true, errFinished
+	}
+	for empty := 0; ; {
+		room := st.room()
+		if room == nil {
+			return n, false, nil
+		}
+		k, err := r.Read(room[:min(len(room), readPart)])
+		if k > 0 {
+			if berr := w.take(k); berr != nil {
+				return n, true, berr
+			}
+			w.hash.Write(room[:k])
+			if werr := st.grew(k); werr != nil {
+				return n, true, fmt.Errorf("writing an object: %w", explain(werr))
+			}
+			w.stored.n += int64(k)
+			n += int64(k)
+		}
+		if empty++; k > 0 {
+			empty = 0
+		}
+		switch {
+		case err == io.EOF:
+			return n, true, nil
+		case err != nil:
+			return n, true, err
+		case empty == 100:
+			return n, true, io.ErrNoProgress
+		}
+	}
 }
 
 // Finish ends the content and gives its digest and size in bytes. It may be called more than once.
@@ -96,9 +185,15 @@ func (w *Writer) Finish() (Digest, int64, error) {
 		w.finished = true
 		if w.seal != nil {
 			if err := w.seal.Close(); err != nil {
-				return Digest{}, 0, fmt.Errorf("sealing an object: %w", explain(err))
+				w.failed = fmt.Errorf("sealing an object: %w", explain(err))
 			}
 		}
+		if err := w.st.finish(); err != nil && w.failed == nil {
+			w.failed = fmt.Errorf("writing an object: %w", explain(err))
+		}
+	}
+	if w.failed != nil {
+		return Digest{}, 0, w.failed
 	}
 	var d Digest
 	w.hash.Sum(d[:0])
@@ -166,8 +261,10 @@ func (w *Writer) Close() error {
 	}
 	err := w.st.discard()
 	w.st, w.finished = nil, true
-	if !w.keep {
-		w.store.opts.Budget.Return(w.size)
+	if w.keep {
+		w.store.opts.Budget.Return(w.ahead, 0)
+	} else {
+		w.store.opts.Budget.Return(w.ahead+w.size, 1)
 	}
 	return err
 }

@@ -15,23 +15,27 @@ import (
 	"github.com/cineloop/cineloop/store/queue"
 )
 
-func TestMain(m *testing.M) { storetest.Main(m) }
+func TestMain(m *testing.M) { queuetest.Main(m, storetest.Main) }
 
 func TestSQLite(t *testing.T) {
+	t.Parallel()
 	queuetest.Queue(t, func(t *testing.T) string { return filepath.Join(t.TempDir(), "q.db") })
 }
 
 func TestPostgreSQL(t *testing.T) {
+	t.Parallel()
 	storetest.Postgres(t) // skips here, once, where there is no server
 	queuetest.Queue(t, func(t *testing.T) string { return storetest.Postgres(t) })
 }
 
 func TestNATSInside(t *testing.T) {
+	t.Parallel()
 	queuetest.Queue(t, func(t *testing.T) string { return "nats+dir://" + t.TempDir() })
 }
 
 // TestNATSOutside talks to a server over TCP, as to one on another machine.
 func TestNATSOutside(t *testing.T) {
+	t.Parallel()
 	queuetest.Queue(t, func(t *testing.T) string {
 		srv, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true})
 		if err != nil {

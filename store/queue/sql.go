@@ -94,12 +94,21 @@ func (q *sqlQueue) Pull(ctx context.Context, n int) ([]Delivery, error) {
 	return out, err
 }
 
+// due chooses what may be leased now. Moments are those of a clock, which may have gone back since they were written: a task that was
+// never tried waits for nothing, and one that would have to wait longer than any pause or lease is due.
+const due = `(state IN ('ready', 'leased') AND due <= ? OR state = 'ready' AND (attempt = 0 OR due > ?) OR state = 'leased' AND due > ?)`
+
+func (q *sqlQueue) due(now int64) []any {
+	const drift = 1000 // ms
+	return []any{now, now + longestPause.Milliseconds() + drift, now + q.opts.Lease.Milliseconds() + drift}
+}
+
 func (q *sqlQueue) lease(ctx context.Context, tx *sqldb.Tx, n int, now int64) (out []Delivery, err error) {
 	started := time.Now()
 	rows, err := tx.Query(ctx, `UPDATE tasks SET state = 'leased', attempt = attempt + 1, due = ?, changed = ?
-		WHERE topic = ? AND key IN (SELECT key FROM tasks WHERE topic = ? AND state IN ('ready', 'leased') AND due <= ?
+		WHERE topic = ? AND key IN (SELECT key FROM tasks WHERE topic = ? AND `+due+`
 		ORDER BY due, key LIMIT ?`+q.db.SkipLocked()+`) RETURNING key, payload, attempt`,
-		now+q.opts.Lease.Milliseconds(), now, q.opts.Topic, q.opts.Topic, now, n)
+		append([]any{now + q.opts.Lease.Milliseconds(), now, q.opts.Topic, q.opts.Topic}, append(q.due(now), n)...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -206,10 +215,10 @@ func (q *sqlQueue) Forget(ctx context.Context, before time.Time) (n int, err err
 
 func (q *sqlQueue) Stats(ctx context.Context) (s Stats, err error) {
 	err = q.update(ctx, "counting tasks", func(tx *sqldb.Tx, now int64) error {
-		return tx.QueryRow(ctx, `SELECT COUNT(CASE WHEN state IN ('ready', 'leased') AND due <= ? THEN 1 END),
-			COUNT(CASE WHEN state IN ('ready', 'leased') AND due > ? THEN 1 END),
+		return tx.QueryRow(ctx, `SELECT COUNT(CASE WHEN `+due+` THEN 1 END),
+			COUNT(CASE WHEN state IN ('ready', 'leased') AND NOT `+due+` THEN 1 END),
 			COUNT(CASE WHEN state = 'done' THEN 1 END), COUNT(CASE WHEN state = 'dead' THEN 1 END) FROM tasks WHERE topic = ?`,
-			now, now, q.opts.Topic).Scan(&s.Ready, &s.Pending, &s.Done, &s.Dead)
+			append(append(q.due(now), q.due(now)...), q.opts.Topic)...).Scan(&s.Ready, &s.Pending, &s.Done, &s.Dead)
 	})
 	return s, err
 }

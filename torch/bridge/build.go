@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/cineloop/cineloop/internal/cachedir"
 	"github.com/cineloop/cineloop/internal/fault"
 )
 
@@ -45,16 +46,7 @@ func FindCompiler(ctx context.Context) (Compiler, error) {
 }
 
 // CacheDir is where compiled bridges are kept: $CINELOOP_CACHE, or cineloop in the user's cache folder.
-func CacheDir() (string, error) {
-	if dir := os.Getenv("CINELOOP_CACHE"); dir != "" {
-		return dir, nil
-	}
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return "", fault.New(fault.Missing, "no cache folder: %w", err).WithHint("set CINELOOP_CACHE")
-	}
-	return filepath.Join(dir, "cineloop"), nil
-}
+func CacheDir() (string, error) { return cachedir.Dir() }
 
 // Build returns the path of the bridge for an installation, compiling it at first use. Progress goes to log, which may be nil.
 func Build(ctx context.Context, in *Installation, log io.Writer) (string, error) {

@@ -124,8 +124,6 @@ func (s *Set) search(out string, v *Verdict) error {
 	})
 }
 
-func alnum(c byte) bool { return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
-
 func (s *Set) bytes(b []byte, where string, v *Verdict) {
 	low := bytes.ToLower(b)
 	m := []byte(strings.ToLower(mark))

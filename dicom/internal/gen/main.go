@@ -1,7 +1,7 @@
-// Command gen writes the Go tables of tags and UIDs from the standard's tables in CSV.
+// Command gen writes the Go tables of tags, UIDs, coded concepts and information objects from the standard's tables in CSV.
 //
-// It is run by go generate, with the folder of attributes.csv, private.csv and uids.csv in $CINELOOP_SHARED/data/dicom-standard.
-// The generated files are committed; the CSV files are not.
+// It is run by go generate, with the folder of attributes.csv, private.csv, uids.csv, concepts.csv, context_groups.csv, sop_iods.csv and
+// iod_modules.csv in $CINELOOP_SHARED/data/dicom-standard. The generated files are committed; the CSV files are not.
 package main
 
 import (
@@ -24,7 +24,7 @@ func main() {
 		shared = "../../../shared"
 	}
 	dir := filepath.Join(shared, "data", "dicom-standard")
-	for _, step := range []func(string) error{attributes, privates, uids} {
+	for _, step := range []func(string) error{attributes, privates, uids, concepts, iods} {
 		if err := step(dir); err != nil {
 			fmt.Fprintln(os.Stderr, "gen:", err)
 			os.Exit(1)

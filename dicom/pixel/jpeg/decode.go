@@ -46,14 +46,14 @@ func (d *decoder) decode() error {
 		switch {
 		case err == errShort && d.scans > 0:
 			d.Truncated = d.Truncated || d.Progressive
-			return d.finish() // no EOI: padding removed it, or the writer forgot it
+			return d.complete() // no EOI: padding removed it, or the writer forgot it
 		case err != nil:
 			return err
 		case marker == 0xD9:
 			if d.scans == 0 {
 				return errNoImage
 			}
-			return d.finish()
+			return d.complete()
 		case marker == 0xDA:
 			if err := d.scan(seg); err != nil {
 				return err
@@ -76,6 +76,16 @@ func (d *decoder) decode() error {
 			return fmt.Errorf("jpeg: unexpected marker FF%02X", marker)
 		}
 	}
+}
+
+// complete finishes an image all of whose components were in a scan. Another one would show what an earlier image left in memory.
+func (d *decoder) complete() error {
+	for i := range d.Components {
+		if !d.comps[i].scanned {
+			return fmt.Errorf("jpeg: component %d of %d is in no scan", i+1, d.Components)
+		}
+	}
+	return d.finish()
 }
 
 // allocate checks the frame against limits and takes memory for it.
@@ -182,6 +192,7 @@ func (d *decoder) scan(seg []byte) error {
 		if found == nil {
 			return errors.New("jpeg: a scan of an unknown component")
 		}
+		found.scanned = true
 		found.td, found.ta = int(seg[2+2*i]>>4), int(seg[2+2*i]&15)
 		if found.td > 3 || found.ta > 3 {
 			return errors.New("jpeg: bad Huffman table number")

@@ -7,6 +7,8 @@ import (
 	stdjpeg "image/jpeg"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -278,6 +280,17 @@ func FuzzDecode(f *testing.F) {
 	f.Add(stdEncode(f, picture(20, 20), 80))
 	lossless, _ := EncodeLossless(Image{Rows: 9, Columns: 9, Components: 3, Precision: 12, Samples: samples(9, 9, 3, 12, 1)})
 	f.Add(lossless)
+	names, err := filepath.Glob("testdata/*.jpg") // sequential and progressive, with all kinds of subsampling
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		watchdog := time.AfterFunc(20*time.Second, func() { panic("hangs") })
 		defer watchdog.Stop()

@@ -44,6 +44,7 @@ type component struct {
 	td, ta       int     // Huffman tables in the current scan
 	pred         int32
 	skipAtOutput bool // not asked for
+	scanned      bool // some scan had it
 }
 
 type decoder struct {

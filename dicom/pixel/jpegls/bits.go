@@ -21,15 +21,15 @@ func (r *reader) fill() {
 			continue
 		}
 		b := r.src[r.pos]
-		if r.ff {
-			if b >= 0x80 { // a marker: the scan ends
-				r.n += 8
-				r.spent += 8
-				continue
-			}
+		switch {
+		case r.ff:
 			r.acc |= uint64(b) << (57 - r.n)
 			r.n += 7
-		} else {
+		case b == 0xFF && (r.pos+1 == len(r.src) || r.src[r.pos+1] >= 0x80): // a marker: the scan ends before it
+			r.n += 8
+			r.spent += 8
+			continue
+		default:
 			r.acc |= uint64(b) << (56 - r.n)
 			r.n += 8
 		}

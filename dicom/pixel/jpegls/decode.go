@@ -25,6 +25,7 @@ type decoder struct {
 	r        reader
 	out      []byte
 	done     int // components decoded
+	decoded  [4]bool
 }
 
 // Decode decodes one image into interleaved samples: a byte each up to 8 bits, else two, little endian.
@@ -177,15 +178,24 @@ func (d *decoder) scan(seg []byte) error {
 	if d.done+n > d.Components {
 		return errors.New("jpegls: too many scans")
 	}
-	// Components come in the order of the frame: identifiers are not always what they should be.
-	first := d.done
+	// Components come in the order of the frame, or by their identifiers, which are not always what they should be.
+	first := 0
+	for first < d.Components && d.decoded[first] {
+		first++
+	}
 	if n == 1 {
 		for i := range d.Components {
-			if d.ids[i] == seg[1] && i >= d.done {
+			if d.ids[i] == seg[1] && !d.decoded[i] {
 				first = i
 				break
 			}
 		}
+	}
+	for i := range n {
+		if first+i >= d.Components || d.decoded[first+i] {
+			return errors.New("jpegls: a component in two scans")
+		}
+		d.decoded[first+i] = true
 	}
 	d.Near, d.Interleave = int(seg[1+2*n]), int(seg[2+2*n])
 	if pt := seg[3+2*n] & 15; pt != 0 {

@@ -158,6 +158,8 @@ func FuzzDecode(f *testing.F) {
 	for kind := range 4 {
 		b, _ := Encode(Image{Rows: 9, Columns: 11, Components: 1 + kind%2*2, Precision: 8 + kind%2*4, Samples: samples(9, 11, 1+kind%2*2, 8+kind%2*4, kind)})
 		f.Add(b)
+		b, _ = Encode(Image{Rows: 9, Columns: 11, Components: 1, Precision: 8, Near: 1 + kind, Samples: samples(9, 11, 1, 8, kind)})
+		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		watchdog := time.AfterFunc(20*time.Second, func() { panic("hangs") })

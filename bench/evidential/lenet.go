@@ -1,0 +1,155 @@
+package main
+
+import (
+	"math"
+
+	"github.com/cineloop/cineloop/methods/uncertainty"
+	"github.com/cineloop/cineloop/stats"
+	"github.com/cineloop/cineloop/torch"
+)
+
+// lenet is conv 20@5×5, pool, conv 50@5×5, pool, 500, 10.
+type lenet struct {
+	e      *torch.Engine
+	params []*torch.Tensor
+	m, v   []*torch.Tensor
+	steps  int
+}
+
+func newLenet(e *torch.Engine, seed stats.Seed) *lenet {
+	n := &lenet{e: e}
+	rng := seed.Stream("lenet")
+	for _, s := range [][]int64{{20, 1, 5, 5}, {50, 20, 5, 5}, {500, 800}, {10, 500}} {
+		fan, size := int64(1), int64(1)
+		for i, v := range s {
+			size *= v
+			if i > 0 {
+				fan *= v
+			}
+		}
+		bound := 1 / math.Sqrt(float64(fan)) // torch's own start
+		uniform := func(k int64) []float32 {
+			x := make([]float32, k)
+			for i := range x {
+				x[i] = float32((2*rng.Float64() - 1) * bound)
+			}
+			return x
+		}
+		n.params = append(n.params, e.FromFloat32(uniform(size), s...), e.FromFloat32(uniform(s[0]), s[0]))
+	}
+	for _, p := range n.params {
+		p.SetRequiresGrad(true).Keep()
+		n.m = append(n.m, e.Zeros(torch.Float32, p.Shape()...).Keep())
+		n.v = append(n.v, e.Zeros(torch.Float32, p.Shape()...).Keep())
+	}
+	return n
+}
+
+func (n *lenet) free() {
+	for i := range n.params {
+		n.params[i].Free()
+		n.m[i].Free()
+		n.v[i].Free()
+	}
+}
+
+func (n *lenet) forward(x *torch.Tensor, dropout bool) *torch.Tensor {
+	p := n.params
+	x = x.SubScalar(0.1307).MulScalar(1 / 0.3081) // MNIST's mean and deviation, inside, so that steps and turns stay in pixels
+	two, zero, one := []int64{2, 2}, []int64{0, 0}, []int64{1, 1}
+	x = torch.MaxPool2d(torch.Conv2d(x, p[0], p[1], one, zero, one, 1).Relu(), two, two, zero, one, false)
+	x = torch.MaxPool2d(torch.Conv2d(x, p[2], p[3], one, zero, one, 1).Relu(), two, two, zero, one, false)
+	x = torch.Linear(x.Flatten(1, -1), p[4], p[5]).Relu()
+	if dropout {
+		x = torch.Dropout(x, 0.5, true)
+	}
+	return torch.Linear(x, p[6], p[7])
+}
+
+// step is one of Adam with a rate of 1e-3.
+func (n *lenet) step() {
+	n.steps++
+	n.e.NoGrad(func() {
+		grads := make([]*torch.Tensor, len(n.params))
+		for i, p := range n.params {
+			grads[i] = p.Grad()
+		}
+		torch.ForeachLerp_(n.m, grads, 0.1)
+		torch.ForeachMulScalar_(n.v, 0.999)
+		torch.ForeachAddcmul_(n.v, grads, grads, 0.001)
+		den := torch.ForeachSqrt(n.v)
+		torch.ForeachMulScalar_(den, 1/math.Sqrt(1-math.Pow(0.999, float64(n.steps))))
+		torch.ForeachAddScalar_(den, 1e-8)
+		torch.ForeachAddcdiv_(n.params, n.m, den, -1e-3/(1-math.Pow(0.9, float64(n.steps))))
+		for _, p := range n.params {
+			p.SetGrad(nil)
+		}
+	})
+}
+
+// train goes through the images; the loss of an evidential method runs on the host.
+func (n *lenet) train(d images, m method, seed stats.Seed) {
+	batch := 100
+	if d.len() >= 30000 {
+		batch = 500
+	}
+	order := make([]int, d.len())
+	for i := range order {
+		order[i] = i
+	}
+	for epoch := range m.epochs {
+		rng := seed.Stream("order", epoch)
+		rng.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+		for lo := 0; lo+batch <= len(order); lo += batch {
+			s := n.e.Scope()
+			x, y := gather(n.e, d, order[lo:lo+batch])
+			out := n.forward(x, m.dropout)
+			loss, _ := lossOf(out, y, m, epoch)
+			n.e.Backward(loss)
+			n.step()
+			s.Close()
+		}
+	}
+}
+
+func gather(e *torch.Engine, d images, rows []int) (*torch.Tensor, []int) {
+	x := make([]float32, 0, len(rows)*784)
+	var y []int
+	for _, i := range rows {
+		x = append(x, d.at(i)...)
+		y = append(y, d.label[i])
+	}
+	return e.FromFloat32(x, int64(len(rows)), 1, 28, 28), y
+}
+
+func lossOf(out *torch.Tensor, y []int, m method, epoch int) (*torch.Tensor, float64) {
+	e := out.Engine()
+	if m.kind == nil {
+		index := make([]int64, len(y))
+		for i, v := range y {
+			index[i] = int64(v)
+		}
+		return torch.CrossEntropyLoss(out, e.FromInt64s(index, int64(len(y))), nil, torch.ReduceMean, -100, 0), 0
+	}
+	r := uncertainty.EvidentialLoss(out.Float64s(), y, float64(epoch), *m.kind)
+	g := e.FromFloat64s(r.Grad, out.Shape()...).To(torch.Float32)
+	return out.Mul(g).Sum(), r.Value
+}
+
+// logits of pictures, [item][10].
+func (n *lenet) logits(d images, dropout bool) [][]float64 {
+	var all [][]float64
+	n.e.NoGrad(func() {
+		for lo := 0; lo < d.len(); lo += 500 {
+			s := n.e.Scope()
+			hi := min(lo+500, d.len())
+			x := n.e.FromFloat32(d.pixels[lo*784:hi*784], int64(hi-lo), 1, 28, 28)
+			z := n.forward(x, dropout).Float64s()
+			for i := 0; i < len(z); i += 10 {
+				all = append(all, z[i:i+10])
+			}
+			s.Close()
+		}
+	})
+	return all
+}

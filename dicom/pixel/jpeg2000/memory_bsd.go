@@ -1,0 +1,5 @@
+//go:build unix && !linux
+
+package jpeg2000
+
+const mapNoReserve = 0

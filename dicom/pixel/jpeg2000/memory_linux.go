@@ -1,0 +1,5 @@
+package jpeg2000
+
+import "golang.org/x/sys/unix"
+
+const mapNoReserve = unix.MAP_NORESERVE

@@ -1,0 +1,37 @@
+package tabular
+
+import (
+	"github.com/cineloop/cineloop/internal/fault"
+	"github.com/cineloop/cineloop/methods/survival"
+	"github.com/cineloop/cineloop/torch"
+)
+
+// Survival predicts a curve for each row of x, row-major [N, P].
+func (m *Model) Survival(e *torch.Engine, x []float32) (survival.Curves, error) {
+	if len(x)%m.p != 0 {
+		return survival.Curves{}, fault.New(fault.Internal, "tabular prediction: %d values are not rows of %d", len(x), m.p)
+	}
+	scope := e.Scope()
+	defer scope.Close()
+	in := m.p
+	if m.Settings.Model == CoxTime {
+		in++
+	}
+	net := newMLP(e, in, m.Settings.Hidden, m.out, m.Settings, m.bias, 0)
+	defer net.close()
+	net.setState(m.state)
+	var c survival.Curves
+	e.NoGrad(func() {
+		n := len(x) / m.p
+		switch m.Settings.Model {
+		case CoxTime:
+			d := Data{X: x, P: m.p, Labels: survival.Labels{Time: make([]float64, n), Event: make([]int, n)}}
+			c = survival.CoxTimeCurves(m.baseline, n, timeScores(net, d, m.scale))
+		case CoxPH, CoxCC:
+			c = m.baseline.Curves(net.eval(e.FromFloat32(x, int64(n), int64(m.p))).Float64s())
+		default:
+			c = m.head.curves(net.eval(e.FromFloat32(x, int64(n), int64(m.p))).Float64s())
+		}
+	})
+	return c, nil
+}

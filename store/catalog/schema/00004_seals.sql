@@ -1,0 +1,1 @@
+ALTER TABLE objects ADD COLUMN seal {{text}} NOT NULL DEFAULT '';
