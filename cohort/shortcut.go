@@ -12,18 +12,17 @@ import (
 // Shortcut is how well one field that is not the picture's content predicts a target: a column of the table, or a fact of the file such
 // as its frame size. A network can learn the field in place of the disease (DeGrave et al., Nature Machine Intelligence 2021).
 type Shortcut struct {
-	Target    string  `json:"target"`
-	Class     string  `json:"class,omitempty"` // of a class or multilabel target: this one against the rest
-	Field     string  `json:"field"`           // facts of files are in brackets
-	Values    int     `json:"values"`          // distinct values, or 5 bins of a number
-	Known     int     `json:"known"`           // rows whose field is known
-	AUROC     float64 `json:"auroc"`           // of the out-of-fold prediction from the field alone; for a regression of telling high (above the median) from low
-	Low       float64 `json:"low"`             // interval by patient, at the level that the number of fields asks for
-	High      float64 `json:"high"`
-	Predicts  bool    `json:"predicts"` // Low is above 0.5
-	Strong    bool    `json:"strong"`   // and AUROC is 0.75 or more
-	PerValue  []Share `json:"per_value,omitempty"`
-	positives []bool
+	Target   string  `json:"target"`
+	Class    string  `json:"class,omitempty"` // of a class or multilabel target: this one against the rest
+	Field    string  `json:"field"`           // facts of files are in brackets
+	Values   int     `json:"values"`          // distinct values, or 5 bins of a number
+	Known    int     `json:"known"`           // rows whose field is known
+	AUROC    float64 `json:"auroc"`           // of the out-of-fold prediction from the field alone; for a regression of telling high (above the median) from low
+	Low      float64 `json:"low"`             // interval by patient, at the level that the number of fields asks for
+	High     float64 `json:"high"`
+	Predicts bool    `json:"predicts"` // Low is above 0.5
+	Strong   bool    `json:"strong"`   // and AUROC is 0.75 or more
+	PerValue []Share `json:"per_value,omitempty"`
 }
 
 // Share is how common the target is where the field has a value.
