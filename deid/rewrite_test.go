@@ -266,3 +266,18 @@ func FuzzDeidentify(f *testing.F) {
 		}
 	})
 }
+
+// Real files have values longer than their VR allows: they are no reason to hold an object back.
+func TestLongValues(t *testing.T) {
+	ds := someone()
+	for tg, v := range map[tag.Tag]string{tag.SeriesTime: "093015.12345678", tag.ImageType: "ORIGINAL\\PRIMARY\\VERY_LONG_CODE_STRING", tag.SeriesInstanceUID: strings.Repeat("1.23456789", 7), tag.SeriesDescription: strings.Repeat("CHEST ", 30)} {
+		ds.SetBytes(tg, tg.VR(), []byte(v))
+	}
+	out := deidentified(t, "research", ds).DataSet
+	if out.Err() != nil || out.String(tag.SeriesInstanceUID) == "" {
+		t.Error(out.Err())
+	}
+	if got := out.Strings(tag.ImageType); len(got) != 3 || got[2] != "VERY_LONG_CODE_STRING" {
+		t.Errorf("%q", got)
+	}
+}

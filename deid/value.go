@@ -77,7 +77,7 @@ func (w *walker) mapUID(out *dicom.DataSet, e *dicom.Element, v vr.VR) {
 			w.uids[s] = true
 		}
 	}
-	out.SetText(e.Tag, v, list...)
+	setASCII(out, e.Tag, v, list)
 }
 
 // keep sets the value of e if it has the form that its VR asks for, without what identifies. Where the rule is to keep it, dates stay as they are.
@@ -107,7 +107,7 @@ func (w *walker) keep(out *dicom.DataSet, e *dicom.Element, v vr.VR, rule Rule) 
 			}
 			list[i] = a
 		}
-		out.SetText(t, ov, list...)
+		setASCII(out, t, ov, list)
 		return true
 	case vr.IS, vr.DS:
 		for _, s := range e.Strings() {
@@ -207,7 +207,7 @@ func (w *walker) keepUID(out *dicom.DataSet, e *dicom.Element) bool {
 				return false
 			}
 		}
-		out.SetText(e.Tag, vr.UI, e.Strings()...)
+		setASCII(out, e.Tag, vr.UI, e.Strings())
 		return true
 	}
 	list := e.Strings()
@@ -221,7 +221,7 @@ func (w *walker) keepUID(out *dicom.DataSet, e *dicom.Element) bool {
 		}
 		list[i] = s
 	}
-	out.SetText(e.Tag, vr.UI, list...)
+	setASCII(out, e.Tag, vr.UI, list)
 	return true
 }
 
@@ -247,8 +247,13 @@ func (w *walker) keepDates(out *dicom.DataSet, e *dicom.Element, v vr.VR, exact 
 		}
 		list[i] = d
 	}
-	out.SetText(e.Tag, v, list...)
+	setASCII(out, e.Tag, v, list)
 	return true
+}
+
+// setASCII sets values that were checked already, also where they are longer than their VR allows, as values of real files are.
+func setASCII(out *dicom.DataSet, t tag.Tag, v vr.VR, list []string) {
+	out.SetBytes(t, v, []byte(strings.Join(list, `\`)))
 }
 
 func (w *walker) keepCodes(out *dicom.DataSet, e *dicom.Element, rule Rule) bool {
@@ -276,7 +281,7 @@ func (w *walker) keepCodes(out *dicom.DataSet, e *dicom.Element, rule Rule) bool
 	if changed {
 		w.note("code string cleaned")
 	}
-	out.SetText(e.Tag, vr.CS, list...)
+	setASCII(out, e.Tag, vr.CS, list)
 	return true
 }
 

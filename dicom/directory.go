@@ -26,7 +26,7 @@ var links = []tag.Tag{tag.OffsetOfTheNextDirectoryRecord, tag.OffsetOfReferenced
 var roots = []tag.Tag{tag.OffsetOfTheFirstDirectoryRecordOfTheRootDirectoryEntity, tag.OffsetOfTheLastDirectoryRecordOfTheRootDirectoryEntity}
 
 // Directory is the tree of a DICOMDIR's records, by the offsets in it. Records that no offset leads to, and offsets that lead to no record, to one
-// above, or to one that was met already, are warnings of f; what they would lead to is left out.
+// above, or to one that was met already, are added to the warnings of f, so one goroutine calls it at a time; what they would lead to is left out.
 func (f *File) Directory() ([]*DirectoryRecord, error) {
 	seq, ok := f.DataSet.Get(tag.DirectoryRecordSequence)
 	if !ok {

@@ -209,7 +209,11 @@ func TestErrorsOfDamagedFilesHoldNoValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
-	for range 3000 {
+	times := 3000
+	if testing.Short() {
+		times = 300
+	}
+	for range times {
 		for k := range 7 {
 			raw := damage(rng, b.Bytes(), k)
 			f, err := dicom.ReadBytes(raw)

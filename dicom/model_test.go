@@ -59,8 +59,8 @@ func TestJSONByHand(t *testing.T) {
 func TestJSONCorpus(t *testing.T) {
 	dir, names, want := corpus(t)
 	done := 0
-	for _, name := range names {
-		if want[name].Pydicom != "ok" {
+	for i, name := range names {
+		if want[name].Pydicom != "ok" || testing.Short() && i%4 != 0 {
 			continue
 		}
 		f, err := Open(dir + "/" + name)
@@ -108,7 +108,7 @@ func TestJSONCorpus(t *testing.T) {
 		}
 	}
 	t.Logf("%d data sets go to JSON and back", done)
-	if done < 250 {
+	if done < 250 && !testing.Short() {
 		t.Errorf("only %d", done)
 	}
 }

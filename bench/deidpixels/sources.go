@@ -26,8 +26,8 @@ type source struct {
 	clean  bool   // no writing of its own
 }
 
-// sources are phantom clips and the real pictures that are here; none of the real ones was learnt from (training takes four of five pictures,
-// these are the fifths, and files that training does not read).
+// sources are phantom clips and the real pictures that are here: the fifths that training leaves out, and files that it does not read, but for the
+// XA loop, one CT slice and most lung clips, which were grounds in training too, with other strings in other fonts.
 func sources(seed stats.Seed) ([]source, error) {
 	var out []source
 	for i, h := range []int{240, 434, 600, 240, 434, 600} {

@@ -22,13 +22,13 @@ func (m images) at(i int) []float32 { return m.pixels[i*784 : (i+1)*784] }
 
 type data struct{ train, test, not, fashion images }
 
-func readData(dir string, n int) (*data, error) {
+func readData(dir string, n, judged int) (*data, error) {
 	var d data
 	for _, f := range []struct {
 		to   *images
 		name string
 		n    int
-	}{{&d.train, "mnist-train", n}, {&d.test, "mnist-t10k", 10000}, {&d.not, "notmnist-t10k", 10000}, {&d.fashion, "fashion-t10k", 10000}} {
+	}{{&d.train, "mnist-train", n}, {&d.test, "mnist-t10k", judged}, {&d.not, "notmnist-t10k", judged}, {&d.fashion, "fashion-t10k", judged}} {
 		pixels, err := readIDX(filepath.Join(dir, f.name+"-images-idx3-ubyte.gz"), 0x803)
 		if err != nil {
 			return nil, err

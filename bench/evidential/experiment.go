@@ -80,7 +80,8 @@ func experiment(e *torch.Engine, d *data, m method, number int) result {
 		k := top(b.probs)
 		r.rotated = append(r.rotated, rotation{deg, k, b.probs[k], b.u})
 	}
-	few := images{d.test.pixels[:1000*784], d.test.label[:1000]}
+	first := min(1000, d.test.len())
+	few := images{d.test.pixels[:first*784], d.test.label[:first]}
 	for _, step := range steps {
 		moved := images{attack(nets[0], m, few, step), few.label}
 		ok, h := 0.0, 0.0
@@ -90,7 +91,7 @@ func experiment(e *torch.Engine, d *data, m method, number int) result {
 			}
 			h += uncertainty.Entropy(b.probs)
 		}
-		r.adversarial = append(r.adversarial, [2]float64{ok / 1000, h / 1000})
+		r.adversarial = append(r.adversarial, [2]float64{ok / float64(first), h / float64(first)})
 	}
 	return r
 }

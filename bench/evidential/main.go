@@ -18,10 +18,11 @@ import (
 
 func main() {
 	n := flag.Int("n", 6000, "training images")
+	judged := flag.Int("judged", 10000, "pictures of each test set")
 	page := flag.String("html", "", "write pictures to this file")
 	members := flag.Int("members", 5, "networks of the ensemble")
 	flag.Parse()
-	if err := run(*n, *members, *page); err != nil {
+	if err := run(*n, *judged, *members, *page); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/evidential:", err)
 		os.Exit(1)
 	}
@@ -63,13 +64,13 @@ type rotation struct {
 
 var steps = []float64{0, 0.05, 0.1, 0.2, 0.3, 0.4}
 
-func run(n, members int, page string) error {
+func run(n, judged, members int, page string) error {
 	shared := os.Getenv("CINELOOP_SHARED")
 	if shared == "" {
 		shared = "../shared"
 	}
 	dir := filepath.Join(shared, "data", "mnist")
-	d, err := readData(dir, n)
+	d, err := readData(dir, n, judged)
 	if err != nil {
 		return err
 	}

@@ -71,13 +71,6 @@ func planBulk(f *dicom.File, elem *dicom.Element, masked deid.Masked, video stri
 		if !strippable(b.ts) {
 			return nil, "the transfer syntax is not known"
 		}
-		if b.ts == uid.JPEGXLJPEGRecompression {
-			if raw, err := im.Encoded(0); err == nil {
-				if _, whole, err := strip.JPEGXL(raw); err == nil && !whole {
-					b.ts = uid.JPEGXL // the JPEG file can't be rebuilt without the box that holds its comments
-				}
-			}
-		}
 		return b, ""
 	}
 	bits := int64(im.Frames) * int64(im.Rows) * int64(im.Columns) * int64(im.Samples) * int64(im.BitsAllocated)
@@ -180,11 +173,16 @@ func (b *bulk) frame(ctx context.Context, i int) (out []byte, why string, err er
 		out, err = strip.JPEG2000(raw)
 	case streamJPEGXL:
 		var whole bool
-		if out, whole, err = strip.JPEGXL(raw); err == nil && !whole && b.ts == uid.JPEGXLJPEGRecompression {
-			return nil, "JPEG reconstruction data in some frames only", nil
+		if out, whole, err = strip.JPEGXL(raw); err == nil && !whole {
+			// Without them the frame decodes to other values, and what they hold of the JPEG file's comments can't be told without decoding it.
+			return nil, "JPEG XL with the data of a JPEG file that can't be examined", nil
 		}
 	case streamRLE:
-		out, err = strip.RLE(raw, im.Samples*im.BitsAllocated/8, im.Rows*im.Columns)
+		segments, n := im.Samples*im.BitsAllocated/8, im.Rows*im.Columns
+		if im.BitsAllocated == 1 {
+			segments, n = im.Samples, (n+7)/8
+		}
+		out, err = strip.RLE(raw, segments, n)
 	case streamDeflate:
 		out, err = strip.Deflated(raw)
 	case streamRaw:

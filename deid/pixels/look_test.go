@@ -135,6 +135,9 @@ func TestSummaryOverTime(t *testing.T) {
 // TestTextOfAMoment: a string on one frame of forty, on a ground that moves, is found and blanked on all.
 func TestTextOfAMoment(t *testing.T) {
 	const w, h, frames = 160, 96, 40
+	if testing.Short() {
+		t.Skip("-short: forty frames")
+	}
 	r := rand.New(rand.NewPCG(3, 3))
 	data := make([]byte, 0, w*h*frames)
 	var box image.Rectangle

@@ -86,9 +86,7 @@ func TestStill(t *testing.T) {
 	if got := Still(low, high, w, h, 3); got != nil {
 		t.Error("three frames are too few to say what stands still")
 	}
-	for i := range low { // nothing moves round it: a frozen picture says nothing
-		high[i] = low[i]
-	}
+	copy(high, low) // nothing moves round it: a frozen picture says nothing
 	if got := Still(low, high, w, h, 20); got != nil {
 		t.Errorf("a frozen picture: %v", got)
 	}

@@ -108,7 +108,10 @@ func TestCorpusDigests(t *testing.T) {
 	sort.Strings(names)
 	type tally struct{ lossless, exact, lossy, lossyExact, undecoded int }
 	table := map[string]*tally{}
-	for _, name := range names {
+	for k, name := range names {
+		if testing.Short() && k%8 != 0 {
+			continue
+		}
 		w := want[name]
 		lossy := w.Lossy || w.Pixels != nil && w.Pixels.Lossy
 		f, err := dicom.Open(filepath.Join(dir, name))

@@ -112,7 +112,7 @@ func FuzzImage(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		for _, to := range Encoders {
+		for _, to := range encapsulatedTargets() {
 			b.Reset()
 			if err := Transcode(context.Background(), &b, file, to); err != nil {
 				f.Fatal(err)

@@ -52,7 +52,14 @@ func (t Tag) Creator() Tag {
 func (t Tag) IsGroupLength() bool { return t&0xFFFF == 0 }
 
 // String is "(gggg,eeee)" in hexadecimal.
-func (t Tag) String() string { return fmt.Sprintf("(%04X,%04X)", t.Group(), t.Element()) }
+func (t Tag) String() string {
+	const hex = "0123456789ABCDEF"
+	b := [11]byte{0: '(', 5: ',', 10: ')'}
+	for i, at := range [8]int{9, 8, 7, 6, 4, 3, 2, 1} {
+		b[at] = hex[t>>(4*i)&0xF]
+	}
+	return string(b[:])
+}
 
 // Keyword is the dictionary's keyword, or "".
 func (t Tag) Keyword() string {

@@ -18,7 +18,7 @@ import (
 )
 
 // lease is long enough for a busy machine to answer in, and short enough to wait for.
-const lease = 1500 * time.Millisecond
+const lease = 2500 * time.Millisecond
 
 // Main runs a package's tests with more at once than there are processors: most of this suite is waiting for leases and pauses to end.
 func Main(m *testing.M, run func(*testing.M)) {
@@ -33,7 +33,7 @@ func Queue(t *testing.T, place func(t *testing.T) string) {
 	ctx := context.Background()
 	open := func(t *testing.T, location string, change func(*queue.Options)) queue.Queue {
 		t.Helper()
-		opts := queue.Options{Topic: "test", Lease: lease, Attempts: 3, Pause: 100 * time.Millisecond}
+		opts := queue.Options{Topic: "test", Lease: time.Minute, Attempts: 3, Pause: 100 * time.Millisecond}
 		if change != nil {
 			change(&opts)
 		}
@@ -44,7 +44,8 @@ func Queue(t *testing.T, place func(t *testing.T) string) {
 		t.Cleanup(func() { q.Close() })
 		return q
 	}
-	fresh := func(t *testing.T) queue.Queue { return open(t, place(t), nil) }
+	fresh := func(t *testing.T) queue.Queue { return open(t, place(t), nil) } // with leases that do not end
+	short := func(t *testing.T) queue.Queue { return open(t, place(t), func(o *queue.Options) { o.Lease = lease }) }
 
 	t.Run("a key is added once", func(t *testing.T) {
 		t.Parallel()
@@ -80,7 +81,7 @@ func Queue(t *testing.T, place func(t *testing.T) string) {
 
 	t.Run("a lease keeps others away and ends", func(t *testing.T) {
 		t.Parallel()
-		q := fresh(t)
+		q := short(t)
 		push(t, q, 1, "a")
 		first := pull(t, q, 1)[0]
 		pull(t, q, 0)
@@ -101,7 +102,7 @@ func Queue(t *testing.T, place func(t *testing.T) string) {
 
 	t.Run("a lease is extended", func(t *testing.T) {
 		t.Parallel()
-		q := fresh(t)
+		q := short(t)
 		push(t, q, 1, "a")
 		d := pull(t, q, 1)[0]
 		for range 4 {
@@ -148,7 +149,7 @@ func Queue(t *testing.T, place func(t *testing.T) string) {
 
 	t.Run("workers that always die make a dead letter", func(t *testing.T) {
 		t.Parallel()
-		q := open(t, place(t), func(o *queue.Options) { o.Attempts = 1 })
+		q := open(t, place(t), func(o *queue.Options) { o.Attempts, o.Lease = 1, lease })
 		push(t, q, 1, "a")
 		pull(t, q, 1)
 		time.Sleep(lease + 200*time.Millisecond)
@@ -226,7 +227,7 @@ func Queue(t *testing.T, place func(t *testing.T) string) {
 	})
 	t.Run("work", func(t *testing.T) {
 		t.Parallel()
-		work(t, fresh(t))
+		work(t, short(t))
 	})
 }
 

@@ -163,10 +163,7 @@ func AdministrativeBrier(c Curves, l Labels, censoring, times []float64) (Scores
 				loglik += math.Log(clip(s))
 			}
 		}
-		if n == 0 {
-			continue
-		}
-		out.Times = append(out.Times, t)
+		out.Times = append(out.Times, t) // with everybody gone the scores are not a number
 		out.Brier, out.LogLik = append(out.Brier, brier/n), append(out.LogLik, loglik/n)
 	}
 	return out, nil

@@ -71,9 +71,8 @@ func KaplanMeier(l Labels) KM {
 		d := r.events[0]
 		if r.atRisk > 0 {
 			s *= 1 - d/r.atRisk
-			greenwood += d / (r.atRisk * (r.atRisk - d))
-			if d == 0 {
-				greenwood += 0
+			if d > 0 {
+				greenwood += d / (r.atRisk * (r.atRisk - d))
 			}
 			h += d / r.atRisk
 			vh += d / (r.atRisk * r.atRisk)
@@ -84,10 +83,7 @@ func KaplanMeier(l Labels) KM {
 		km.StdLog = append(km.StdLog, std)
 		km.Hazard, km.VarHazard = append(km.Hazard, h), append(km.VarHazard, vh)
 		lo, hi := math.NaN(), math.NaN()
-		switch {
-		case s == 1:
-			lo, hi = 1, 1
-		case s > 0:
+		if s > 0 && s < 1 {
 			width := z * std / math.Log(s)
 			lo = math.Exp(-math.Exp(math.Log(-math.Log(s)) - width))
 			hi = math.Exp(-math.Exp(math.Log(-math.Log(s)) + width))

@@ -374,7 +374,8 @@ func (s *Set) report(ds *dicom.DataSet, p *person) {
 func (s *Set) write(out *bytes.Buffer, f *dicom.File) error {
 	opt := dicom.WriteOptions{TransferSyntaxUID: string(f.TransferSyntax)}
 	e, ok := f.DataSet.Get(tag.PixelData)
-	if ok && e.Fragments() != nil {
+	encapsulated := ok && e.Fragments() != nil
+	if encapsulated {
 		im, err := pixel.Open(f)
 		if err != nil {
 			return err
@@ -390,7 +391,7 @@ func (s *Set) write(out *bytes.Buffer, f *dicom.File) error {
 			f.DataSet.Delete(tag.ExtendedOffsetTable, tag.ExtendedOffsetTableLengths)
 		}
 	}
-	if ok && e.Fragments() == nil && !e.BigEndian() && s.rng.IntN(3) == 0 && e.Len()%2 == 0 {
+	if ok && !encapsulated && !e.BigEndian() && s.rng.IntN(3) == 0 && e.Len()%2 == 0 {
 		if raw, err := e.Bytes(); err == nil {
 			f.DataSet.SetBytes(tag.PixelData, e.Kind(), append(bytes.Clone(raw), []byte(s.word("after the pixels")+"AB")...))
 		}

@@ -34,8 +34,9 @@ type editor struct {
 	comps     []*component
 	hmax      int
 	vmax      int
-	quant     [4]int // DC step of each table; 0: not defined
-	dc, ac    [4]*code
+	quant     [4]int   // DC step of each table; 0: not defined
+	dc, ac    [4]*code // of the source
+	written   [8]*code // what a decoder of the output has at this point: DC, then AC
 	restart   int
 	changed   int
 	scans     int
@@ -134,9 +135,9 @@ func (e *editor) segment(marker byte, seg []byte) error {
 				return err
 			}
 			if class == 0 {
-				e.dc[id] = c
+				e.dc[id], e.written[id] = c, c
 			} else {
-				e.ac[id] = c
+				e.ac[id], e.written[4+id] = c, c
 			}
 			seg = seg[17+n:]
 		}
@@ -436,22 +437,12 @@ func (e *editor) write(tokens []token, head []byte) {
 			freq[t.table][t.symbol]++
 		}
 	}
-	var codes [8]*code
 	for i := range 8 {
-		old := e.dc[i&3]
-		if i >= 4 {
-			old = e.ac[i&3]
-		}
-		codes[i] = old
 		for s, n := range freq[i] {
-			if n > 0 && old.size[s] == 0 {
-				codes[i], _ = makeCode(&freq[i])
-				e.out = append(e.out, codes[i].segment(i/4, i&3)...)
-				if i < 4 {
-					e.dc[i] = codes[i]
-				} else {
-					e.ac[i&3] = codes[i]
-				}
+			if n > 0 && e.written[i].size[s] == 0 {
+				// The symbols are 256 at most, so there is always a table.
+				e.written[i], _ = makeCode(&freq[i])
+				e.out = append(e.out, e.written[i].segment(i/4, i&3)...)
 				break
 			}
 		}
@@ -466,7 +457,7 @@ func (e *editor) write(tokens []token, head []byte) {
 			interval = (interval + 1) & 7
 			continue
 		}
-		c := codes[t.table]
+		c := e.written[t.table]
 		w.put(uint32(c.bits[t.symbol]), int(c.size[t.symbol]))
 		n := int(t.symbol)
 		if t.table >= 4 {

@@ -104,7 +104,7 @@ func TestInBrowser(t *testing.T) {
 			t.Errorf("%d: the page is %s wide in a frame of %s; sticking out: %s", size[0], f[1], f[0], f[2])
 		}
 		g := groups[1]
-		want := fmt.Sprintf("%d,%d,%d,%d", (g.Columns+3)/4+1, g.Rows/4, (g.Columns+1)/2+1, g.Rows/2)
+		want := fmt.Sprintf("%d,%d,%d,%d", (g.Columns+2)/4+1, (g.Rows+2)/4, (g.Columns+1)/2+1, (g.Rows+1)/2)
 		if f[3] != "1" || f[5] != "fix" || f[6] != "1" || f[7] != "0" {
 			t.Errorf("%d: %v", size[0], f)
 		}

@@ -17,15 +17,15 @@ import (
 
 // object is a native image of 4 × 2 pixels.
 type object struct {
-	photometric             string
-	samples, bits, stored   int
-	signed, planar          bool
-	data                    []byte
-	syntax                  dicom.TransferSyntax
-	change                  func(*dicom.DataSet)
-	want                    []byte // after the pixel (1, 0) and (2, 1) are blanked
-	wantSyntax              dicom.TransferSyntax
-	wantPhotometric, reason string
+	photometric           string
+	samples, bits, stored int
+	signed, planar        bool
+	data                  []byte
+	syntax                dicom.TransferSyntax
+	change                func(*dicom.DataSet)
+	want                  []byte // after the pixel (1, 0) and (2, 1) are blanked
+	wantSyntax            dicom.TransferSyntax
+	reason                string
 }
 
 func (o object) open(t *testing.T) (*dicom.File, *pixel.Image) {

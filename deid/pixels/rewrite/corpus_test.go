@@ -152,7 +152,7 @@ func TestCorpus(t *testing.T) {
 			if err != nil || d.IsDir() || strings.Contains(path, "malformed") {
 				return nil
 			}
-			if info, err := d.Info(); err != nil || testing.Short() && info.Size() > 300<<10 {
+			if info, err := d.Info(); err != nil || info.Size() > 700<<10 || testing.Short() && info.Size() > 150<<10 {
 				return nil
 			}
 			if check(t, path) {

@@ -42,7 +42,8 @@ type Sector struct {
 	Fields  []Field
 	Doubt   string // why a person should look, "" if sure
 	w, h    int
-	regions []image.Rectangle
+	regions []image.Rectangle // the fields lie within these
+	more    []image.Rectangle // kept besides the fields: traces by the header, or all that is known
 }
 
 const (
@@ -135,18 +136,31 @@ func (c *Clip) movement(cell float64) []bool {
 	return shrink(grow(on, 2), 2)
 }
 
-// use cuts the fields to the header's regions where the two agree; a header that contradicts the pixels is not believed, and said.
+// use takes the header's regions. Traces over time (M-mode, spectra) look like no sector: where the header says that they are, they are kept. Fields
+// of tissue are cut to the regions where the two agree; a header that contradicts the pixels is not believed, and said. Without any field the
+// header's regions of tissue stand in for them, in doubt.
 func (s *Sector) use(regions []pixel.Region) {
-	var rects []image.Rectangle
+	var rects, tissue []image.Rectangle
 	for _, r := range regions {
-		if r.SpatialFormat >= 1 && r.SpatialFormat <= 4 {
-			b := image.Rect(r.MinX, r.MinY, r.MaxX+1, r.MaxY+1).Intersect(image.Rect(0, 0, s.w, s.h))
-			if b.Dx() > 8 && b.Dy() > 8 {
-				rects = append(rects, b)
+		b := image.Rect(r.MinX, r.MinY, r.MaxX+1, r.MaxY+1).Intersect(image.Rect(0, 0, s.w, s.h))
+		if r.SpatialFormat < 1 || r.SpatialFormat > 4 || b.Dx() <= 8 || b.Dy() <= 8 {
+			continue
+		}
+		rects = append(rects, b)
+		switch r.SpatialFormat {
+		case 1:
+			if float64(b.Dx()*b.Dy()) < 0.95*float64(s.w*s.h) {
+				tissue = append(tissue, b)
 			}
+		case 2, 3:
+			s.more = append(s.more, b)
 		}
 	}
-	if len(rects) == 0 || len(s.Fields) == 0 {
+	if len(s.Fields) == 0 {
+		s.more = append(s.more, tissue...)
+		return
+	}
+	if len(rects) == 0 {
 		return
 	}
 	in, all := 0, 0
@@ -181,6 +195,8 @@ func (s *Sector) judge() {
 		}
 	}
 	switch {
+	case len(s.Fields) == 0 && len(s.more) > 0:
+		s.Doubt = "the scanning sector is the header's"
 	case len(s.Fields) == 0:
 		s.Doubt = "no scanning sector was found"
 	case s.Doubt != "":
@@ -197,11 +213,16 @@ func (s *Sector) judge() {
 	}
 }
 
-// Found reports whether there is any field.
-func (s *Sector) Found() bool { return len(s.Fields) > 0 }
+// Found reports whether there is anything to keep.
+func (s *Sector) Found() bool { return len(s.Fields)+len(s.more) > 0 }
 
-// Inside reports whether pixel (x, y) is in a field or, where the header's regions are believed, may not be outside of them.
+// Inside reports whether pixel (x, y) is kept: it is in a field and, where the header's regions are believed, in one of them, or it is in a trace.
 func (s *Sector) Inside(x, y int) bool {
+	for _, r := range s.more {
+		if image.Pt(x, y).In(r) {
+			return true
+		}
+	}
 	if !s.has(x, y) {
 		return false
 	}
@@ -244,6 +265,12 @@ func (s *Sector) Describe() string {
 		default:
 			out += fmt.Sprintf("rectangle %.0f,%.0f to %.0f,%.0f", f.X0*cell, f.Y0*cell, f.X1*cell, f.Y1*cell)
 		}
+	}
+	for _, r := range s.more {
+		if out != "" {
+			out += "; "
+		}
+		out += fmt.Sprintf("the header's region %d,%d to %d,%d", r.Min.X, r.Min.Y, r.Max.X, r.Max.Y)
 	}
 	return out
 }

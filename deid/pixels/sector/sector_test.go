@@ -112,6 +112,25 @@ func TestRectangleAndRegions(t *testing.T) {
 	}
 }
 
+// Traces are kept where the header says that they are, and its tissue stands in for a sector that is not found, in doubt.
+func TestRegionsOfTheHeader(t *testing.T) {
+	c := linear()
+	c.Regions = []pixel.Region{{MinX: 0, MinY: 205, MaxX: 319, MaxY: 235, SpatialFormat: 3}}
+	s := Find(c)
+	if !s.Inside(10, 220) || !s.Inside(160, 100) || s.Inside(10, 10) {
+		t.Errorf("a spectrum: %q, %s", s.Doubt, s.Describe())
+	}
+	black := Clip{W: 200, H: 150, Still: make([]uint8, 200*150), Regions: []pixel.Region{{MinX: 20, MinY: 30, MaxX: 150, MaxY: 140, SpatialFormat: 1}}}
+	s = Find(black)
+	if !s.Found() || s.Doubt != "the scanning sector is the header's" || !s.Inside(20, 30) || s.Inside(19, 30) || s.Describe() == "" {
+		t.Errorf("%q, %s", s.Doubt, s.Describe())
+	}
+	black.Regions[0] = pixel.Region{MaxX: 199, MaxY: 149, SpatialFormat: 1} // the whole screen is no region
+	if s = Find(black); s.Found() {
+		t.Errorf("%q, %s", s.Doubt, s.Describe())
+	}
+}
+
 // A picture that moves as one is tissue however it looks.
 func TestMovementCounts(t *testing.T) {
 	const w, h = 160, 120

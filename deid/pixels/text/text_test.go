@@ -35,8 +35,12 @@ func covered(r image.Rectangle, boxes []Box) float64 {
 func TestFindsWriting(t *testing.T) {
 	const w, h = 320, 240
 	r := rand.New(rand.NewPCG(1, 1))
-	for _, f := range plant.Builtin() {
-		for _, size := range []float64{9, 14, 22, 36} {
+	fonts, sizes := plant.Builtin(), []float64{9, 14, 22, 36}
+	if testing.Short() {
+		fonts, sizes = fonts[:1], sizes[:2]
+	}
+	for _, f := range fonts {
+		for _, size := range sizes {
 			for ground := range 3 {
 				pix := make([]uint8, 3*w*h)
 				ink := white
@@ -165,6 +169,9 @@ func TestShare(t *testing.T) {
 
 // TestTiles: a large picture in tiles has the same cells as the network gives it at once.
 func TestTiles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: a large picture is not looked at twice")
+	}
 	const w, h = 1500, 1302
 	r := rand.New(rand.NewPCG(6, 6))
 	pix := make([]uint8, 3*w*h)

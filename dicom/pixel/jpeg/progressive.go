@@ -5,7 +5,7 @@ import "errors"
 // scanProgressive decodes one scan of a progressive image (annex G) into the coefficients of its components.
 func (d *decoder) scanProgressive(s *scanHeader) error {
 	switch {
-	case s.se > 63 || s.ss > s.se || s.al > 13 || s.ss == 0 && s.se != 0 || s.ss > 0 && len(s.comps) != 1:
+	case s.se > 63 || s.ss > s.se || s.al > 13 || s.ss == 0 && s.se != 0 || s.ss > 0 && len(s.comps) != 1 || s.ah != 0 && s.ah != s.al+1:
 		return errors.New("jpeg: bad progressive scan")
 	}
 	for _, c := range s.comps {

@@ -102,7 +102,8 @@ func Build(ctx context.Context, source string, log io.Writer) (string, error) {
 	}
 	var last tail
 	cmd := exec.CommandContext(ctx, "bash", args...)
-	cmd.Stdout, cmd.Stderr = log, io.MultiWriter(log, &last)
+	both := io.MultiWriter(log, &last)
+	cmd.Stdout, cmd.Stderr = both, both // one writer, so that only one goroutine writes
 	cmd.Env = append(os.Environ(), "TMPDIR="+dir)
 	switch err := cmd.Run(); {
 	case ctx.Err() != nil:

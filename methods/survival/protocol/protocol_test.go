@@ -1,12 +1,17 @@
 package protocol
 
 import (
+	"context"
+	"encoding/json"
+	"math"
 	"os"
 	"strings"
 	"testing"
 
+	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/internal/testdata"
 	"github.com/cineloop/cineloop/methods/survival/tabular"
+	"github.com/cineloop/cineloop/stats"
 )
 
 // shared is a data set with its folds, or the test is skipped.
@@ -129,5 +134,82 @@ func TestDraw(t *testing.T) {
 	}
 	if len(seen) < 25 {
 		t.Errorf("%d distinct draws of 29", len(seen))
+	}
+}
+
+// toy is 90 people in three folds whose hazard is exp(x).
+func toy() *Input {
+	rng := stats.Seed(1).Stream("toy")
+	in := &Input{Table: &Table{Name: "toy", Columns: []string{"x"}}, Folds: make([]Fold, 3)}
+	for i := range 90 {
+		x := rng.NormFloat64()
+		in.Table.X = append(in.Table.X, []float64{x})
+		in.Table.Labels.Time = append(in.Table.Labels.Time, rng.ExpFloat64()*math.Exp(-x))
+		in.Table.Labels.Event = append(in.Table.Labels.Event, min(i%5, 1))
+		for f := range in.Folds {
+			switch (i + f) % 3 {
+			case 0:
+				in.Folds[f].Test = append(in.Folds[f].Test, i)
+			case 1:
+				in.Folds[f].Val = append(in.Folds[f].Val, i)
+			default:
+				in.Folds[f].Train = append(in.Folds[f].Train, i)
+			}
+		}
+	}
+	return in
+}
+
+func TestRunClassics(t *testing.T) {
+	rows := []Row{{Name: "cox", Classic: "cox"}, {Name: "forest", Classic: "forest"}}
+	var calls int
+	one, err := Run(t.Context(), []*Input{toy()}, Options{Rows: rows, Workers: 1, Seed: 1, Done: func(_, all int, _ string) {
+		calls++
+		if all != 6 {
+			t.Errorf("%d jobs, want 6", all)
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	three, err := Run(t.Context(), []*Input{toy()}, Options{Rows: rows, Workers: 3, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if calls != 6 || len(one) != 2 || one[0].Anchor != nil {
+		t.Errorf("%d calls, results %+v", calls, one)
+	}
+	for i := range one {
+		if one[i].Mean.CTD < 0.6 || one[i].Mean.CTD != three[i].Mean.CTD || one[i].Mean.IBS != three[i].Mean.IBS {
+			t.Errorf("%s: %+v with one worker, %+v with three", one[i].Model, one[i].Mean, three[i].Mean)
+		}
+	}
+}
+
+func TestRunStops(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Run(ctx, []*Input{toy()}, Options{Rows: []Row{{Name: "forest", Classic: "forest"}}}); fault.CodeOf(err) != fault.Interrupted {
+		t.Errorf("cancelled: %v", err)
+	}
+	bad := toy()
+	for i := range bad.Table.Labels.Event {
+		bad.Table.Labels.Event[i] = 0
+	}
+	_, err := Run(t.Context(), []*Input{bad}, Options{Rows: []Row{{Name: "cox", Classic: "cox"}}})
+	if fault.CodeOf(err) != fault.Input || !strings.Contains(err.Error(), "cox on toy, fold") {
+		t.Errorf("no events: %v", err)
+	}
+}
+
+func TestMeasuredJSON(t *testing.T) {
+	b, err := json.Marshal(Measured{CTD: math.NaN(), IBS: 0.2, Epochs: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"c_td":null`, `"ibs":0.2`, `"epochs":3`, `"seconds":0`} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("%s has no %s", b, want)
+		}
 	}
 }

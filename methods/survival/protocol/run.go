@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"math"
 	"slices"
@@ -61,6 +62,30 @@ type Measured struct {
 	CPU         float64 `json:"cpu"`     // seconds of the worker's thread; a forest's own threads do not count
 	Epochs      int     `json:"epochs,omitempty"`
 	Eventless   int     `json:"batches_without_event,omitempty"`
+}
+
+// MarshalJSON writes null for scores that a test fold does not define.
+func (m Measured) MarshalJSON() ([]byte, error) {
+	type plain Measured
+	null := func(v float64) *float64 {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil
+		}
+		return &v
+	}
+	safe := m
+	for _, v := range []*float64{&safe.CTD, &safe.CTDAdjusted, &safe.IBS, &safe.IBLL} {
+		if null(*v) == nil {
+			*v = 0
+		}
+	}
+	return json.Marshal(struct {
+		CTD         *float64 `json:"c_td"`
+		CTDAdjusted *float64 `json:"c_td_adjusted"`
+		IBS         *float64 `json:"ibs"`
+		IBLL        *float64 `json:"ibll"`
+		plain
+	}{null(m.CTD), null(m.CTDAdjusted), null(m.IBS), null(m.IBLL), plain(safe)})
 }
 
 // Result is one model on one data set.
