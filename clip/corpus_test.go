@@ -48,6 +48,9 @@ func corpus(t *testing.T) (string, map[string]corpusEntry) {
 // cells there; TestStoredBits covers what is right.
 var otherBits = map[string]bool{"ovly_p01.dcm": true, "12bitSigned_0x0F0F.dcm": true, "JLSL_16_15_1_1F.dcm": true}
 
+// pydicomMean is of a file whose codestream has no sign where the header has one: the others' mean is of the bare cells, pydicom's of what they mean.
+var pydicomMean = map[string]float64{"J2K_pixelrep_mismatch.dcm": -658.4368057250977}
+
 // Every image of the corpus gives the shape that its header has and, for grey single frames, the mean that other decoders found, taken through
 // the file's own rescale. What is not read fails with a code and names neither patient nor a defect of the program.
 func TestCorpus(t *testing.T) {
@@ -88,6 +91,9 @@ func TestCorpus(t *testing.T) {
 		}
 		slope, inter := rescaleOf(t, filepath.Join(dir, name))
 		expect := slope*w.Pixels.Frame0.Mean[0] + inter
+		if m, ok := pydicomMean[filepath.Base(name)]; ok {
+			expect = m
+		}
 		var sum float64
 		for _, v := range values(c) {
 			sum += v
