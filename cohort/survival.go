@@ -11,8 +11,8 @@ import (
 // answers with the probability of being free of the event at each of Cuts.
 const TimeToEvent = "time-to-event"
 
-// defaultCuts is the number of times at which survival is predicted where the recipe names none.
-const defaultCuts = 15
+// DefaultCuts is the number of times at which survival is predicted where the recipe names none.
+const DefaultCuts = 15
 
 // readTimeToEvent reads the column of times and that of events. Negative times, other codes, no event at all and times that are all 0 are
 // errors that say so. Without cuts in the recipe they are 0 and quantiles of the times of events, of all rows: places on the axis of
@@ -64,8 +64,8 @@ func (c *Cohort) readTimeToEvent(t *TargetSpec, what string) error {
 	if t.Cuts == nil {
 		slices.Sort(times)
 		t.Cuts = []float64{0}
-		for k := 1; k < defaultCuts; k++ {
-			t.Cuts = append(t.Cuts, times[(len(times)-1)*k/(defaultCuts-1)])
+		for k := 1; k < DefaultCuts; k++ {
+			t.Cuts = append(t.Cuts, times[(len(times)-1)*k/(DefaultCuts-1)])
 		}
 		t.Cuts = slices.Compact(t.Cuts)
 	}

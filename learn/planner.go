@@ -278,6 +278,9 @@ func (f *planner) targets() []cohort.TargetSpec {
 				}
 			}
 		}
+		if t.Kind == cohort.TimeToEvent && len(out[i].Cuts) == 0 { // not known yet: as many as the cohort will choose
+			out[i].Cuts = make([]float64, cohort.DefaultCuts)
+		}
 	}
 	return out
 }

@@ -14,8 +14,10 @@ func (paddedShortcut) Visit(string, func(string, *nn.Param)) {}
 
 // Forward implements [nn.Module].
 func (s paddedShortcut) Forward(_ *nn.Pass, x *torch.Tensor) *torch.Tensor {
-	one := []int64{1, 1, 1}
-	y := torch.AvgPool3d(x, one, []int64{s.stride, s.stride, s.stride}, []int64{0, 0, 0})
+	y := x
+	for d := int64(2); d < 5; d++ {
+		y = y.Slice(d, 0, x.Size(int(d)), s.stride)
+	}
 	return y.Pad([]int64{0, 0, 0, 0, 0, 0, 0, s.out - x.Size(1)}, "constant", 0)
 }
 

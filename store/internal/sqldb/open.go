@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 	_ "modernc.org/sqlite"             // the driver "sqlite"
@@ -41,6 +42,9 @@ type DB struct {
 // as PostgreSQL does.
 const sqlitePragmas = "_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=busy_timeout(15000)&_pragma=foreign_keys(1)" +
 	"&_pragma=case_sensitive_like(1)&_time_format=sqlite"
+
+// openTimeout is how long another process may keep a new SQLite file to itself, as busy_timeout is for everything later.
+const openTimeout = 15 * time.Second
 
 // Open opens a database by URL: postgres://…, sqlite:///file, or a plain path for SQLite.
 func Open(ctx context.Context, location string) (*DB, error) {
@@ -76,7 +80,7 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 		return nil, err
 	}
 	db.Write.SetMaxOpenConns(2) // one in a transaction; another for Prepare in the meantime
-	if err := db.Write.PingContext(ctx); err != nil {
+	if err := settle(ctx, db.Write); err != nil {
 		db.Write.Close()
 		return nil, fault.New(fault.Input, "opening the database: %w", err)
 	}
@@ -86,6 +90,22 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	}
 	db.Read.SetMaxOpenConns(8)
 	return db, nil
+}
+
+// settle makes the first connection. A new file becomes one with a write-ahead log then, which needs it for itself for a moment: SQLite does
+// not wait there for another process that does the same, whatever the busy timeout.
+func settle(ctx context.Context, db *sql.DB) (err error) {
+	last := time.Now().Add(openTimeout)
+	for wait := time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
+		if err = db.PingContext(ctx); err == nil || !retryable(err) || time.Now().After(last) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
 }
 
 func openPostgreSQL(ctx context.Context, location string) (*DB, error) {
