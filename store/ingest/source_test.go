@@ -154,7 +154,7 @@ type service struct {
 	token   string
 	fetched atomic.Int64
 	asked   atomic.Value // the last search for studies
-	failAt  int64        // of the fetches, from here on the server is down; 0: never
+	failAt  atomic.Int64 // of the fetches, from here on the server is down; 0: never
 }
 
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -165,7 +165,8 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := strings.TrimPrefix(r.URL.Path, "/dicom-web/")
 	parts := strings.Split(path, "/")
 	if body, ok := s.objects[path]; ok {
-		if n := s.fetched.Add(1); s.failAt > 0 && n >= s.failAt {
+		n := s.fetched.Add(1)
+		if at := s.failAt.Load(); at > 0 && n >= at {
 			panic(http.ErrAbortHandler)
 		}
 		w.Header().Set("Content-Type", "application/dicom")
@@ -251,14 +252,14 @@ func TestWebSource(t *testing.T) {
 func TestWebGoesAway(t *testing.T) {
 	ingest.Hasty(t)
 	s, address := newService(t, 2, 6)
-	s.failAt = 6
+	s.failAt.Store(6)
 	a := newArchive(t)
 	opts := ingest.Options{Sources: []string{address}, Access: ingest.Access{Token: "secret"}, Workers: 1}
 	first, err := ingest.Run(ctx, a, opts)
 	if fault.CodeOf(err) != fault.Missing || first.Stored != 5 || first.Quarantined != 0 {
 		t.Fatalf("%+v, %v", first, err)
 	}
-	s.failAt = 0
+	s.failAt.Store(0)
 	s.fetched.Store(0)
 	if second := run(t, a, opts); second.Stored != 7 || second.Duplicate != 5 || s.fetched.Load() != 7 {
 		t.Errorf("%+v, %d fetched", second, s.fetched.Load())
