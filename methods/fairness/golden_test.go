@@ -1,6 +1,7 @@
 package fairness
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -86,6 +87,46 @@ func TestGolden(t *testing.T) {
 				}
 			case "aif360":
 				near(t, c, "reweighing_weights", Reweigh(y, group, 2)...)
+				pred := c.Inputs.Ints("pred")
+				g, d := ByGroup(y, pred, group, 2, nil), ByGroup(y, y, group, 2, nil)
+				near(t, c, "data_mean_difference", d[0].Selection-d[1].Selection)
+				near(t, c, "data_disparate_impact", d[0].Selection/d[1].Selection)
+				near(t, c, "statistical_parity_difference", g[0].Selection-g[1].Selection)
+				near(t, c, "disparate_impact", g[0].Selection/g[1].Selection)
+				near(t, c, "average_odds_difference", (g[0].FPR-g[1].FPR+g[0].TPR-g[1].TPR)/2)
+				near(t, c, "average_abs_odds_difference", (math.Abs(g[0].FPR-g[1].FPR)+math.Abs(g[0].TPR-g[1].TPR))/2)
+				near(t, c, "equal_opportunity_difference", g[0].TPR-g[1].TPR)
+				near(t, c, "error_rate_difference", g[1].Accuracy-g[0].Accuracy)
+				near(t, c, "theil_index", Entropy(y, pred, 1))
+				near(t, c, "generalized_entropy_index", Entropy(y, pred, 2))
+				near(t, c, "between_group_theil", BetweenEntropy(y, pred, group, 2, 1))
+			case "group_dro":
+				r := StepGroupDRO(c.Inputs.Matrix("logits"), c.Inputs.Ints("labels"), group, c.Inputs.Floats("q"), c.Params.Number("eta"), c.Params.Number("C"))
+				near(t, c, "group_loss", r.GroupLoss...)
+				near(t, c, "q_new", r.Q...)
+				near(t, c, "loss", r.Loss)
+				for i, row := range c.Expected.Matrix("grad") {
+					for k, w := range row {
+						if math.Abs(r.Grad[i][k]-w) > c.Tol {
+							t.Errorf("%s: grad[%d][%d] = %v, want %v", c.Name, i, k, r.Grad[i][k], w)
+						}
+					}
+				}
+			case "intersection":
+				cells, group := Cross(c.Inputs.Ints("a"), c.Inputs.Ints("b"))
+				g := ByGroup(y, c.Inputs.Ints("pred"), group, len(cells), nil)
+				var selection, accuracy, count []float64
+				for _, r := range g {
+					selection, accuracy, count = append(selection, r.Selection), append(accuracy, r.Accuracy), append(count, r.Count)
+				}
+				for i, w := range c.Expected.Matrix("cells") {
+					if float64(cells[i][0]) != w[0] || float64(cells[i][1]) != w[1] {
+						t.Errorf("%s: cell %d = %v, want %v", c.Name, i, cells[i], w)
+					}
+				}
+				near(t, c, "selection_rate", selection...)
+				near(t, c, "accuracy", accuracy...)
+				near(t, c, "count", count...)
 			default:
 				t.Skip("not covered yet: " + kind)
 			}

@@ -62,7 +62,7 @@ func Ratio(groups []Rates, rate func(Rates) float64) float64 {
 	return lo / hi
 }
 
-// The rates that gaps are named after: demographic parity compares selection, equal opportunity TPR, equalised odds TPR and FPR.
+// Selection is the share predicted 1. Demographic parity compares it, equal opportunity TPR, equalised odds TPR and FPR.
 func Selection(r Rates) float64 { return r.Selection }
 
 // TPR is the true-positive rate.
