@@ -100,6 +100,10 @@ func TestGolden(t *testing.T) {
 				near(t, c, "theil_index", Entropy(y, pred, 1))
 				near(t, c, "generalized_entropy_index", Entropy(y, pred, 2))
 				near(t, c, "between_group_theil", BetweenEntropy(y, pred, group, 2, 1))
+			case "score_audit":
+				k := slices.Max(group) + 1
+				score := c.Inputs.Floats("score")
+				near(t, c, "bgn", BGN(score, y, group, k)...)
 			case "group_dro":
 				r := StepGroupDRO(c.Inputs.Matrix("logits"), c.Inputs.Ints("labels"), group, c.Inputs.Floats("q"), c.Params.Number("eta"), c.Params.Number("C"))
 				near(t, c, "group_loss", r.GroupLoss...)
