@@ -66,6 +66,17 @@ func TestGolden(t *testing.T) {
 				pred := c.Inputs.Ints("pred")
 				g := ByGroup(y, pred, group, slices.Max(group)+1, nil)
 				w := ByGroup(y, pred, group, slices.Max(group)+1, c.Inputs.Floats("sample_weight"))
+				by := golden.Case{Name: c.Name, Tol: c.Tol, Expected: c.Expected["by_group"].(map[string]any)}
+				for name, rate := range map[string]func(Rates) float64{"selection_rate": Selection, "tpr": TPR, "fpr": FPR,
+					"tnr": func(r Rates) float64 { return r.TNR }, "fnr": func(r Rates) float64 { return r.FNR },
+					"accuracy":  func(r Rates) float64 { return r.Accuracy },
+					"precision": func(r Rates) float64 { return r.Precision }, "count": func(r Rates) float64 { return r.Count }} {
+					var got []float64
+					for _, r := range g {
+						got = append(got, rate(r))
+					}
+					near(t, by, name, got...)
+				}
 				near(t, c, "dp_difference", Gap(g, Selection))
 				near(t, c, "dp_ratio", Ratio(g, Selection))
 				near(t, c, "eo_difference", EqualizedOdds(g))
