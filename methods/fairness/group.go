@@ -1,0 +1,75 @@
+package fairness
+
+import "math"
+
+// Rates are the confusion-matrix rates of some rows; with weights, Count is the sum of weights.
+type Rates struct {
+	Selection, TPR, FPR, TNR, FNR, Accuracy, Precision, Count float64
+}
+
+// Overall are the rates of all rows. weight may be nil. A rate over nobody is 0, as fairlearn and scikit-learn have it; ask Count before you trust it.
+func Overall(y, pred []int, weight []float64) Rates {
+	return ByGroup(y, pred, make([]int, len(y)), 1, weight)[0]
+}
+
+// ByGroup are the rates of each of k groups; weight may be nil.
+func ByGroup(y, pred, group []int, k int, weight []float64) []Rates {
+	cells := make([][2][2]float64, k)
+	for i, g := range group {
+		w := 1.0
+		if weight != nil {
+			w = weight[i]
+		}
+		cells[g][y[i]][pred[i]] += w
+	}
+	out := make([]Rates, k)
+	for g, c := range cells {
+		tn, fp, fn, tp := c[0][0], c[0][1], c[1][0], c[1][1]
+		n := tn + fp + fn + tp
+		out[g] = Rates{
+			Selection: over(tp+fp, n), TPR: over(tp, tp+fn), FPR: over(fp, fp+tn), TNR: over(tn, fp+tn), FNR: over(fn, tp+fn),
+			Accuracy: over(tp+tn, n), Precision: over(tp, tp+fp), Count: n,
+		}
+	}
+	return out
+}
+
+func over(a, b float64) float64 {
+	if b == 0 {
+		return 0
+	}
+	return a / b
+}
+
+// Range is the smallest and the largest value of one rate over the groups.
+func Range(groups []Rates, rate func(Rates) float64) (lo, hi float64) {
+	lo, hi = math.Inf(1), math.Inf(-1)
+	for _, g := range groups {
+		lo, hi = min(lo, rate(g)), max(hi, rate(g))
+	}
+	return lo, hi
+}
+
+// Gap is the difference of one rate between groups.
+func Gap(groups []Rates, rate func(Rates) float64) float64 {
+	lo, hi := Range(groups, rate)
+	return hi - lo
+}
+
+// Ratio is the smallest over the largest value of one rate; NaN where all are 0.
+func Ratio(groups []Rates, rate func(Rates) float64) float64 {
+	lo, hi := Range(groups, rate)
+	return lo / hi
+}
+
+// Selection is the share predicted 1. Demographic parity compares it, equal opportunity TPR, equalised odds TPR and FPR.
+func Selection(r Rates) float64 { return r.Selection }
+
+// TPR is the true-positive rate.
+func TPR(r Rates) float64 { return r.TPR }
+
+// FPR is the false-positive rate.
+func FPR(r Rates) float64 { return r.FPR }
+
+// EqualizedOdds is the larger of the gaps in TPR and FPR.
+func EqualizedOdds(groups []Rates) float64 { return max(Gap(groups, TPR), Gap(groups, FPR)) }
