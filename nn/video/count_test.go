@@ -18,8 +18,11 @@ func build(t testing.TB, s Spec) *Net {
 	return n
 }
 
+// rounded are networks whose multiply-adds are published in whole or half G, or with two decimals.
+var rounded = map[string]bool{"timesformer": true, "videomae_vit_b": true, "slowfast_r50": true, "vit_s_16_mean": true}
+
 // TestPublishedCounts compares every entry of the registry with what its paper or model card says: parameters exactly, multiply-adds to
-// half a per cent (tables round, and differ in what small operations they count).
+// the third decimal, or to half a per cent where the paper rounds (see rounded).
 func TestPublishedCounts(t *testing.T) {
 	for _, a := range Architectures() {
 		n := build(t, Spec{Name: a.Name, Heads: []Head{{"y", a.Classes}}})
@@ -31,7 +34,11 @@ func TestPublishedCounts(t *testing.T) {
 		if a.Params > 0 && params != a.Params {
 			t.Errorf("%s: %d parameters, published %d", a.Name, got.Params, a.Params)
 		}
-		if g := float64(got.MACs) / 1e9; a.GMACs > 0 && math.Abs(g/a.GMACs-1) > 0.005 {
+		within := 0.0011 // a unit of the third decimal, and what a binary fraction is off
+		if rounded[a.Name] {
+			within = 0.005 * a.GMACs
+		}
+		if g := float64(got.MACs) / 1e9; a.GMACs > 0 && math.Abs(g-a.GMACs) > within {
 			t.Errorf("%s: %.4f G multiply-adds, published %.3f", a.Name, g, a.GMACs)
 		}
 		t.Logf("%-24s %6.2f M parameters %8.3f G multiply-adds at %v", a.Name, float64(got.Params)/1e6, float64(got.MACs)/1e9, a.Input)
@@ -55,7 +62,7 @@ func TestPublishedCounts(t *testing.T) {
 	}
 }
 
-// TestCountsScale: twice the batch is twice the work; half the width is about a quarter of it (X3D rounds 12 channels to 16).
+// TestCountsScale: twice the batch is twice the work; half the width is about a quarter of it (X3D rounds 12 channels to 16 and comes to less).
 func TestCountsScale(t *testing.T) {
 	for _, name := range Names() {
 		heads := []Head{{"y", 2}}
@@ -65,7 +72,11 @@ func TestCountsScale(t *testing.T) {
 			t.Errorf("%s: batch of two %+v, of one %+v", name, two, one)
 		}
 		half := nn.Count(build(t, Spec{Name: name, Width: 32, Heads: heads}), 1, 3, 8, 64, 64)
-		if r := float64(one.MACs) / float64(half.MACs); r < 2 || r > 4.2 {
+		least := 3.0
+		if strings.HasPrefix(name, "x3d") {
+			least = 2
+		}
+		if r := float64(one.MACs) / float64(half.MACs); r < least || r > 4.2 {
 			t.Errorf("%s: width 64 is %.2f times the work of width 32", name, r)
 		}
 	}
