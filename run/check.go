@@ -8,7 +8,6 @@ import (
 
 	"github.com/cineloop/cineloop/cohort"
 	"github.com/cineloop/cineloop/internal/fault"
-	"github.com/cineloop/cineloop/internal/progress"
 )
 
 // CohortCheck is what a look at a recipe's data found before any training: items that lie on both sides of a division, fields that
@@ -35,27 +34,13 @@ type SplitCheck struct {
 
 // CheckCohort reads a recipe's data and looks at every item. Nothing is written but the phantom study, if the recipe has one.
 func CheckCohort(ctx context.Context, opt Options) (*CohortCheck, error) {
-	plan, err := readRecipe(opt)
+	r, err := openData(ctx, opt)
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{Dir: Folder(opt.Out), Plan: plan, log: opt.Log}
-	if plan.Phantom != nil && plan.Data.Root == "" {
-		if opt.Out == "" {
-			return nil, fault.New(fault.Usage, "%s simulates its data: say with --out where", opt.Recipe)
-		}
-		plan.Data.Root = opt.Out
-	}
-	if err := r.simulate(ctx, false); err != nil {
-		return nil, err
-	}
-	if err := r.load(ctx); err != nil {
-		return nil, err
-	}
+	plan := r.Plan
 	c := r.Cohort
-	bar := progress.New(r.log, "looking at items", int64(len(c.Rows)))
-	facts, err := c.Inspect(ctx, cohort.InspectOptions{Workers: plan.Train.Threads, Progress: func(n int) { bar.Set(int64(n)) }})
-	bar.Close()
+	facts, err := r.inspect(ctx)
 	if err != nil {
 		return nil, err
 	}
