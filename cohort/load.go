@@ -155,6 +155,9 @@ func (c *Cohort) open(ctx context.Context) (*table, error) {
 	if c.Spec.File == "" {
 		return nil, fault.New(fault.Usage, `data.file is not set: the template of the file name, such as "clips/{name}"`)
 	}
+	if strings.EqualFold(filepath.Ext(path), ".parquet") {
+		return readParquet(path)
+	}
 	return readCSV(path)
 }
 

@@ -5,7 +5,7 @@ import "github.com/cineloop/cineloop/stats"
 // Spec says which rows make the data set, where their files are, and what their columns mean.
 type Spec struct {
 	Root      string            `yaml:"root"`                // folder that file names start from; ${VAR} and ${VAR:-default} are expanded
-	Table     string            `yaml:"table"`               // CSV under Root; or an .npz with {train,val,test}_{images,labels} (MedMNIST layout); or "dicom" to scan Root
+	Table     string            `yaml:"table"`               // CSV or Parquet under Root; or an .npz with {train,val,test}_{images,labels} (MedMNIST layout); or "dicom" to scan Root
 	File      string            `yaml:"file"`                // template of the file name over columns, e.g. "clips/{clip}"
 	ID        string            `yaml:"id,omitempty"`        // column of the item's key; default: the file
 	Patient   string            `yaml:"patient,omitempty"`   // column of the patient key; default: the item itself; for "dicom", the patient in the header
