@@ -13,6 +13,7 @@ import (
 // CohortCheck is what a look at a recipe's data found before any training: items that lie on both sides of a division, fields that
 // give a target away, and items that should be looked at.
 type CohortCheck struct {
+	Key        string              `json:"key"` // of the data and its divisions: a check with the same key is the same check
 	Name       string              `json:"name"`
 	Items      int                 `json:"items"`
 	Patients   int                 `json:"patients"`
@@ -38,13 +39,17 @@ func CheckCohort(ctx context.Context, opt Options) (*CohortCheck, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan := r.Plan
-	c := r.Cohort
+	return r.check(ctx)
+}
+
+// check looks at every item of the run's data.
+func (r *Run) check(ctx context.Context) (*CohortCheck, error) {
+	plan, c := r.Plan, r.Cohort
 	facts, err := r.inspect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := &CohortCheck{Name: plan.Name, Items: len(c.Rows), Patients: c.Patients(c.All()), Flow: c.Flow, Quarantine: append([]cohort.Quarantine{}, c.Quarantine...)}
+	out := &CohortCheck{Key: r.dataKey(), Name: plan.Name, Items: len(c.Rows), Patients: c.Patients(c.All()), Flow: c.Flow, Quarantine: append([]cohort.Quarantine{}, c.Quarantine...)}
 	if out.Duplicates, err = c.Duplicates(ctx, facts); err != nil {
 		return nil, err
 	}
