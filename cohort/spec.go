@@ -13,6 +13,7 @@ type Spec struct {
 	Subgroups []string          `yaml:"subgroups,omitempty"` // columns to audit by; numeric ones as "age:50,65" with cut points
 	Where     map[string]string `yaml:"where,omitempty"`     // keep rows whose column has this value ("a|b" for either, "!a" for not)
 	Targets   []TargetSpec      `yaml:"targets,omitempty"`
+	Tabular   []TabularSpec     `yaml:"tabular,omitempty"` // columns that the network may use beside the picture
 	Derive    []DeriveSpec      `yaml:"derive,omitempty"`
 
 	Base string `yaml:"-"` // the recipe's folder, where relative roots are looked for after the working directory
