@@ -123,7 +123,7 @@ func networkSpec(p *Plan, heads []head) video.Spec {
 		s.Size = [3]int64{int64(p.Input.Frames), int64(p.Input.Height), int64(p.Input.Width)}
 	}
 	for _, h := range heads {
-		s.Heads = append(s.Heads, video.Head{Name: h.Name, Width: int64(h.Width())})
+		s.Heads = append(s.Heads, video.Head{Name: h.Name, Width: int64(h.outputs())})
 	}
 	return s
 }
@@ -190,6 +190,7 @@ func (t *trainer) loaders() error {
 	if err != nil {
 		return err
 	}
+	t.cache = cache
 	cfg := cohort.LoaderConfig{Input: p.Input, Augment: p.Augment, BatchSize: p.Train.BatchSize, Seed: p.Seed, Train: true,
 		Cache: cache, Alloc: t.e.PinnedFloat32}
 	if p.Train.Balance {

@@ -30,6 +30,7 @@ type trainer struct {
 	lr      schedule
 	train   *cohort.Loader
 	val     *cohort.Loader // nil: no validation rows
+	cache   *cohort.Cache  // of decoded clips, shared by the loaders
 	journal *journal
 	report  *reporter
 	state   State
