@@ -123,7 +123,7 @@ func (o *object) writeWhole(ctx context.Context, out *dicom.DataSet, ts dicom.Tr
 		for i := range b.fresh.Frames {
 			frame, err := b.fresh.Frame(ctx, i)
 			if err != nil {
-				return "", err
+				return unmade(ctx), ctx.Err()
 			}
 			if raw = append(raw, frame...); len(raw) > maxInflated {
 				return "deflated pixel data of more than 128 MiB", nil
@@ -207,7 +207,7 @@ func (o *object) writeFresh(ctx context.Context, b *bulk) (string, error) {
 	for i := range b.fresh.Frames {
 		raw, err := b.fresh.Frame(ctx, i)
 		if err != nil {
-			return "", err
+			return unmade(ctx), ctx.Err()
 		}
 		if total < 0 {
 			total = int64(len(raw)) * int64(b.fresh.Frames)
