@@ -37,7 +37,7 @@ func (pr *Profile) cleanCode(k *Key, id *identity, s string) string {
 }
 
 // openCode are code strings whose terms makers of devices invent; of all others the words are known.
-var openCode = tagSet(tag.ImageType, 0x00089007, tag.ScanOptions, tag.ScanningSequence, tag.SequenceVariant, 0x00189005, tag.FilterType, 0x00181160, 0x00280051, 0x00541100, 0x00541105, 0x00181190, 0x00189084, 0x00189022, 0x00080068, 0x00120064, 0x00187060)
+var openCode = tagSet(tag.ImageType, 0x00089007, tag.ScanOptions, tag.ScanningSequence, tag.SequenceVariant, 0x00280051)
 
 // strange reports whether a code string has a word that neither the standard nor the vocabulary has: somebody wrote it there.
 func (pr *Profile) strange(t tag.Tag, s string) bool {

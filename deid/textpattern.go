@@ -148,9 +148,9 @@ func isAddress(s string) bool {
 // dates shifts dates whose order of parts is certain, and masks the others.
 func (t *text) dates() {
 	s := t.folded.text
-	for _, m := range isoDate.FindAllStringSubmatchIndex(t.spaced, -1) {
+	t.each(isoDate, func(m []int) bool {
 		if s[m[4]:m[5]] != s[m[8]:m[9]] || t.covered(m[0], m[1]) || !t.bounded(m[0], m[1]) {
-			continue
+			return false
 		}
 		y, mo, d := number(s[m[2]:m[3]]), number(s[m[6]:m[7]]), number(s[m[10]:m[11]])
 		sep := s[m[4]:m[5]]
@@ -162,19 +162,20 @@ func (t *text) dates() {
 			}
 			sp.to = m[1]
 		}
-	}
+		return true
+	})
 	if t.kind == verbatim {
 		return
 	}
-	for _, m := range pointDate.FindAllStringSubmatchIndex(t.spaced, -1) {
+	t.each(pointDate, func(m []int) bool {
 		if s[m[4]:m[5]] != s[m[8]:m[9]] || t.covered(m[0], m[1]) || !t.bounded(m[0], m[1]) {
-			continue
+			return false
 		}
 		a, b, y := number(s[m[2]:m[3]]), number(s[m[6]:m[7]]), s[m[10]:m[11]]
 		sep := s[m[4]:m[5]]
 		switch {
 		case a > 12 && b > 12:
-			continue
+			return false
 		case (sep == " " || sep == "_") && len(y) == 2, sep == "." && len(y) == 2 && m[1]-m[0] < 8: // 1 2 34 and 1.2.34 are mostly no dates, but may be the patient's
 			if t.ownDate(a, b, number(y)) {
 				t.mask(m[0], m[1])
@@ -187,6 +188,28 @@ func (t *text) dates() {
 			t.date(m[0], m[1], number(y), b, a, layout)
 		default:
 			t.mask(m[0], m[1])
+		}
+		return true
+	})
+}
+
+// each calls f with the matches of re in the spaced text. After one that f refuses the search goes on behind its first character, because another may begin inside it:
+// V1 22.01.1950.
+func (t *text) each(re *regexp.Regexp, f func(m []int) bool) {
+	for at := 0; at < len(t.spaced); {
+		m := re.FindStringSubmatchIndex(t.spaced[at:])
+		if m == nil {
+			return
+		}
+		for i := range m {
+			if m[i] >= 0 {
+				m[i] += at
+			}
+		}
+		if f(m) {
+			at = m[1]
+		} else {
+			at = m[0] + 1
 		}
 	}
 }
@@ -225,11 +248,15 @@ func (t *text) date(from, to, year, month, day int, layout string) {
 
 // phones masks numbers in groups of seven digits or more.
 func (t *text) phones() {
-	for _, m := range groupPattern.FindAllStringIndex(t.spaced, -1) {
-		if t.bounded(m[0], m[1]) && !t.covered(m[0], m[1]) {
+	t.each(groupPattern, func(m []int) bool {
+		if !t.bounded(m[0], m[1]) {
+			return false
+		}
+		if !t.covered(m[0], m[1]) {
 			t.mask(m[0], m[1])
 		}
-	}
+		return true
+	})
 	s := t.spaced
 	for _, m := range phonePattern.FindAllStringIndex(s, -1) {
 		p := s[m[0]:m[1]]

@@ -163,7 +163,7 @@ func (w *walker) keep(out *dicom.DataSet, e *dicom.Element, v vr.VR, rule Rule) 
 		}
 		return w.raw(out, e, ov)
 	}
-	if b, err := e.Bytes(); err != nil || e.Len() >= 8 && e.Len() <= 1<<20 && (w.id.patterns.inBytes(b) != "" || wordy(b)) {
+	if b, err := e.Bytes(); err != nil || e.Len() >= 8 && e.Len() <= 1<<20 && (w.id.patterns.inBytes(b) != "" || wordy(b)) || tooMany(t, ov, b) {
 		return false
 	}
 	if ov.WordSize() > 1 && e.Len() <= 32 {
@@ -198,6 +198,27 @@ var ordinal = tagSet(tag.FrameTime, tag.RescaleSlope)
 var bigNumber = tagSet(0x00180070, 0x00181074, 0x00181242, 0x00180084, 0x00541300, 0x00541310, 0x00541311, 0x00280034, 0x00181060, 0x00181243, 0x00180071, 0x00180073, 0x00281050, 0x00281051, 0x00281052, 0x00281053, 0x00540033,
 	0x00180040, 0x0018106A, 0x00409094, 0x3004000E, 0x30080022, 0x30080010, 0x300A0086, 0x300C0006, 0x00186024, 0x0040A30A, 0x0018115E, 0x00189074, 0x0054133E, 0x00541330, 0x00541321, 0x00541322, 0x00541323, 0x00541324,
 	tag.SeriesNumber, tag.InstanceNumber, tag.AcquisitionNumber)
+
+// tooMany reports whether binary numbers are more than the attribute has by the standard, and have a word in them: text, or a sequence, in their place.
+func tooMany(t tag.Tag, v vr.VR, b []byte) bool {
+	n := v.WordSize()
+	if n < 2 || !speaks(b) {
+		return false
+	}
+	if t.IsPrivate() {
+		return len(b) <= 256
+	}
+	in, ok := tag.Lookup(t)
+	if !ok {
+		return true
+	}
+	_, most, ranged := strings.Cut(in.VM, "-")
+	if !ranged {
+		most = in.VM
+	}
+	count, err := strconv.Atoi(most)
+	return err == nil && len(b) > n*count || err != nil && len(b) <= 256 // lists without an end
+}
 
 // wordy reports whether what should be numbers reads as text.
 func wordy(b []byte) bool {
