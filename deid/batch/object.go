@@ -320,7 +320,7 @@ func (o *object) writeWhole(ctx context.Context, w io.Writer, out *dicom.DataSet
 		for i := range b.fresh.Frames {
 			frame, err := b.fresh.Frame(ctx, i)
 			if err != nil {
-				return "", err
+				return unmade(ctx), ctx.Err()
 			}
 			if raw = append(raw, frame...); len(raw) > maxInflated {
 				return "deflated pixel data of more than 128 MiB", nil
@@ -484,7 +484,7 @@ func (o *object) writeFresh(ctx context.Context, w *writer, b *bulk) (string, er
 	for i := range b.fresh.Frames {
 		raw, err := b.fresh.Frame(ctx, i)
 		if err != nil {
-			return "", err
+			return unmade(ctx), ctx.Err()
 		}
 		if total < 0 {
 			total = int64(len(raw)) * int64(b.fresh.Frames)

@@ -160,7 +160,7 @@ func (b *bulk) frame(ctx context.Context, i int) (out []byte, why string, err er
 	var raw []byte
 	if b.fresh != nil {
 		if raw, err = b.fresh.Frame(ctx, i); err != nil {
-			return nil, "", err
+			return nil, unmade(ctx), ctx.Err()
 		}
 	} else if raw, err = b.image.Encoded(i); err != nil {
 		return nil, "a frame can't be read", nil
@@ -198,6 +198,14 @@ func (b *bulk) frame(ctx context.Context, i int) (out []byte, why string, err er
 		return nil, err.Error(), nil
 	}
 	return out, "", nil
+}
+
+// unmade is why an object is held back whose masked frames can't be made: a decoder outside of the program failed on it, or took too long.
+func unmade(ctx context.Context) string {
+	if ctx.Err() != nil {
+		return ""
+	}
+	return "the masked frames can't be made"
 }
 
 // frames is the number of frames to write.

@@ -231,7 +231,7 @@ func (s *Set) header(ds *dicom.DataSet, p *person) {
 	ds.SetText(tag.AccessionNumber, vr.SH, p.accession)
 	ds.SetText(tag.PatientSex, vr.CS, []string{"M", "F"}[s.rng.IntN(2)])
 	ds.SetText(tag.StudyDate, vr.DA, p.seen.AddDate(0, 0, s.rng.IntN(300)).Format("20060102"))
-	ds.SetText(tag.OtherPatientIDs, vr.LO, s.number(7, tag.OtherPatientIDs.String()))
+	ds.SetText(tag.OtherPatientIDs, vr.LO, s.number(9, tag.OtherPatientIDs.String()))
 	ds.SetText(tag.ReferringPhysicianName, vr.PN, s.word("referring")+"^"+s.word("referring"))
 	ds.SetText(tag.InstitutionName, vr.LO, s.word(tag.InstitutionName.String())+" General Hospital")
 	for _, t := range []tag.Tag{tag.SeriesDescription, tag.StudyDescription, tag.ImageComments, tag.ProtocolName} {

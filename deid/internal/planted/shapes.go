@@ -206,7 +206,7 @@ func (s *Set) values(ds *dicom.DataSet, p *person) {
 func (s *Set) item(p *person, where string, tags ...tag.Tag) *dicom.DataSet {
 	item := dicom.NewDataSet()
 	for _, t := range tags {
-		s.set(item, t, t.VR(), where, p)
+		s.set(item, t, t.VR(), place(t, where), p)
 	}
 	return item
 }
@@ -324,4 +324,13 @@ func (s *Set) layers(ds *dicom.DataSet, p *person) {
 	if graphics := ds.Sequence(0x00700001); len(graphics) > 0 {
 		graphics[0].SetSequence(0x00700209, s.item(p, "compound graphic", 0x00700006, 0x00700294))
 	}
+}
+
+// place is where an item's attribute stands: by its tag if some option keeps it, so that the judge can ask the profile.
+func place(t tag.Tag, where string) string {
+	switch t {
+	case 0x00080080, 0x00081010, 0x00181000, 0x00081040:
+		return t.String()
+	}
+	return where
 }
