@@ -16,6 +16,7 @@ import (
 	"github.com/cineloop/cineloop/deid/pixels"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/internal/progress"
+	"github.com/cineloop/cineloop/store/bucket"
 )
 
 type deidOptions struct {
@@ -46,6 +47,9 @@ cineloop deid policy list.
 OUT/manifest.jsonl has a line for each file, chained and signed; certificate.html and certificate.json say what was done; metadata.csv describes the
 objects. None of them holds anything of the patients. With --quarantine the files that are held back are copied there, with an index that names their
 sources: that folder is for people who may see patients.
+
+IN and OUT may be in object storage: s3://bucket/prefix?region=…, gs://…, azblob://…, with the cloud's own credentials. Files then pass through a scratch
+folder ($TMPDIR), a file for each worker at a time.
 
 The same key, policy and input give the same bytes, with any number of workers. A run that was broken off is repeated with the same command.
 
@@ -98,6 +102,9 @@ func runDeid(ctx context.Context, opts deidOptions, io ioStreams) error {
 	}
 	if opts.Out == "" {
 		return fault.New(fault.Usage, "name the folder for the output, or ask for --dry-run")
+	}
+	if bucket.Is(opts.In) || bucket.Is(opts.Out) {
+		return runDeidBucket(ctx, opts, profile, key, io)
 	}
 	book, seal, err := openEscrow(opts)
 	if err != nil {

@@ -14,10 +14,10 @@ import (
 type Done struct {
 	Record Record
 	Entry  []byte // for [Settle]; nothing in it is the patient's
-	Path   string // of the output in the session's folder, to be taken away; "" where there is none
+	Path   string // of the output in the worker's folder, to be taken away; "" where there is none
 }
 
-// Away does one file, a copy at path, without journal and quarantine: for outputs that are not on a file system. The output lies in the session's folder.
+// Away does one file, a copy at path, without journal and quarantine: for outputs that are not on a file system. The output lies in the worker's folder.
 func (s *Session) Away(ctx context.Context, w *Worker, path string) (Done, error) {
 	rec, row, err := w.Object(ctx, path)
 	if err != nil {
@@ -28,7 +28,7 @@ func (s *Session) Away(ctx context.Context, w *Worker, path string) (Done, error
 		row.Path = rec.Output
 	}
 	if rec.Status == Written {
-		d.Path = filepath.Join(s.opt.Out, filepath.FromSlash(rec.Output))
+		d.Path = filepath.Join(w.Out, filepath.FromSlash(rec.Output))
 	}
 	d.Entry, err = json.Marshal(entry{s.id, rec, row})
 	return d, err
