@@ -128,6 +128,8 @@ func (c *collector) walk(ds *dicom.DataSet) {
 			continue
 		case !v.IsText() || v == vr.UI || v == vr.TM || e.Len() == 0 || e.Len() > 4096 || e.Tag.IsPrivate():
 			continue
+		case e.Tag == tag.DeviceSerialNumber && c.pr.on[RetainDevice]:
+			continue // what may stay is not looked for
 		case identifying[e.Tag]:
 			for _, s := range e.Strings() {
 				c.add('i', s)

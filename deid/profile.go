@@ -116,8 +116,11 @@ func (pr *Profile) addRow(row *profileRow) {
 		a, why = Code, why+", as a pseudonym"
 	}
 	kind := freeText
-	if by == RetainDevice.String() || by == RetainInstitution.String() {
+	switch by {
+	case RetainDevice.String():
 		kind = technical
+	case RetainInstitution.String(): // names and addresses of places look like those of people
+		kind = verbatim
 	}
 	pr.rules[t] = Rule{a, why, kind, true}
 }

@@ -122,8 +122,8 @@ func (w *walker) keep(out *dicom.DataSet, e *dicom.Element, v vr.VR, rule Rule) 
 		}
 		return w.raw(out, e, ov)
 	case vr.PN, vr.AE, vr.UR:
-		if exact && rule.listed && rule.kind == technical {
-			return w.cleanValues(out, e, ov, technical)
+		if exact && rule.listed && rule.kind != freeText {
+			return w.cleanValues(out, e, ov, rule.kind)
 		}
 		return false
 	case vr.CS:
