@@ -67,6 +67,17 @@ func (pr *Profile) compound(w string) bool {
 	return false
 }
 
+// knownCompound is compound without a policy's own words: HEADNECK is nobody's name where it stands in an identifier.
+func knownCompound(w string) bool {
+	known := func(s string) bool { return definedTerm(s) || standardWords()[s] }
+	for i := 3; i+3 <= len(w); i++ {
+		if known(w[:i]) && known(w[i:]) {
+			return true
+		}
+	}
+	return false
+}
+
 // codeTerms are defined terms that the vocabulary of concepts lacks.
 const codeTerms = `
 original derived primary secondary axial localizer mosaic projection image screensave reformatted average min max mean none mixed other unknown yes no none partial full linear exact approximate

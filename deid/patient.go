@@ -307,7 +307,7 @@ func (id *identity) addWord(w string) {
 		id.wide = append(id.wide, w)
 	case utf8.RuneCountInString(w) >= 2:
 		id.words[w] = true
-		if len(w) >= 6 && !standardWords()[w] {
+		if len(w) >= 6 && !standardWords()[w] && !knownCompound(w) {
 			id.long = append(id.long, w)
 		}
 	}

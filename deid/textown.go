@@ -34,7 +34,7 @@ func (t *text) own(pieces []piece) {
 	if len(id.compact) > 0 && t.kind != coded1 {
 		t.joined(id.compact)
 	}
-	if len(id.long) > 0 && t.kind != coded1 && t.kind != freeText {
+	if len(id.long) > 0 && t.kind == technical {
 		t.joined(id.long)
 	}
 	if len(id.spoken) > 0 && t.kind == freeText {
@@ -91,7 +91,7 @@ func (t *text) ownPieces(pieces []piece) {
 				}
 			}
 		}
-		if t.kind == freeText || len(tok.w) < 7 { // in free text such a word is masked for being unknown
+		if len(tok.w) < 7 {
 			continue
 		}
 		for _, long := range t.id.long {

@@ -38,8 +38,14 @@ func outputs(t *testing.T, src, out string) []pair {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Run(context.Background(), Options{In: src, Out: out, Profile: pr, Key: testKey, Masker: pixels.New(), Workers: 2}); err != nil {
+	sum, err := Run(context.Background(), Options{In: src, Out: out, Profile: pr, Key: testKey, Masker: pixels.New(), Workers: 2})
+	if err != nil {
 		t.Fatal(err)
+	}
+	for why, n := range sum.Reasons {
+		if strings.HasPrefix(why, "verification") {
+			t.Errorf("cleaning and verification disagree about %d objects: %s", n, why)
+		}
 	}
 	sources := map[string]string{}
 	err = filepath.WalkDir(src, func(path string, d fs.DirEntry, err error) error {

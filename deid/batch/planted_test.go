@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/cineloop/cineloop/deid"
@@ -88,6 +89,11 @@ func judgePlanted(t *testing.T, src, preset string, seed uint64, masker bool) {
 				break
 			}
 			t.Errorf("%s: %s: %s", preset, list.what, s)
+		}
+	}
+	for why, n := range sum.Reasons {
+		if strings.HasPrefix(why, "verification") {
+			t.Errorf("%s: cleaning and verification disagree about %d objects: %s", preset, n, why)
 		}
 	}
 	if v.Silent != 0 {
