@@ -120,7 +120,7 @@ func (pr *Profile) addRow(row *profileRow) {
 	case RetainDevice.String():
 		kind = technical
 	case RetainInstitution.String(): // names and addresses of places look like those of people
-		kind = verbatim
+		kind = place
 	}
 	pr.rules[t] = Rule{a, why, kind, true}
 }

@@ -19,6 +19,7 @@ const (
 	technical                 // names of products, kernels, coils: what no list knows may stay, unless it looks like an identifier
 	coded1                    // code strings
 	product                   // technical, where the names of makers stand, which places are called after
+	place                     // technical, where names and addresses of institutions may stay
 	verbatim                  // codes of coding schemes: nothing but the patient's own words is looked for
 )
 
@@ -40,8 +41,8 @@ func (pr *Profile) cleanText(k *Key, id *identity, s string, kind textKind) stri
 		}
 	}
 	t := text{pr: pr, key: k, id: id, kind: kind, raw: s, folded: fold(s)}
-	if kind == product {
-		t.kind, t.maker = technical, true
+	if kind == product || kind == place {
+		t.kind, t.maker, t.address = technical, true, kind == place
 	}
 	t.spaced = strings.ReplaceAll(t.folded.text, "_", " ")
 	out := t.run()
@@ -58,16 +59,17 @@ func (pr *Profile) cleanText(k *Key, id *identity, s string, kind textKind) stri
 
 // text is one value while it is cleaned. Marks are made on the folded text and carried over to the original at the end.
 type text struct {
-	pr     *Profile
-	key    *Key
-	id     *identity
-	kind   textKind
-	maker  bool
-	raw    string
-	folded folded
-	spaced string // folded, with underscores as blanks: what the patterns are looked for in
-	spans  []span
-	tokens []token
+	pr      *Profile
+	key     *Key
+	id      *identity
+	kind    textKind
+	maker   bool // words of the institution's name may stay
+	address bool // streets too
+	raw     string
+	folded  folded
+	spaced  string // folded, with underscores as blanks: what the patterns are looked for in
+	spans   []span
+	tokens  []token
 }
 
 // span is a stretch of the folded text that is taken out, or replaced.

@@ -31,7 +31,7 @@ func (t *text) patterns(pieces []piece) {
 		t.ages()
 		t.labelled()
 	}
-	if nDigits >= 1 && len(s) >= 8 {
+	if nDigits >= 1 && len(s) >= 8 && !t.address {
 		t.maskAll(streetPattern)
 	}
 	if strings.Count(s, ":") >= 4 || strings.Count(s, "-") >= 5 {
@@ -69,7 +69,7 @@ var (
 	phonePattern    = regexp.MustCompile(`(?:\+|\(|\b)\d[\d()]*(?:[ \t./()-]{1,3}\d+){1,6}\b`)
 	// Telephone and social security numbers by their groups, which no version or size has.
 	groupPattern  = regexp.MustCompile(`\d{3}[-. ]\d{3}[-. ]\d{4}|\d{3}[- ]\d{2}[- ]\d{4}|00\d{1,3}[-/ ]\d{2,4}[-/ ]\d{4,}|0\d{2,4}[-/]\d{5,}`)
-	streetPattern = regexp.MustCompile(`\b\d{1,5}[a-z]?[ ,]+(?:[a-z.']+ ){1,3}(?:street|st|road|rd|avenue|ave|lane|ln|drive|boulevard|blvd|court|square|way|place|terrace|crescent|parkway|highway)\b|\b[a-z.']+ (?:street|road|avenue|lane|drive|boulevard|blvd) \d{1,5}\b|\b[a-z]+(?:strasse|str\.|weg|platz|gasse|allee|straat|laan|plein)\s*\d{1,4}\b|\b(?:rue|via|calle|avenida|rua|place|viale|piazza) (?:[a-z']+ ){0,3}[a-z']+,? *\d{1,4}\b|\b\d{1,4},? (?:rue|avenue|boulevard|place|chemin) (?:[a-z']+ ){0,3}[a-z']+`)
+	streetPattern = regexp.MustCompile(`\b\d{1,5}[a-z]?[ ,]+(?:[a-z.']+ ){1,3}(?:street|st|road|rd|avenue|ave|lane|ln|drive|boulevard|blvd|court|square|way|place|terrace|crescent|parkway|highway)\b(?:, ?[a-z'.-]+){0,2}|\b[a-z.']+ (?:street|road|avenue|lane|drive|boulevard|blvd) \d{1,5}\b|\b[a-z]+(?:strasse|str\.|weg|platz|gasse|allee|straat|laan|plein)\s*\d{1,4}\b|\b(?:rue|via|calle|avenida|rua|place|viale|piazza) (?:[a-z']+ ){0,3}[a-z']+,? *\d{1,4}\b|\b\d{1,4},? (?:rue|avenue|boulevard|place|chemin) (?:[a-z']+ ){0,3}[a-z']+`)
 	agePattern    = regexp.MustCompile(`(\d{2,3})\s*-?\s*(?:y/o|y\.\s?o|yo|yrs?|years?|y|jahre|jahrige|jahriger|j|ans|anos|anni|jaar|lat|лет|год|岁|歳|才|세)(?:\b|[^a-z]|$)`)
 	agedPattern   = regexp.MustCompile(`\b(?:aged?|alter|edad|eta|leeftijd|idade)\s*[:=]?\s*(\d{2,3})\b`)
 	sexedPattern  = regexp.MustCompile(`(?:^|[^\w.])(9\d|1[0-2]\d)\s?[mfw](?:[^\w]|$)`)
