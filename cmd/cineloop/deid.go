@@ -78,7 +78,7 @@ Exit status: 0 done, also with files in quarantine; with --strict 5 if there are
 	f.BoolVar(&opts.DryRun, "dry-run", false, "IN is one file: print what would become of each element; the output shows patient data")
 	f.BoolVar(&opts.Strict, "strict", false, "exit with status 5 if anything is in quarantine")
 	cmd.AddCommand(newDeidKeygenCmd(io), newDeidPolicyCmd(io), newDeidVerifyCmd(io), newDeidEscrowCmd(io), newDeidEnqueueCmd(io))
-	cmd.AddCommand(newDeidReviewCmd(io))
+	cmd.AddCommand(newDeidReviewCmd(io), newDeidDevicesCmd(io))
 	return cmd
 }
 

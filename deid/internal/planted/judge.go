@@ -203,6 +203,9 @@ func (s *Set) retains(o deid.Option) bool {
 
 // kept reports whether the profile's options keep what was planted in an attribute on purpose.
 func (s *Set) kept(from string) bool {
+	if (from == "street" || from == "city") && s.retains(deid.RetainInstitution) { // in an institution's address
+		return true
+	}
 	if s.Profile == nil || len(from) != 11 || from[0] != '(' {
 		return false
 	}
