@@ -11,6 +11,8 @@ type GroupDRO struct {
 
 // StepGroupDRO takes logits [row][class] and the weights q of the groups. eta is q's step; c adds c/√n to each group that is present.
 func StepGroupDRO(logits [][]float64, label, group []int, q []float64, eta, c float64) GroupDRO {
+	mustMatch(len(logits), len(label), len(group))
+	mustLie("group", group, 0, len(q))
 	n, out := make([]float64, len(q)), GroupDRO{GroupLoss: make([]float64, len(q)), Q: make([]float64, len(q))}
 	for i, z := range logits {
 		top, sum := math.Inf(-1), 0.0

@@ -14,6 +14,10 @@ func Overall(y, pred []int, weight []float64) Rates {
 
 // ByGroup are the rates of each of k groups; weight may be nil.
 func ByGroup(y, pred, group []int, k int, weight []float64) []Rates {
+	mustMatch(len(y), len(pred), len(group))
+	mustLie("label", y, 0, 2)
+	mustLie("prediction", pred, 0, 2)
+	mustLie("group", group, 0, k)
 	cells := make([][2][2]float64, k)
 	for i, g := range group {
 		w := 1.0
@@ -73,3 +77,24 @@ func FPR(r Rates) float64 { return r.FPR }
 
 // EqualizedOdds is the larger of the gaps in TPR and FPR.
 func EqualizedOdds(groups []Rates) float64 { return max(Gap(groups, TPR), Gap(groups, FPR)) }
+
+// OddsRatio is the smaller of the ratios of TPR and FPR over the groups; a ratio of 0 over 0 is left out unless it is the TPR's.
+func OddsRatio(groups []Rates) float64 {
+	out := Ratio(groups, TPR)
+	if r := Ratio(groups, FPR); r < out {
+		out = r
+	}
+	return out
+}
+
+// ExpectedRates are [ByGroup] of a randomised classifier that says yes with the given probability; every rate is an expectation.
+func ExpectedRates(y []int, prob []float64, group []int, k int) []Rates {
+	mustMatch(len(y), len(prob), len(group))
+	twice, pred := make([]int, 0, 2*len(y)), make([]int, 0, 2*len(y))
+	groups, weight := make([]int, 0, 2*len(y)), make([]float64, 0, 2*len(y))
+	for i, p := range prob {
+		twice, pred = append(twice, y[i], y[i]), append(pred, 1, 0)
+		groups, weight = append(groups, group[i], group[i]), append(weight, p, 1-p)
+	}
+	return ByGroup(twice, pred, groups, k, weight)
+}
