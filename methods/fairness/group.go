@@ -26,7 +26,12 @@ func ByGroup(y, pred, group []int, k int, weight []float64) []Rates {
 		}
 		cells[g][y[i]][pred[i]] += w
 	}
-	out := make([]Rates, k)
+	return ratesOf(cells)
+}
+
+// ratesOf are the rates of groups from their counts by label and prediction.
+func ratesOf(cells [][2][2]float64) []Rates {
+	out := make([]Rates, len(cells))
 	for g, c := range cells {
 		tn, fp, fn, tp := c[0][0], c[0][1], c[1][0], c[1][1]
 		n := tn + fp + fn + tp
@@ -89,12 +94,23 @@ func OddsRatio(groups []Rates) float64 {
 
 // ExpectedRates are [ByGroup] of a randomised classifier that says yes with the given probability; every rate is an expectation.
 func ExpectedRates(y []int, prob []float64, group []int, k int) []Rates {
+	return WeightedExpectedRates(y, prob, group, k, nil)
+}
+
+// WeightedExpectedRates are [ExpectedRates] where row i counts weight[i] times; weight may be nil.
+func WeightedExpectedRates(y []int, prob []float64, group []int, k int, weight []float64) []Rates {
 	mustMatch(len(y), len(prob), len(group))
-	twice, pred := make([]int, 0, 2*len(y)), make([]int, 0, 2*len(y))
-	groups, weight := make([]int, 0, 2*len(y)), make([]float64, 0, 2*len(y))
+	mustLie("label", y, 0, 2)
+	mustLie("group", group, 0, k)
+	cells := make([][2][2]float64, k)
 	for i, p := range prob {
-		twice, pred = append(twice, y[i], y[i]), append(pred, 1, 0)
-		groups, weight = append(groups, group[i], group[i]), append(weight, p, 1-p)
+		w := 1.0
+		if weight != nil {
+			w = weight[i]
+		}
+		c := &cells[group[i]][y[i]]
+		c[1] += w * p
+		c[0] += w * (1 - p)
 	}
-	return ByGroup(twice, pred, groups, k, weight)
+	return ratesOf(cells)
 }
