@@ -23,7 +23,7 @@ type GridOptions struct {
 }
 
 // GridSearch answers every point of a grid of multipliers and says which is best: the least mean of error and largest moment (Agarwal et
-// al. 2018, section 3.4). The grid has one axis a cell less the last group's, so it suits few groups: with more than 4 axes the error is
+// al. 2018, section 3.4). The grid has one axis a cell less one group's, so it suits few groups: with more than 4 axes the error is
 // of code usage. Unlike [ExponentiatedGradient] it gives a deterministic classifier.
 func GridSearch[H any](ctx context.Context, y []int, m *Moment, fit Oracle[H], constant func(int) H, o GridOptions) (points []GridPoint[H], best int, err error) {
 	if o.Size == 0 {
@@ -34,9 +34,10 @@ func GridSearch[H any](ctx context.Context, y []int, m *Moment, fit Oracle[H], c
 	}
 	half := len(m.cells)
 	var axes []int
-	for j := range half {
-		if j+1 < half && m.cells[j+1].Event == m.cells[j].Event {
-			axes = append(axes, j) // the last group's constraint follows from the others'
+	last := m.newest()
+	for j, c := range m.cells {
+		if c.Group != last { // whose constraint follows from the others'
+			axes = append(axes, j)
 		}
 	}
 	if len(axes) == 0 || len(axes) > 4 {
@@ -88,4 +89,17 @@ func lattice(dim, units int) [][]int {
 		}
 	}
 	return out
+}
+
+// newest is the group whose first row comes last. The reference leaves that one's multipliers out of the grid; which one it is changes
+// the spacing of the points.
+func (m *Moment) newest() int {
+	seen, last := map[int]bool{}, -1
+	for _, c := range m.cell {
+		if c >= 0 && !seen[m.cells[c].Group] {
+			last = m.cells[c].Group
+			seen[last] = true
+		}
+	}
+	return last
 }

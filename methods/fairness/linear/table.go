@@ -106,11 +106,11 @@ func (t *Table) Where(keep func(row int) bool) *Table {
 // Encoding says which columns are features and how.
 type Encoding struct {
 	Numbers    []string // standardised on the training rows
-	Categories []string // one feature a value that occurs in the table
+	Categories []string // one feature a value that occurs in the table; an empty cell is a value of its own
 }
 
-// Encode makes the design of a table. train are the rows whose means and variances standardise; an empty cell is 0 after standardising, or
-// no category.
+// Encode makes the design of a table. train are the rows whose means and variances standardise; a number that is missing is the
+// mean. That a category is missing says something about the person, so it is a feature too.
 func Encode(t *Table, e Encoding, train []int) (*Design, error) {
 	d := &Design{Rows: make([][]Feature, t.Len())}
 	for _, name := range e.Numbers {
@@ -156,16 +156,12 @@ func Encode(t *Table, e Encoding, train []int) (*Design, error) {
 		values = slices.Compact(values)
 		at := map[string]int{}
 		for _, v := range values {
-			if v != "" {
-				at[v] = d.Width
-				d.Width++
-				d.Penalty = append(d.Penalty, 1)
-			}
+			at[v] = d.Width
+			d.Width++
+			d.Penalty = append(d.Penalty, 1)
 		}
 		for i, c := range cells {
-			if j, ok := at[c]; ok {
-				d.Rows[i] = append(d.Rows[i], Feature{j, 1})
-			}
+			d.Rows[i] = append(d.Rows[i], Feature{at[c], 1})
 		}
 	}
 	return d, nil
