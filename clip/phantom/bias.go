@@ -1,0 +1,23 @@
+package phantom
+
+// reducedBelow is the ejection fraction, %, below which it counts as reduced.
+const reducedBelow = 50
+
+// Reduced says whether p's ejection fraction is reduced.
+func (p *Patient) Reduced() bool { return p.EF < reducedBelow }
+
+// plantBias lets the record miss reduced ejection fractions of women, and lets the marker's side tell the sex: the underdiagnosis that a
+// network learns from such records, and can tell whom to apply it to.
+func (c *Cohort) plantBias(p *Patient) {
+	p.Recorded = p.Reduced()
+	b := c.cfg.Bias
+	if b == 0 {
+		return
+	}
+	r := c.cfg.Seed.Stream("phantom bias", p.Index)
+	missed, shown := r.Float64() < b, r.Float64() < (1+b)/2
+	if p.Sex == "F" && missed {
+		p.Recorded = false
+	}
+	p.bits[Marker] = (p.Sex == "F") == shown
+}
