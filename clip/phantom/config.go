@@ -80,8 +80,8 @@ type Config struct {
 	Confounders map[Confounder]float64 `json:"confounders,omitempty"`
 	Preset      string                 `json:"preset"` // default echonet
 	// Bias plants a demographic bias of that strength, 0…1: with that probability a woman's reduced ejection fraction was missed by whoever
-	// recorded it, and the probe marker's side tells the sex with probability (1+Bias)/2. The table then has the columns reduced (the
-	// truth) and reduced_recorded (what a network would be taught).
+	// recorded it, and gain and the probe marker's side tell the sex 19 times of 20. The table then has the columns reduced (the truth) and
+	// reduced_recorded (what a network would be taught).
 	Bias float64 `json:"bias,omitempty"`
 	// Tissue leaves out everything a scanner draws over the picture (text, ticks, ECG, logo, colour box): grey clips, C = 1.
 	// Otherwise clips are RGB, C = 3.

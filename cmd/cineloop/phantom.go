@@ -41,8 +41,8 @@ number of cores. The command can be stopped and repeated: finished files are kep
 --rho plants shortcuts: at a strength of 1 every one (logo, marker, gain, framerate, sector, text, lead, flip, bmi) agrees with the
 outcome at the training sites and contradicts it at the test site. --rho logo=0.9,gain=0.2 sets single ones.
 
---bias plants a demographic bias: women's reduced ejection fractions are missing from the record that often, and the probe marker's
-side tells the sex. The table then has the columns reduced (the truth) and reduced_recorded.
+--bias plants a demographic bias: women's reduced ejection fractions are missing from the record that often, and gain and
+the probe marker's side tell the sex. The table then has the columns reduced (the truth) and reduced_recorded.
 
 Exit status: 0 done, 2 a wrong flag, 3 a damaged file in DIR, 7 DIR was made with another seed or configuration, 8 out of disk,
 130 interrupted.`,

@@ -2,10 +2,13 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cineloop/cineloop/evaluate"
 	"github.com/cineloop/cineloop/stats"
@@ -267,42 +270,38 @@ func (j *judged) byChance(ctx context.Context, out *Target, plan []planned, a in
 		return nil
 	}
 	attr := j.attrs[a]
-	sum, above, n := make([]float64, len(mine)), make([]float64, len(mine)), make([]float64, len(mine))
 	ones := slices.Repeat([]float64{1}, len(j.rows))
-	var mu sync.Mutex
+	shuffles := make([][]float64, j.o.Permutations) // by round, so that the sums do not depend on who is first
+	failed := make([]error, j.o.Permutations)
+	var next atomic.Int64
 	var wg sync.WaitGroup
-	var failed error
-	work := make(chan int)
-	for range 2 {
+	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
-			for round := range work {
-				values, err := j.shuffled(attr, mine, ones, round)
-				mu.Lock()
-				if failed = err; err == nil {
-					for i, p := range mine {
-						if v := values[i]; !math.IsNaN(v) {
-							n[i]++
-							sum[i] += v
-							if g := out.Gaps[attr.Name][p.name]; v >= float64(g.Value)-1e-12 {
-								above[i]++
-							}
-						}
-					}
+			for ctx.Err() == nil {
+				round := int(next.Add(1)) - 1
+				if round >= len(shuffles) {
+					return
 				}
-				mu.Unlock()
+				shuffles[round], failed[round] = j.shuffled(attr, mine, ones, round)
 			}
 		})
 	}
-	for round := range j.o.Permutations {
-		if ctx.Err() != nil {
-			break
-		}
-		work <- round
-	}
-	close(work)
 	wg.Wait()
-	if err := ctx.Err(); err != nil {
+	if err := errors.Join(append(failed, ctx.Err())...); err != nil {
 		return err
+	}
+	sum, above, n := make([]float64, len(mine)), make([]float64, len(mine)), make([]float64, len(mine))
+	for _, values := range shuffles {
+		for i, v := range values {
+			if math.IsNaN(v) {
+				continue
+			}
+			n[i]++
+			sum[i] += v
+			if v >= float64(out.Gaps[attr.Name][mine[i].name].Value)-1e-12 {
+				above[i]++
+			}
+		}
 	}
 	for i, p := range mine {
 		g := out.Gaps[attr.Name][p.name]
@@ -310,7 +309,7 @@ func (j *judged) byChance(ctx context.Context, out *Target, plan []planned, a in
 			g.ByChance, g.P = evaluate.Number(sum[i]/n[i]), evaluate.Number((above[i]+1)/(n[i]+1))
 		}
 	}
-	return failed
+	return nil
 }
 
 // shuffled is the gaps of mine when the patients' groups are dealt anew.

@@ -137,17 +137,21 @@ func (j *judged) clusterMean(loss []float64, rows []int) (mean, variance float64
 		mean += loss[r] / float64(len(rows))
 	}
 	sum := map[string]float64{}
+	var names []string // in the order of rows, so that the sum's last bit does not depend on the map
 	alone := 0
 	for _, r := range rows {
 		if j.patient[r] == "" {
 			alone++
 			variance += (loss[r] - mean) * (loss[r] - mean)
-		} else {
-			sum[j.patient[r]] += loss[r] - mean
+			continue
 		}
+		if _, seen := sum[j.patient[r]]; !seen {
+			names = append(names, j.patient[r])
+		}
+		sum[j.patient[r]] += loss[r] - mean
 	}
-	for _, d := range sum {
-		variance += d * d
+	for _, name := range names {
+		variance += sum[name] * sum[name]
 	}
 	patients = alone + len(sum)
 	n := float64(len(rows))
