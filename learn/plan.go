@@ -65,6 +65,8 @@ type TrainSpec struct {
 	Threads         int      `yaml:"threads,omitempty"`         // 0: all cores
 	Device          string   `yaml:"device,omitempty"`          // auto | cpu | cuda | cuda:N
 	MaxMinutes      float64  `yaml:"max_minutes,omitempty"`     // budget that the plan sizes the network and epochs for, and training stops at
+
+	Fairness *FairnessSpec `yaml:"fairness,omitempty"` // training with an eye on groups of people
 }
 
 // EvaluateSpec is the protocol's settings.
@@ -93,6 +95,7 @@ type PhantomSpec struct {
 	Width    int      `yaml:"width,omitempty"`
 	Rho      float64  `yaml:"rho,omitempty"` // confounder strength, 0..1
 	Preset   string   `yaml:"preset,omitempty"`
+	Bias     float64  `yaml:"bias,omitempty"` // planted demographic bias, 0..1: reduced ejection fractions of women go unrecorded that often
 }
 
 // Planned is what the planner saw and decided.

@@ -9,6 +9,7 @@ import (
 	"github.com/cineloop/cineloop/evaluate"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/internal/version"
+	"github.com/cineloop/cineloop/methods/fairness"
 	"github.com/cineloop/cineloop/nn"
 	"github.com/cineloop/cineloop/nn/video"
 	"github.com/cineloop/cineloop/torch"
@@ -142,6 +143,9 @@ func newTrainer(e *torch.Engine, opts TrainOptions, heads []head) (*trainer, err
 	if t.loss, err = newLosses(e, heads, p.Train); err != nil {
 		return nil, err
 	}
+	if t.fair, err = newFair(p.Train.Fairness, opts.Cohort, heads, opts.Fold.Train); err != nil {
+		return nil, err
+	}
 	if t.table, err = newTableCode(opts.Cohort, opts.Fold.Train); err != nil {
 		return nil, err
 	}
@@ -177,6 +181,9 @@ func newTrainer(e *torch.Engine, opts TrainOptions, heads []head) (*trainer, err
 		Version: version.String(), Plan: p.Digest(), Rows: rowsDigest(ids(opts.Fold.Train), ids(opts.Fold.Val)), Seed: p.Seed,
 		Network: t.net.Spec, Heads: heads, Table: t.table, Input: p.Input, Eval: p.Augment.EvalScale, Threads: e.Threads(), ChannelsLast: last,
 	}
+	if t.fair != nil {
+		t.state.Fair = t.fair.state
+	}
 	if p.Train.Autocast == "fp16" {
 		t.state.Scale = firstScale
 	}
@@ -200,13 +207,16 @@ func (t *trainer) loaders() error {
 		}
 		cfg.Balance = t.heads[i].Name
 	}
+	if t.fair != nil && t.fair.method == fairness.MethodResample {
+		cfg.Balance, cfg.BalanceBy = "", t.fair.cell(t.heads[t.fair.head])
+	}
 	if t.train, err = cohort.NewLoader(o.Cohort, o.Fold.Train, cfg); err != nil {
 		return err
 	}
 	if len(o.Fold.Val) == 0 {
 		return nil
 	}
-	cfg.Train, cfg.Balance, cfg.Input.EvalClips = false, "", 1
+	cfg.Train, cfg.Balance, cfg.BalanceBy, cfg.Input.EvalClips = false, "", nil, 1
 	t.val, err = cohort.NewLoader(o.Cohort, o.Fold.Val, cfg)
 	return err
 }

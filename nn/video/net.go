@@ -161,6 +161,12 @@ func (n *Net) Visit(prefix string, v func(string, *nn.Param)) {
 // Heads computes the raw scores of each head, [N, Width] each in the spec's order: logits, or standardised values for regression.
 // They are float32 also under autocast, which ends before the linear layers. The tensors belong to the innermost open scope.
 func (n *Net) Heads(p *nn.Pass, x *torch.Tensor) []*torch.Tensor {
+	out, _ := n.HeadsAndFeatures(p, x)
+	return out
+}
+
+// HeadsAndFeatures is Heads with the features [N, Features] that the heads saw, in the trunk's own type under autocast.
+func (n *Net) HeadsAndFeatures(p *nn.Pass, x *torch.Tensor) (heads []*torch.Tensor, features *torch.Tensor) {
 	f := n.dropout.Forward(p, n.Embed(p, x))
 	out := make([]*torch.Tensor, len(n.heads))
 	p.E.NoAutocast(func() {
@@ -168,7 +174,7 @@ func (n *Net) Heads(p *nn.Pass, x *torch.Tensor) []*torch.Tensor {
 			out[i] = p.Run(h.Name, h.Module, f)
 		}
 	})
-	return out
+	return out, f
 }
 
 // Embed computes the features [N, Features] that the heads see. A table is taken from the pass; without one all its columns are unknown.
