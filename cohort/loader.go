@@ -24,6 +24,7 @@ type LoaderConfig struct {
 	Seed      stats.Seed
 	Train     bool   // shuffled, augmented, whole batches; else rows in order, every evaluation clip, nothing random
 	Balance   string // binary or class target whose classes training draws equally often; empty: off
+	View      int    // outside training: 0 as it is; k: augmented, another draw for each k (test-time augmentation)
 	Workers   int    // goroutines that decode and transform; 0: GOMAXPROCS
 	Ahead     int    // batches prepared beyond the one that the consumer has; 0: 2
 

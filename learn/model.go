@@ -111,7 +111,7 @@ func (m *Model) Score(x []float32, n int, target string) (scores [][]float64, er
 	err = m.e.Try(func() {
 		m.e.NoGrad(func() {
 			outs := m.Net.Heads(&nn.Pass{E: m.e}, m.e.FromFloat32(x, m.shape(n)...))
-			for _, raw := range split(outs[i].Float32s(), m.Targets[i].Width()) {
+			for _, raw := range split(outs[i].Float32s(), m.State.Heads[i].outputs()) {
 				scores = append(scores, m.State.Heads[i].decode(raw))
 			}
 		})
@@ -153,7 +153,7 @@ func (m *Model) Activation(x []float32, layer, target string, index int) (a *Act
 		if at == nil {
 			return
 		}
-		raw := outs[i].Select(1, int64(index)).Sum()
+		raw := outs[i].Select(1, int64(m.State.Heads[i].output(index))).Sum()
 		grad := m.e.Grad([]*torch.Tensor{raw}, []*torch.Tensor{at}, torch.GradOptions{})[0]
 		v, g := m.Net.Volume(at, 1), m.Net.Volume(grad, 1)
 		d := v.Shape()

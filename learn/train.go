@@ -54,6 +54,7 @@ func Train(ctx context.Context, opts TrainOptions) (*TrainResult, error) {
 	if err := checkFilled(opts.Plan); err != nil {
 		return nil, err
 	}
+	opts.Plan.Uncertainty.mark(heads)
 	var result *TrainResult
 	cfg := torch.Config{Device: opts.Plan.Train.Device, Threads: opts.Plan.Train.Threads, Seed: opts.Plan.Seed, Log: opts.Progress}
 	err = torch.Run(ctx, cfg, func(e *torch.Engine) error {
@@ -67,6 +68,9 @@ func Train(ctx context.Context, opts TrainOptions) (*TrainResult, error) {
 			return err
 		}
 		if err := t.epochs(ctx); err != nil {
+			return err
+		}
+		if err := t.drawSWAG(ctx); err != nil {
 			return err
 		}
 		result = t.result()
@@ -100,6 +104,9 @@ func checkFilled(p *Plan) error {
 			return fault.New(fault.Usage, "the plan cannot be trained: %s is not set, or impossible", c.what)
 		}
 	}
+	if err := p.Uncertainty.check(p); err != nil {
+		return err
+	}
 	a, err := video.Find(p.Model.Name)
 	if err != nil {
 		return err
@@ -123,7 +130,7 @@ func networkSpec(p *Plan, heads []head) video.Spec {
 		s.Size = [3]int64{int64(p.Input.Frames), int64(p.Input.Height), int64(p.Input.Width)}
 	}
 	for _, h := range heads {
-		s.Heads = append(s.Heads, video.Head{Name: h.Name, Width: int64(h.Width())})
+		s.Heads = append(s.Heads, video.Head{Name: h.Name, Width: int64(h.outputs())})
 	}
 	return s
 }

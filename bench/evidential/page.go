@@ -21,34 +21,34 @@ func table(w io.Writer, results []result, n int) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "%d training images\ttest acc\tu right / wrong\terror AUROC\tnotMNIST entropy, share < 0.1, AUROC\tFashion AUROC\tacc at u < .5 (coverage)\tdead classes\ts\n", n)
 	for _, r := range results {
-		fmt.Fprintf(t, "%s\t%.4f\t%.3f / %.3f\t%.3f\t%.2f, %.3f, %.3f\t%.3f\t%.4f (%.3f)\t%v\t%.0f\n", r.name, r.accuracy, r.right, r.wrong, r.errorAUROC, r.notEntropy, r.notSure, r.notAUROC, r.fashion, r.sureAccuracy, r.sureCoverage, r.dead, r.seconds)
+		fmt.Fprintf(t, "%s\t%.4f\t%.3f / %.3f\t%.3f\t%.2f, %.3f, %.3f\t%.3f\t%.4f (%.3f)\t%v\t%.0f\n", r.Method.Name, r.Accuracy, r.Right, r.Wrong, r.ErrorAUROC, r.NotEntropy, r.NotSure, r.NotAUROC, r.Fashion, r.SureAccuracy, r.SureCoverage, r.Dead, r.Seconds)
 	}
 	t.Flush()
 	for _, r := range results {
-		fmt.Fprintf(w, "rotated 1, %s:", r.name)
-		for _, p := range r.rotated {
-			if int(p.degrees)%20 == 0 {
-				fmt.Fprintf(w, " %.0f°:%d p=%.2f u=%.2f", p.degrees, p.class, p.probability, p.uncertainty)
+		fmt.Fprintf(w, "rotated 1, %s:", r.Method.Name)
+		for _, p := range r.Rotated {
+			if int(p.Degrees)%20 == 0 {
+				fmt.Fprintf(w, " %.0f°:%d p=%.2f u=%.2f", p.Degrees, p.Class, p.Probs[p.Class], p.Uncertainty)
 			}
 		}
-		fmt.Fprintf(w, "\nFGSM, %s:", r.name)
-		for k, a := range r.adversarial {
-			fmt.Fprintf(w, " ε=%g acc=%.3f H=%.2f", steps[k], a[0], a[1])
+		fmt.Fprintf(w, "\nFGSM, %s:", r.Method.Name)
+		for k, a := range r.Adversarial {
+			fmt.Fprintf(w, " ε=%g acc=%.3f H=%.2f", steps[k], a.Accuracy, a.Entropy)
 		}
 		fmt.Fprintln(w)
 	}
 }
 
-func writePage(path string, results []result, d *data, n int) error {
+func writePage(path string, results []result, d *data, o options) error {
 	var b strings.Builder
 	b.WriteString(`<!doctype html><meta charset="utf-8"><title>Evidential learning on MNIST</title><style>
 body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}svg.plot{max-width:32rem;width:100%}
 .grid{stroke:#ddd}.axis{fill:none;stroke:#555}.tick,.label{font-size:11px;fill:#333}.line{fill:none;stroke-width:2}img{image-rendering:pixelated}
 .s1{stroke:#1b6ca8}.s2{stroke:#c8553d}.s3{stroke:#2a9d5c}.s4{stroke:#8a5ab5}.s5{stroke:#b58900}.s6{stroke:#555}.s7{stroke:#d33682}
 .k{display:inline-block;width:1.2em;height:.25em;margin:0 .3em .2em 1em}pre{overflow-x:auto}</style><h1>Evidential learning on MNIST</h1>`)
-	fmt.Fprintf(&b, "<p>After Sensoy, Kaplan and Kandemir 2018; LeNet, %d training images.</p><pre>", n)
+	fmt.Fprintf(&b, "<p>After Sensoy, Kaplan and Kandemir 2018; LeNet, %d training images.</p><pre>", o.n)
 	var text bytes.Buffer
-	table(&text, results, n)
+	table(&text, results, o.n)
 	b.WriteString(html.EscapeString(text.String()))
 	b.WriteString("</pre><h2>A rotated 1</h2><p>")
 	one := slices.Index(d.test.label, 1)
@@ -63,32 +63,31 @@ body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding
 		}
 		fmt.Fprintf(&b, "<h2>%s</h2>%s<p>", html.EscapeString(title), p.SVG())
 		for i, r := range results {
-			fmt.Fprintf(&b, `<svg class="k" viewBox="0 0 12 3"><path class="line s%d" d="M0 1.5L12 1.5"/></svg>%s`, i+1, html.EscapeString(r.name))
+			fmt.Fprintf(&b, `<svg class="k" viewBox="0 0 12 3"><path class="line s%d" d="M0 1.5L12 1.5"/></svg>%s`, i+1, html.EscapeString(r.Method.Name))
 		}
 		b.WriteString("</p>")
 	}
 	plot("rot", "Uncertainty of a rotated 1 (vacuity, or 1 − the largest probability)", "degrees", "uncertainty", 180, 1, func(r result) (xy []svg.XY) {
-		for _, p := range r.rotated {
-			xy = append(xy, svg.XY{X: p.degrees, Y: p.uncertainty})
+		for _, p := range r.Rotated {
+			xy = append(xy, svg.XY{X: p.Degrees, Y: p.Uncertainty})
 		}
 		return xy
 	})
 	plot("ecdf", "Entropy on notMNIST: share of pictures at or below", "entropy", "share", 2.4, 1, func(r result) (xy []svg.XY) {
-		h := slices.Sorted(slices.Values(r.entropies))
-		for k := 0; k < len(h); k += max(len(h)/100, 1) {
-			xy = append(xy, svg.XY{X: h[k], Y: float64(k+1) / float64(len(h))})
+		for k, h := range r.Quantiles {
+			xy = append(xy, svg.XY{X: h, Y: float64(k) / 100})
 		}
 		return xy
 	})
 	plot("fgsm", "Accuracy under FGSM", "step", "accuracy", steps[len(steps)-1], 1, func(r result) (xy []svg.XY) {
-		for k, a := range r.adversarial {
-			xy = append(xy, svg.XY{X: steps[k], Y: a[0]})
+		for k, a := range r.Adversarial {
+			xy = append(xy, svg.XY{X: steps[k], Y: a.Accuracy})
 		}
 		return xy
 	})
 	plot("fgsmh", "Mean entropy under FGSM", "step", "entropy", steps[len(steps)-1], 2.4, func(r result) (xy []svg.XY) {
-		for k, a := range r.adversarial {
-			xy = append(xy, svg.XY{X: steps[k], Y: a[1]})
+		for k, a := range r.Adversarial {
+			xy = append(xy, svg.XY{X: steps[k], Y: a.Entropy})
 		}
 		return xy
 	})

@@ -235,11 +235,18 @@ func (j *Judgement) selective(conf []float64, right []bool) {
 	if a := j.Curve.AUROC; !math.IsNaN(a) {
 		j.ErrorAUROC = &a
 	}
+	j.Selective = selectivePoints(j.Curve, conf)
+}
+
+// selectivePoints are the risks of answering the surest share, for shares that people ask for.
+func selectivePoints(curve RiskCoverage, conf []float64) []SelectivePoint {
+	var out []SelectivePoint
 	sorted := slices.Sorted(slices.Values(conf))
 	for _, c := range []float64{1, 0.95, 0.9, 0.8, 0.7, 0.5} {
 		k := max(int(math.Ceil(c*float64(len(conf)))), 1)
-		j.Selective = append(j.Selective, SelectivePoint{c, j.Curve.Risk[k-1], sorted[len(sorted)-k]})
+		out = append(out, SelectivePoint{c, curve.Risk[k-1], sorted[len(sorted)-k]})
 	}
+	return out
 }
 
 func (j *Judgement) conformal(it Items, cal, test []int, alpha float64) {
@@ -253,31 +260,16 @@ func (j *Judgement) conformal(it Items, cal, test []int, alpha float64) {
 	all := Calibrate(score(cal), alpha)
 	j.Quantile = all.Quantile
 	j.Sets = append(j.Sets, cover(it, test, all))
-	var names []string
-	for g := range it.Groups {
-		names = append(names, g)
-	}
-	slices.Sort(names)
-	for _, g := range names {
-		values := slices.Compact(slices.Sorted(slices.Values(it.Groups[g])))
-		for _, v := range values {
-			in := func(rows []int) []int {
-				return slices.DeleteFunc(slices.Clone(rows), func(i int) bool { return it.Groups[g][i] != v })
-			}
-			t, c := in(test), in(cal)
-			if v == "" || len(t) < fewest {
-				continue
-			}
-			line := cover(it, t, all)
-			line.Group, line.Value = g, v
+	eachGroup(it.Groups, cal, test, func(g, v string, c, t []int) {
+		line := cover(it, t, all)
+		line.Group, line.Value = g, v
+		j.Sets = append(j.Sets, line)
+		if len(c) >= fewest { // Mondrian: the promise within the group
+			line := cover(it, t, Calibrate(score(c), alpha))
+			line.Group, line.Value, line.Own = g, v, true
 			j.Sets = append(j.Sets, line)
-			if len(c) >= fewest { // Mondrian: the promise within the group
-				line := cover(it, t, Calibrate(score(c), alpha))
-				line.Group, line.Value, line.Own = g, v, true
-				j.Sets = append(j.Sets, line)
-			}
 		}
-	}
+	})
 }
 
 func cover(it Items, rows []int, c Conformal) Covered {

@@ -94,7 +94,13 @@ func (n *Net) Visit(prefix string, v func(string, *nn.Param)) {
 // Heads computes the raw scores of each head, [N, Width] each in the spec's order: logits, or standardised values for regression.
 // They are float32 also under autocast, which ends before the linear layers. The tensors belong to the innermost open scope.
 func (n *Net) Heads(p *nn.Pass, x *torch.Tensor) []*torch.Tensor {
-	f := n.dropout.Forward(p, n.trunk.Forward(p, x))
+	return n.HeadsOf(p, n.trunk.Forward(p, x))
+}
+
+// HeadsOf computes the heads' raw scores from features that [Net.Embed] made. Dropout lies in here: repeated passes with
+// [nn.Pass.Drop] need the features once.
+func (n *Net) HeadsOf(p *nn.Pass, features *torch.Tensor) []*torch.Tensor {
+	f := n.dropout.Forward(p, features)
 	out := make([]*torch.Tensor, len(n.heads))
 	p.E.NoAutocast(func() {
 		for i, h := range n.heads {
