@@ -50,6 +50,10 @@ type adversarial struct {
 	Accuracy    float64 `json:"accuracy"`
 	Entropy     float64 `json:"mean_entropy"`
 	Uncertainty float64 `json:"mean_uncertainty"`
+	// Evidence held at exp 10 has no gradient and hides a network from the attack on its own loss: these are under an attack on the
+	// cross-entropy of the logits. 0 for networks that have no evidence: it is their own loss.
+	Logits            float64 `json:"accuracy_logits_attacked,omitempty"`
+	LogitsUncertainty float64 `json:"mean_uncertainty_logits_attacked,omitempty"`
 }
 
 var steps = []float64{0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1}
@@ -120,6 +124,16 @@ func experiment(e *torch.Engine, d *data, m method, dir string, say func(string)
 	for _, step := range steps {
 		moved := images{attack(nets, m, few, step), few.label}
 		a := adversarial{Step: step}
+		if m.Kind != nil {
+			plain := m
+			plain.Kind = nil // the loss of the softmax of the logits
+			for i, b := range predict(images{attack(nets, plain, few, step), few.label}) {
+				if top(b.probs) == few.label[i] {
+					a.Logits += 1 / float64(few.len())
+				}
+				a.LogitsUncertainty += b.u / float64(few.len())
+			}
+		}
 		for i, b := range predict(moved) {
 			if top(b.probs) == few.label[i] {
 				a.Accuracy += 1 / float64(few.len())
