@@ -21,6 +21,9 @@ type Sampled struct {
 	Targets []evaluate.Target
 	Of      map[string]*Samples
 	Feature [][]float64 // [row], the first network's, of the plain view
+	// Layers are means and deviations of each channel over space and time at the ends of the network's stages, of the same: texture
+	// and noise that the last features have learnt to leave out. Nil for networks without such stages.
+	Layers [][][]float64 // [row][stage][2 × channels]
 }
 
 // Samples are those of one target.
@@ -120,6 +123,7 @@ type gatherer struct {
 type gathered struct {
 	samples map[int]*sample
 	feature []float64
+	layers  [][]float64
 	raw     [][]float64 // [head]
 	clips   float64     // in feature and raw
 }
@@ -183,9 +187,14 @@ func (g *gatherer) view(ctx context.Context, e *torch.Engine, m *Model, loader *
 		e.ManualSeed(stats.Seed(m.State.Seed.Stream("passes", first, batch).Uint64()))
 		s := e.Scope()
 		e.NoGrad(func() {
-			features := m.embed(input(e, b), g.opts.Plan.Train.Autocast)
+			p := &nn.Pass{E: e}
+			if plain {
+				p.Capture(stages...)
+			}
+			features := m.embed(p, input(e, b), g.opts.Plan.Train.Autocast)
 			if plain {
 				g.plain(b.Rows, features.Float32s(), m.Net.HeadsOf(&nn.Pass{E: e}, features))
+				g.stages(b.Rows, m, p)
 			}
 			for pass := range max(1, g.u.DropoutPasses) {
 				g.add(b.Rows, first+pass, m.Net.HeadsOf(&nn.Pass{E: e, Drop: g.u.DropoutPasses > 0}, features))
@@ -200,9 +209,9 @@ func (g *gatherer) view(ctx context.Context, e *torch.Engine, m *Model, loader *
 }
 
 // embed computes features in float32.
-func (m *Model) embed(x *torch.Tensor, autocast string) *torch.Tensor {
+func (m *Model) embed(p *nn.Pass, x *torch.Tensor, autocast string) *torch.Tensor {
 	var f *torch.Tensor
-	run := func() { f = m.Net.Embed(&nn.Pass{E: m.e}, x) }
+	run := func() { f = m.Net.Embed(p, x) }
 	switch autocast {
 	case "bf16":
 		m.e.Autocast(torch.BFloat16, run)
@@ -238,6 +247,39 @@ func (g *gatherer) plain(rows []int, features []float32, outs []*torch.Tensor) {
 			r := g.row(rows[i])
 			r.raw[h] = plus(r.raw[h], raw)
 		}
+	}
+}
+
+// stages are the modules at whose ends channels are looked at, by torchvision's names.
+var stages = []string{"stem", "layer1", "layer2", "layer3"}
+
+// stages adds means and deviations of the channels of captured stages.
+func (g *gatherer) stages(rows []int, m *Model, p *nn.Pass) {
+	defer p.Release()
+	at := 0
+	for _, name := range stages {
+		c := p.Captured(name)
+		if c == nil {
+			continue
+		}
+		v := m.Net.Volume(c, int64(len(rows)))
+		if v.Dim() != 5 {
+			continue
+		}
+		if v.DType() != torch.Float32 {
+			v = v.To(torch.Float32)
+		}
+		mean, spread := v.Mean(2, 3, 4), v.Std([]int64{2, 3, 4}, 0, false)
+		channels := int(v.Size(1))
+		a, b := split(mean.Float32s(), channels), split(spread.Float32s(), channels)
+		for i, row := range rows {
+			r := g.row(row)
+			if len(r.layers) <= at {
+				r.layers = append(r.layers, nil)
+			}
+			r.layers[at] = plus(r.layers[at], append(a[i], b[i]...))
+		}
+		at++
 	}
 }
 
@@ -299,6 +341,12 @@ func (g *gatherer) table() *Sampled {
 		}
 		out.Rows = append(out.Rows, i)
 		out.Feature = append(out.Feature, over(r.feature, r.clips))
+		if r.layers != nil {
+			for k := range r.layers {
+				over(r.layers[k], r.clips)
+			}
+			out.Layers = append(out.Layers, r.layers)
+		}
 		for h, hd := range g.heads {
 			t := out.Of[hd.Name]
 			var score [][]float64

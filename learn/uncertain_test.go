@@ -35,6 +35,7 @@ func TestUncertaintySpecIsChecked(t *testing.T) {
 		"two rules":              {UncertaintySpec{Abstain: &AbstainSpec{Wrong: 5, Risk: 0.1}}, "one of them"},
 		"wrong costs less":       {UncertaintySpec{Abstain: &AbstainSpec{Wrong: 0.5}}, "abstain.wrong"},
 		"unknown calibration":    {UncertaintySpec{Calibrate: "magic"}, "calibrate"},
+		"unknown subgroup":       {UncertaintySpec{Mondrian: "ward"}, "ward"},
 		"unknown conformal kind": {UncertaintySpec{Conformal: "magic"}, "conformal"},
 	} {
 		p := &Plan{Train: TrainSpec{Epochs: 3}, Uncertainty: &c.u}

@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io"
 	"math"
+	"strings"
 
 	"github.com/cineloop/cineloop/methods/uncertainty"
 	"github.com/cineloop/cineloop/report/svg"
@@ -37,6 +38,7 @@ type Section struct {
 	Title, Text string
 	Tables      []Table
 	Charts      []svg.Plot
+	Pictures    []Picture
 	Legends     [][]string // of each chart: the names of series s1, s2, …
 }
 
@@ -57,8 +59,15 @@ type uncertainView struct {
 
 type sectionView struct {
 	Title, Text string
+	Pictures    []safePicture
 	Charts      []chart
 	Tables      []*table
+}
+
+// safePicture has a data URI that this package was given as one.
+type safePicture struct {
+	URI          template.URL
+	Alt, Caption string
 }
 
 type uncertaintyView struct {
@@ -72,12 +81,13 @@ type uncertaintyView struct {
 
 var uncertaintyTemplate = template.Must(template.Must(page.Clone()).New("uncertainty").Parse(`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title><style>{{.CSS}}
-.plot .area{fill:var(--c);fill-opacity:.15}</style></head>
+.plot .area{fill:var(--c);fill-opacity:.15}.strip{display:flex;flex-wrap:wrap;gap:6px;margin:.6rem 0}.strip img{width:56px;height:56px;image-rendering:pixelated;display:block}
+.strip figcaption{text-align:center}</style></head>
 <body><header><p class="brand">Cineloop · how sure, and whether that is true</p><h1>{{.Title}}</h1>{{with .About}}<p class="lead">{{.}}</p>{{end}}</header>
 <main>{{range .Views}}<section><h2>{{.Name}}</h2>{{range .Lead}}<p>{{.}}</p>{{end}}
 <div class="charts">{{range .Charts}}{{template "chart" .}}{{end}}</div>
 {{range .Tables}}{{template "table" .}}{{end}}{{range .Notes}}<p class="note">{{.}}</p>{{end}}</section>{{end}}
-{{range .More}}<section><h2>{{.Title}}</h2>{{with .Text}}<p>{{.}}</p>{{end}}<div class="charts">{{range .Charts}}{{template "chart" .}}{{end}}</div>
+{{range .More}}<section><h2>{{.Title}}</h2>{{with .Text}}<p>{{.}}</p>{{end}}{{with .Pictures}}<div class="strip">{{range .}}<figure><img src="{{.URI}}" alt="{{.Alt}}"><figcaption class="small">{{.Caption}}</figcaption></figure>{{end}}</div>{{end}}<div class="charts">{{range .Charts}}{{template "chart" .}}{{end}}</div>
 {{range .Tables}}{{template "table" .}}{{end}}</section>{{end}}
 {{with .Words}}<section><h2>What a reader sees</h2><ul>{{range .}}<li>{{.}}</li>{{end}}</ul></section>{{end}}
 {{with .Notes}}<section><h2>Notes</h2>{{range .}}<p class="note">{{.}}</p>{{end}}</section>{{end}}
@@ -115,6 +125,11 @@ func (p UncertaintyPage) Write(w io.Writer) error {
 
 func (s Section) view(at int) sectionView {
 	v := sectionView{Title: s.Title, Text: s.Text}
+	for _, p := range s.Pictures {
+		if strings.HasPrefix(p.URI, "data:image/") {
+			v.Pictures = append(v.Pictures, safePicture{template.URL(p.URI), p.Alt, p.Caption})
+		}
+	}
 	for i, p := range s.Charts {
 		p.ID = fmt.Sprintf("more%d-%d", at, i)
 		var l []legend
@@ -181,6 +196,8 @@ func classesView(v *uncertainView, id string, j *uncertainty.Judgement) {
 		{"negative log likelihood", f3(j.Raw.NLL), f3(j.Scaled.NLL)}, {"Brier score", f3(j.Raw.Brier), f3(j.Scaled.Brier)},
 		{"calibration error, equal width", f3(j.Raw.ECE), f3(j.Scaled.ECE)}, {"calibration error, equal mass", f3(j.Raw.ECEMass), f3(j.Scaled.ECEMass)},
 		{"calibration error, debiased", f3(j.Raw.Debiased), f3(j.Scaled.Debiased)}, {"calibration error, classwise", f3(j.Raw.Classwise), f3(j.Scaled.Classwise)},
+		{"calibration error, adaptive", f3(j.Raw.Adaptive), f3(j.Scaled.Adaptive)},
+		{"Brier score of being right: reliability − resolution + uncertainty", brierParts(j.Raw.Parts), brierParts(j.Scaled.Parts)},
 		{"largest gap of a bin", f3(j.Raw.MCE), f3(j.Scaled.MCE)}}})
 	sel := &table{Caption: fmt.Sprintf("Answering the surest only (AURC %.4f, excess %.4f)", j.AURC, j.EAURC), Head: []string{"answered", "error rate", "least confidence"}}
 	for _, s := range j.Selective {
@@ -193,6 +210,10 @@ func classesView(v *uncertainView, id string, j *uncertainty.Judgement) {
 	v.Tables = append(v.Tables, sel, sets)
 	v.detection(j.Detection)
 	v.Notes = append(v.Notes, j.Notes...)
+}
+
+func brierParts(p uncertainty.BrierParts) string {
+	return fmt.Sprintf("%.3f − %.3f + %.3f", p.Reliability, p.Resolution, p.Uncertainty)
 }
 
 func (v *uncertainView) detection(found []uncertainty.NamedDetection) {

@@ -44,7 +44,7 @@ func uncertaintyPage(t *testing.T) UncertaintyPage {
 	page := UncertaintyPage{Title: `A <b>"title"`, About: "Made up.", Notes: []string{"a note"}, Readings: []uncertainty.Reading{
 		{Target: "view", Answer: "A4C", Class: "A4C", Set: []string{"A4C", "A2C"}, Low: math.NaN(), High: math.NaN(), Like: 4},
 		{Target: "view", Reason: "unlike the training data", Low: math.NaN(), High: math.NaN()}},
-		Sections: []Section{{Title: "More", Text: "of it", Tables: []Table{{Caption: "one", Head: []string{"a", "b"}, Rows: [][]string{{"1", "2"}}}},
+		Sections: []Section{{Title: "More", Text: "of it", Pictures: []Picture{{URI: "data:image/png;base64,AAAA", Alt: "a dot", Caption: "dot"}, {URI: "https://elsewhere", Alt: "no"}}, Tables: []Table{{Caption: "one", Head: []string{"a", "b"}, Rows: [][]string{{"1", "2"}}}},
 			Charts:  []svg.Plot{{Title: "a line", Desc: "a line", X: svg.Axis{Max: 1}, Y: svg.Axis{Max: 1}, Marks: []svg.Mark{svg.Line{Class: "s1", Points: []svg.XY{{X: 0, Y: 0}, {X: 1, Y: 1}}}}}},
 			Legends: [][]string{{"the line"}}}}}
 	o := uncertainty.JudgeOptions{Alpha: 0.2, Seed: 1}

@@ -222,7 +222,7 @@ func (d *doubter) classTarget() (evaluate.Target, bool) {
 // Look turns repeated scores into what out-of-distribution scores see. Rows whose class is unknown are left out where labels are wanted.
 func Look(c *cohort.Cohort, s *learn.Sampled, t evaluate.Target, classes, labels bool) uncertainty.Seen {
 	if !classes {
-		return uncertainty.Seen{Feature: s.Feature}
+		return uncertainty.Seen{Feature: s.Feature, Layers: s.Layers}
 	}
 	var out uncertainty.Seen
 	of := s.Of[t.Name]
@@ -235,6 +235,9 @@ func Look(c *cohort.Cohort, s *learn.Sampled, t evaluate.Target, classes, labels
 			out.Label = append(out.Label, int(truth[0]))
 		}
 		out.Feature = append(out.Feature, s.Feature[at])
+		if s.Layers != nil {
+			out.Layers = append(out.Layers, s.Layers[at])
+		}
 		logits := of.Raw[at]
 		if t.Kind == evaluate.Binary && len(logits) == 1 {
 			logits = []float64{0, logits[0]}

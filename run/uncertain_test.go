@@ -147,6 +147,7 @@ splits: [{name: folds, by: patient, folds: 2, fractions: [1, 0, 0]}]
 uncertainty:
   evidential: {loss: log, evidence: softplus}
   conformal: aps
+  mondrian: site
   calibrate: none
   ood: [vacuity, knn]
   abstain: {wrong: 4}

@@ -36,6 +36,10 @@ func (d *doubter) tooStrange(it doubted) string {
 
 // recalibrate learns a map of probabilities from logits and classes.
 func recalibrate(u *learn.UncertaintySpec, probs [][]float64, label []int) (apply func([]float64) []float64, name string, temperature float64) {
+	if u.Calibrate != "none" && uncertainty.Accuracy(probs, label) == 1 {
+		// Without an error the likelihood wants every probability at 1: nothing can be learnt from it.
+		return func(p []float64) []float64 { return p }, "left as it is: no error among the rows that would teach it", 1
+	}
 	logits := make([][]float64, len(probs))
 	for i, p := range probs {
 		logits[i] = logOf(p)
@@ -119,6 +123,33 @@ func leastProbability(a *learn.AbstainSpec, probs [][]float64, label []int) (rul
 	return rule, note
 }
 
+// thresholds are those of a fold's items, learnt from scores of the learners with a truth, in their order: one for all, or each
+// value's own where the plan says so (Mondrian).
+func (d *doubter) thresholds(fold int, target string, scores []float64) func(doubted) uncertainty.Conformal {
+	alpha := d.u.Miscoverage()
+	if d.u.Mondrian == "" {
+		c := uncertainty.Calibrate(scores, alpha)
+		return func(doubted) uncertainty.Conformal { return c }
+	}
+	g := slices.Index(d.r.Cohort.Groups, d.u.Mondrian)
+	number := map[string]int{}
+	of := func(it doubted) int {
+		v := d.r.Cohort.Rows[it.row].Groups[g]
+		if _, ok := number[v]; !ok {
+			number[v] = len(number)
+		}
+		return number[v]
+	}
+	var group []int
+	for _, i := range d.learners(fold) {
+		if _, ok := d.truth(d.items[i], target); ok {
+			group = append(group, of(d.items[i]))
+		}
+	}
+	m := uncertainty.CalibrateMondrian(scores, group, alpha)
+	return func(it doubted) uncertainty.Conformal { return m.Of(of(it)) }
+}
+
 // classes judges a binary or class target.
 func (d *doubter) classes(t evaluate.Target, of *DoubtsOf) error {
 	names, score := classNames(t), setScore(d.u)
@@ -149,7 +180,11 @@ func (d *doubter) classes(t evaluate.Target, of *DoubtsOf) error {
 		for i := range probs {
 			probs[i] = apply(probs[i])
 		}
-		c := uncertainty.CalibrateSets(probs, label, score, d.u.Miscoverage())
+		scores := make([]float64, len(label))
+		for i, y := range label {
+			scores[i] = score(probs[i], y)
+		}
+		threshold := d.thresholds(fold, t.Name, scores)
 		rule, note := leastProbability(d.u.Abstain, probs, label)
 		if note != "" {
 			d.out.Notes = append(d.out.Notes, t.Name+": "+note)
@@ -159,7 +194,7 @@ func (d *doubter) classes(t evaluate.Target, of *DoubtsOf) error {
 				continue
 			}
 			p := apply(raw[i])
-			rd := d.classReading(it, t, names, p, c.Set(p, score), rule)
+			rd := d.classReading(it, t, names, p, threshold(it).Set(p, score), rule)
 			y, ok := d.truth(it, t.Name)
 			if ok {
 				rd.Truth = names[int(y)]
@@ -318,10 +353,10 @@ func (d *doubter) numbers(t evaluate.Target, of *DoubtsOf) error {
 		if len(scores) == 0 {
 			return fault.New(fault.Input, "no row with a truth to learn thresholds from").WithHint("give the split a validation part")
 		}
-		c := uncertainty.Calibrate(scores, d.u.Miscoverage())
-		width := func(x number) float64 { l, h := around(c, x); return h - l }
+		threshold := d.thresholds(fold, t.Name, scores)
+		width := func(it doubted, x number) float64 { l, h := around(threshold(it), x); return h - l }
 		for _, i := range d.learners(fold) {
-			widths = append(widths, -width(all[i]))
+			widths = append(widths, -width(d.items[i], all[i]))
 		}
 		widest := math.Inf(1)
 		if a := d.u.Abstain; a != nil && a.Coverage > 0 && (intervals || stds) {
@@ -335,9 +370,9 @@ func (d *doubter) numbers(t evaluate.Target, of *DoubtsOf) error {
 			rd := d.reading(it, t)
 			rd.Value, rd.Data, rd.Model = x.value, x.data, x.model
 			rd.Total = x.data + x.model
-			rd.Low, rd.High = around(c, x)
-			if rd.Reason = d.tooStrange(it); rd.Reason == "" && width(x) > widest {
-				rd.Reason = fmt.Sprintf("the interval is %.3g%s wide, limit %.3g", width(x), t.Unit, widest)
+			rd.Low, rd.High = around(threshold(it), x)
+			if rd.Reason = d.tooStrange(it); rd.Reason == "" && width(it, x) > widest {
+				rd.Reason = fmt.Sprintf("the interval is %.3g%s wide, limit %.3g", width(it, x), t.Unit, widest)
 			}
 			if rd.Reason == "" {
 				rd.Answer = fmt.Sprintf("%.4g %s", x.value, t.Unit)

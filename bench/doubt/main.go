@@ -1,6 +1,7 @@
 // Command doubt asks on video whether a network knows what it has not seen, and when it is wrong. Two studies:
 //
-//	phantom   simulated echo loops. A network learns which of three apical views a loop shows, and the ejection fraction. It is then
+//	phantom   simulated echo loops. A network learns which of three apical views a loop shows, the
+//	          ejection fraction, and whether that is below 50 %. It is then
 //	          shown views that it never saw, a device that it never saw (coarser speckle, other grey levels), and corrupted clips
 //	          (noise, a frozen or blank stretch, a covered half). Out-of-distribution scores against the usual test clips; selective
 //	          risk; coverage of conformal sets and intervals, also by subgroup.

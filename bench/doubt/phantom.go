@@ -88,7 +88,7 @@ func simulate(dir string, o options) error {
 	if err != nil {
 		return err
 	}
-	table := [][]string{{"clip", "patient", "sex", "weight", "part", "kind", "view", "ef"}}
+	table := [][]string{{"clip", "patient", "sex", "weight", "part", "kind", "view", "ef", "low"}}
 	for i := range o.patients {
 		p := c.Patient(i)
 		part := "train"
@@ -102,14 +102,18 @@ func simulate(dir string, o options) error {
 		if p.BMI >= 27 {
 			weight = "bmi 27 and above"
 		}
-		add := func(pic *clip.Clip, kind string, n int, view, ef string) error {
+		low := "0"
+		if p.EF < 50 {
+			low = "1"
+		}
+		add := func(pic *clip.Clip, kind string, n int, view, ef, low string) error {
 			name := fmt.Sprintf("%s_%s_%d.npy", p.Key, c.FileName(p, phantom.View(seenViews[0]))[2:8], n)
-			table = append(table, []string{name, p.Key, p.Sex, weight, part, kind, view, ef})
+			table = append(table, []string{name, p.Key, p.Sex, weight, part, kind, view, ef, low})
 			return clip.Save(filepath.Join(dir, name), pic)
 		}
 		for v, view := range seenViews {
 			pic, _ := c.ClipOf(p, view)
-			if err := add(pic, "in", v, string(view), strconv.FormatFloat(p.EF, 'f', 2, 64)); err != nil {
+			if err := add(pic, "in", v, string(view), strconv.FormatFloat(p.EF, 'f', 2, 64), low); err != nil {
 				return err
 			}
 			if part != "test" || v != i%len(seenViews) { // one clip of each test patient is changed
@@ -119,7 +123,7 @@ func simulate(dir string, o options) error {
 				other := *pic
 				other.Data = append([]byte{}, pic.Data...)
 				ch.do(&other, seed.Stream("change", i, k))
-				if err := add(&other, ch.kind, 10+k, "", ""); err != nil {
+				if err := add(&other, ch.kind, 10+k, "", "", ""); err != nil {
 					return err
 				}
 			}
@@ -129,7 +133,7 @@ func simulate(dir string, o options) error {
 		}
 		for v, view := range unseenViews {
 			pic, _ := c.ClipOf(p, view)
-			if err := add(pic, "unseen view: "+string(view), 20+v, "", ""); err != nil {
+			if err := add(pic, "unseen view: "+string(view), 20+v, "", "", ""); err != nil {
 				return err
 			}
 		}
@@ -148,7 +152,7 @@ func simulate(dir string, o options) error {
 }
 
 const phantomRecipe = `name: doubt on the phantom
-description: Which of three apical views, and the ejection fraction, with an ensemble that knows when not to answer.
+description: Which of three apical views, the ejection fraction and whether it is below 50 %%, with an ensemble that knows when not to answer.
 seed: 5
 data:
   root: %s
@@ -159,6 +163,7 @@ data:
   where: {kind: in}
   targets:
     - {name: view, kind: class, classes: [A4C, A2C, A3C]}
+    - {name: low, kind: binary, weight: 0.5}
     - {name: ef, kind: regression, unit: "%%", weight: 0.5}
 splits: [{name: held-out patients, by: column, column: part}]
 input: {frames: 8, height: 48, width: 48, channels: 1, normalise: unit}

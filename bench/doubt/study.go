@@ -21,15 +21,15 @@ import (
 
 // study is what one set of data came to.
 type study struct {
-	Name    string                          `json:"name"`
-	About   string                          `json:"about"`
-	Scores  []string                        `json:"scores"`
-	In      int                             `json:"n_usual"`
-	Lines   []kindLine                      `json:"out_of_distribution"`
-	Best    string                          `json:"best_score"` // highest least AUROC over kinds
-	Least   float64                         `json:"least_auroc_of_best"`
-	Doubts  json.RawMessage                 `json:"uncertainty"` // the run's uncertainty.json
-	Metrics map[string]map[string][]float64 `json:"metrics"`     // value, low, high
+	Name    string                                  `json:"name"`
+	About   string                                  `json:"about"`
+	Scores  []string                                `json:"scores"`
+	In      int                                     `json:"n_usual"`
+	Lines   []kindLine                              `json:"out_of_distribution"`
+	Best    string                                  `json:"best_score"` // highest least AUROC over kinds
+	Least   float64                                 `json:"least_auroc_of_best"`
+	Doubts  json.RawMessage                         `json:"uncertainty"` // the run's uncertainty.json
+	Metrics map[string]map[string][]evaluate.Number `json:"metrics"`     // value, low, high
 }
 
 // kindLine is how well each score finds one kind.
@@ -47,12 +47,12 @@ func (s *study) fill(ctx context.Context, r *run.Run, m *run.Metrics, column str
 		return err
 	}
 	s.Doubts = b
-	s.Metrics = map[string]map[string][]float64{}
+	s.Metrics = map[string]map[string][]evaluate.Number{}
 	for name, t := range m.Report.Targets {
-		s.Metrics[name] = map[string][]float64{}
+		s.Metrics[name] = map[string][]evaluate.Number{}
 		for _, key := range []string{"accuracy", "auroc", "mae"} {
 			if v, ok := t.Metrics[key]; ok && v.Value.Defined() {
-				s.Metrics[name][key] = []float64{float64(v.Value), float64(v.Low), float64(v.High)}
+				s.Metrics[name][key] = []evaluate.Number{v.Value, v.Low, v.High}
 			}
 		}
 	}

@@ -70,7 +70,12 @@ func trained(e *torch.Engine, d images, m method, member int, dir string, say fu
 	n := newLenet(e, seed, m.Start, m.Raw)
 	settings := m.settings(member)
 	path := filepath.Join(dir, digest(settings)+".safetensors")
-	for epoch := n.load(path, settings); epoch < m.Epochs; epoch++ {
+	done := n.load(path, settings)
+	if done > m.Epochs { // trained for longer than is wanted now
+		n.free()
+		n, done = newLenet(e, seed, m.Start, m.Raw), 0
+	}
+	for epoch := done; epoch < m.Epochs; epoch++ {
 		n.train(d, m, seed, epoch)
 		if dir != "" {
 			if err := n.save(path, settings, epoch+1); err != nil {

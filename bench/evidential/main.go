@@ -38,7 +38,7 @@ func main() {
 	var o options
 	flag.IntVar(&o.n, "n", 60000, "training images")
 	flag.IntVar(&o.judged, "judged", 10000, "pictures of each test set")
-	flag.IntVar(&o.members, "members", 5, "networks of the ensemble")
+	flag.IntVar(&o.members, "members", 3, "networks of the ensemble")
 	flag.IntVar(&o.starts, "starts", 0, "instead: so many seeds of each way to start, and how many classes die")
 	flag.StringVar(&o.out, "out", "evidential", "folder of networks, results and page")
 	flag.StringVar(&o.only, "only", "", "only methods whose key matches this pattern; the page is written from all that are there")

@@ -31,7 +31,7 @@ type method struct {
 
 // settings identify a network's training: what is stored of it is used again only for the same.
 func (m method) settings(member int) string {
-	m.Key, m.Name, m.Passes, m.Members = "", "", 0, 0
+	m.Key, m.Name, m.Passes, m.Members, m.Epochs = "", "", 0, 0, 0 // fewer epochs are the beginning of more
 	m.Seed += member
 	b, err := json.Marshal(m)
 	if err != nil {
@@ -75,8 +75,10 @@ func methodsFor(n, members int, scale float64) []method {
 			evidential(m)
 			m.Kind, m.Start, m.Raw, m.Dropout = edl(uncertainty.SquaredError, uncertainty.ReLU), startHe, true, true
 		}),
-		with("edl-mse-relu", "EDL mse + relu", func(m *method) { evidential(m); m.Kind = edl(uncertainty.SquaredError, uncertainty.ReLU) }),
-		with("dropout", "dropout, 20 passes", func(m *method) { m.Epochs, m.Dropout, m.Passes = epochs(8, 10), true, 20 }),
+		with("edl-mse-relu", "EDL mse + relu", func(m *method) {
+			m.Epochs, m.Kind = epochs(10, 6), edl(uncertainty.SquaredError, uncertainty.ReLU)
+		}),
+		with("dropout", "dropout, 20 passes", func(m *method) { m.Epochs, m.Dropout, m.Passes = epochs(8, 6), true, 20 }),
 		with("ensemble", fmt.Sprintf("ensemble of %d", members), func(m *method) { m.Members = members }),
 	}
 	for _, t := range terms {
@@ -85,7 +87,9 @@ func methodsFor(n, members int, scale float64) []method {
 			if key == "edl-log-exp" || key == "edl-mse-relu" {
 				continue
 			}
-			rows = append(rows, with(key, "EDL "+t.name+" + "+e.name, func(m *method) { evidential(m); m.Kind = edl(t.term, e.evidence) }))
+			rows = append(rows, with(key, "EDL "+t.name+" + "+e.name, func(m *method) {
+				m.Epochs, m.Kind = epochs(10, 6), edl(t.term, e.evidence)
+			}))
 		}
 	}
 	return rows

@@ -128,7 +128,7 @@ func writeJudgement(io ioStreams, name string, j *uncertainty.Judgement) error {
 		{"accuracy", j.Raw.Accuracy, j.Scaled.Accuracy}, {"mean confidence", j.Raw.Sharpness, j.Scaled.Sharpness},
 		{"NLL", j.Raw.NLL, j.Scaled.NLL}, {"Brier", j.Raw.Brier, j.Scaled.Brier}, {"ECE, equal width", j.Raw.ECE, j.Scaled.ECE},
 		{"ECE, equal mass", j.Raw.ECEMass, j.Scaled.ECEMass}, {"calibration error, debiased", j.Raw.Debiased, j.Scaled.Debiased},
-		{"ECE, classwise", j.Raw.Classwise, j.Scaled.Classwise},
+		{"ECE, classwise", j.Raw.Classwise, j.Scaled.Classwise}, {"ECE, adaptive", j.Raw.Adaptive, j.Scaled.Adaptive},
 	} {
 		fmt.Fprintf(w, "%s\t%.4f\t%.4f\n", r.name, r.a, r.b)
 	}

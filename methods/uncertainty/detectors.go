@@ -13,6 +13,7 @@ type Seen struct {
 	Logits  [][]float64   // [item][class]; nil for targets that are no classes
 	Label   []int         // of training items; nil elsewhere, and where there are no classes
 	Members [][][]float64 // [item][sample][class] probabilities of repeated predictions; nil: one each
+	Layers  [][][]float64 // [item][stage][dimension], statistics of earlier stages; nil: none
 	Vacuity []float64     // of evidential networks; nil elsewhere
 }
 
@@ -23,6 +24,7 @@ type Detectors struct {
 	density     *Mahalanobis // one class: for targets without
 	knn         *KNN
 	vim         *ViM
+	layers      []*Mahalanobis
 }
 
 // neighbours of the k-nearest-neighbour score (Sun et al. 2022 use 50 of many thousands).
@@ -34,6 +36,8 @@ const neighbours = 10
 //	entropy      of the mean probabilities
 //	energy       −log Σ exp logits (Liu et al. 2020)
 //	mahalanobis  distance to the nearest class mean (Lee et al. 2018); relative: less the distance to the mean of all (Ren et al. 2021)
+//	layers       the same of statistics of each earlier stage, without classes, mean over stages of distance per dimension: texture,
+//	             noise and grey levels that the last features do not show (after the feature ensemble of Lee et al. 2018)
 //	knn          distance of the normalised feature to its tenth neighbour (Sun et al. 2022)
 //	vim          virtual logit of the feature's residual (Wang et al. 2022)
 //	density      negative log density of a normal distribution a class
@@ -51,10 +55,10 @@ func FitDetectors(train Seen, names []string) (*Detectors, error) {
 		can["vim"] = len(train.Feature) > len(train.Feature[0])/2 && len(train.Feature[0]) > 2
 		can["relative"] = train.Label != nil
 	}
-	can["vacuity"], can["mutual"] = train.Vacuity != nil, train.Members != nil
+	can["vacuity"], can["mutual"], can["layers"] = train.Vacuity != nil, train.Members != nil, train.Layers != nil
 	asked := len(names) > 0
 	if !asked {
-		names = []string{"softmax", "entropy", "energy", "mahalanobis", "relative", "knn", "vim", "density", "vacuity", "mutual"}
+		names = []string{"softmax", "entropy", "energy", "mahalanobis", "layers", "relative", "knn", "vim", "density", "vacuity", "mutual"}
 	}
 	d := &Detectors{}
 	for _, n := range names {
@@ -76,6 +80,19 @@ func FitDetectors(train Seen, names []string) (*Detectors, error) {
 		d.density = d.mahalanobis
 	}
 	d.knn = NewKNN(train.Feature, min(neighbours, len(train.Feature)))
+	if d.has("layers") {
+		for k := range train.Layers[0] {
+			var x [][]float64
+			for _, item := range train.Layers {
+				x = append(x, item[k])
+			}
+			m, err := FitMahalanobis(x, make([]int, len(x)))
+			if err != nil {
+				return nil, err
+			}
+			d.layers = append(d.layers, m)
+		}
+	}
 	if d.has("vim") {
 		if d.vim, err = FitViM(train.Feature, train.Logits); err != nil {
 			return nil, err
@@ -109,6 +126,10 @@ func (d *Detectors) Scores(s Seen, i int) []float64 {
 			out[k] = Energy(logits, 1)
 		case "mahalanobis":
 			out[k] = d.mahalanobis.Score(s.Feature[i])
+		case "layers":
+			for l, m := range d.layers {
+				out[k] += m.Score(s.Layers[i][l]) / float64(len(s.Layers[i][l])*len(d.layers))
+			}
 		case "relative":
 			out[k] = d.mahalanobis.Relative(s.Feature[i])
 		case "knn":

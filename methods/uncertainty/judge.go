@@ -37,7 +37,10 @@ type CalibrationNumbers struct {
 	ECEMass   float64 `json:"ece_equal_mass"`
 	Debiased  float64 `json:"calibration_error_debiased"`
 	Classwise float64 `json:"ece_classwise"`
+	Adaptive  float64 `json:"ece_adaptive"` // classwise with equal mass (Nixon et al. 2019)
 	MCE       float64 `json:"max_calibration_error"`
+	// Parts of the Brier score of the answer being right (Murphy 1973): reliability − resolution + uncertainty, by the bins of ECE.
+	Parts BrierParts `json:"brier_parts_of_answer"`
 }
 
 func numbersOf(probs [][]float64, label []int, bins int) CalibrationNumbers {
@@ -46,7 +49,8 @@ func numbersOf(probs [][]float64, label []int, bins int) CalibrationNumbers {
 	mass := ReliabilityOf(conf, right, bins, EqualMass)
 	return CalibrationNumbers{
 		Accuracy: Accuracy(probs, label), Sharpness: Sharpness(probs), NLL: NLL(probs, label), Brier: Brier(probs, label),
-		ECE: width.ECE, ECEMass: mass.ECE, Debiased: mass.Debiased, Classwise: ClasswiseECE(probs, label, bins, EqualWidth), MCE: width.MCE,
+		ECE: width.ECE, ECEMass: mass.ECE, Debiased: mass.Debiased, Classwise: ClasswiseECE(probs, label, bins, EqualWidth),
+		Adaptive: ClasswiseECE(probs, label, bins, EqualMass), MCE: width.MCE, Parts: DecomposeBrier(conf, right, bins),
 	}
 }
 
@@ -149,7 +153,11 @@ func Judge(it Items, o JudgeOptions) (*Judgement, error) {
 		}
 		return z
 	}
-	j.Temperature = FitTemperature(logits(calP), calY)
+	if j.Temperature = 1; Accuracy(calP, calY) < 1 {
+		j.Temperature = FitTemperature(logits(calP), calY)
+	} else {
+		j.Notes = append(j.Notes, "no error among the calibration items: no temperature can be learnt from them")
+	}
 	scaled := make([][]float64, len(p))
 	for i, z := range logits(p) {
 		scaled[i] = Softmax(z, j.Temperature)

@@ -232,6 +232,7 @@ func twoClouds(n int) Seen {
 		s.Label = append(s.Label, y)
 		s.Members = append(s.Members, [][]float64{Softmax(s.Logits[i], 1), Softmax(s.Logits[i], 2)})
 		s.Vacuity = append(s.Vacuity, 0.1)
+		s.Layers = append(s.Layers, [][]float64{{rng.NormFloat64()}, {rng.NormFloat64(), rng.NormFloat64()}})
 	}
 	return s
 }
@@ -242,12 +243,12 @@ func TestDetectors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(d.Names) != 10 {
+	if len(d.Names) != 11 {
 		t.Fatalf("scores %v", d.Names)
 	}
 	// Far along a direction that says nothing about the class: distances see it, the softmax does not.
 	far := Seen{Feature: [][]float64{{-10, -30, 30}, {-10, 5, 5}}, Logits: [][]float64{{5, -5}, {5, -5}},
-		Members: [][][]float64{{{1, 0}, {0, 1}}, {{1, 0}, {1, 0}}}, Vacuity: []float64{0.9, 0.1}}
+		Members: [][][]float64{{{1, 0}, {0, 1}}, {{1, 0}, {1, 0}}}, Vacuity: []float64{0.9, 0.1}, Layers: [][][]float64{{{5}, {0, 0}}, {{0}, {0, 0}}}}
 	a, b := d.Scores(far, 0), d.Scores(far, 1)
 	for k, n := range d.Names {
 		strange := a[k] > b[k]
@@ -297,8 +298,8 @@ func TestStranger(t *testing.T) {
 func TestReadingInWords(t *testing.T) {
 	nan := math.NaN()
 	for want, r := range map[string]Reading{
-		"view: A4C; also plausible: A2C; 12 like it in training": {Target: "view", Answer: "A4C", Class: "A4C", Set: []string{"A4C", "A2C"}, Low: nan, High: nan, Like: 12},
-		"ef: 55 % (48 to 62); 3 like it in training":             {Target: "ef", Answer: "55 %", Low: 48, High: 62, Like: 3},
+		"view: A4C; also plausible: A2C; 12 like it in training":                   {Target: "view", Answer: "A4C", Class: "A4C", Set: []string{"A4C", "A2C"}, Low: nan, High: nan, Like: 12},
+		"ef: 55 % (48 to 62); 3 like it in training":                               {Target: "ef", Answer: "55 %", Low: 48, High: 62, Like: 3},
 		"view: no answer: two are plausible; nothing like it was seen in training": {Target: "view", Reason: "two are plausible", Low: nan, High: nan},
 	} {
 		if got := r.Words(); got != want {
