@@ -192,7 +192,7 @@ func (r *result) errors(test []belief, label []int) {
 func deadClasses(n *lenet, m method, d images) []int {
 	few := d.first(6000)
 	var evidence [][]float64
-	for _, z := range n.logits(few, false) {
+	for _, z := range n.logits(few) {
 		row := make([]float64, len(z))
 		for k, v := range z {
 			row[k], _ = m.Kind.Evidence.Of(v)
@@ -206,7 +206,7 @@ func deadClasses(n *lenet, m method, d images) []int {
 func believe(nets []*lenet, m method, d images) []belief {
 	out := make([]belief, d.len())
 	if m.Kind != nil {
-		for i, z := range nets[0].logits(d, false) {
+		for i, z := range nets[0].logits(d) {
 			alpha := make([]float64, len(z))
 			for k, v := range z {
 				ev, _ := m.Kind.Evidence.Of(v)
@@ -222,8 +222,8 @@ func believe(nets []*lenet, m method, d images) []belief {
 		out[i].probs = make([]float64, 10)
 	}
 	for _, n := range nets {
-		for range passes {
-			for i, z := range n.logits(d, m.Passes > 0) {
+		for _, pass := range n.passes(d, m.Passes) {
+			for i, z := range pass {
 				for k, p := range uncertainty.Softmax(z, 1) {
 					out[i].probs[k] += p / float64(passes*len(nets))
 				}

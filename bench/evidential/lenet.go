@@ -64,6 +64,10 @@ func (n *lenet) free() {
 }
 
 func (n *lenet) forward(x *torch.Tensor, dropout bool) *torch.Tensor {
+	return n.last(n.hidden(x), dropout)
+}
+
+func (n *lenet) hidden(x *torch.Tensor) *torch.Tensor {
 	p := n.params
 	if !n.raw {
 		x = x.SubScalar(0.1307).MulScalar(1 / 0.3081) // MNIST's mean and deviation, inside, so that steps and turns stay in pixels
@@ -71,11 +75,15 @@ func (n *lenet) forward(x *torch.Tensor, dropout bool) *torch.Tensor {
 	two, zero, one := []int64{2, 2}, []int64{0, 0}, []int64{1, 1}
 	x = torch.MaxPool2d(torch.Conv2d(x, p[0], p[1], one, zero, one, 1).Relu(), two, two, zero, one, false)
 	x = torch.MaxPool2d(torch.Conv2d(x, p[2], p[3], one, zero, one, 1).Relu(), two, two, zero, one, false)
-	x = torch.Linear(x.Flatten(1, -1), p[4], p[5]).Relu()
+	return torch.Linear(x.Flatten(1, -1), p[4], p[5]).Relu()
+}
+
+// last is the layer after the 500 hidden units; dropout lies before it.
+func (n *lenet) last(hidden *torch.Tensor, dropout bool) *torch.Tensor {
 	if dropout {
-		x = torch.Dropout(x, 0.5, true)
+		hidden = torch.Dropout(hidden, 0.5, true)
 	}
-	return torch.Linear(x, p[6], p[7])
+	return torch.Linear(hidden, n.params[6], n.params[7])
 }
 
 // step is one of Adam with a rate of 1e-3.
@@ -140,16 +148,21 @@ func lossOf(out *torch.Tensor, y []int, m method, epoch int) *torch.Tensor {
 }
 
 // logits of pictures, [item][10].
-func (n *lenet) logits(d images, dropout bool) [][]float64 {
-	var all [][]float64
+func (n *lenet) logits(d images) [][]float64 { return n.passes(d, 0)[0] }
+
+// passes are logits [pass][item][10] with dropout left on; one pass without where k is 0. The hidden units are computed once.
+func (n *lenet) passes(d images, k int) [][][]float64 {
+	all := make([][][]float64, max(k, 1))
 	n.e.NoGrad(func() {
 		for lo := 0; lo < d.len(); lo += 500 {
 			s := n.e.Scope()
 			hi := min(lo+500, d.len())
-			x := n.e.FromFloat32(d.pixels[lo*784:hi*784], int64(hi-lo), 1, 28, 28)
-			z := n.forward(x, dropout).Float64s()
-			for i := 0; i < len(z); i += 10 {
-				all = append(all, z[i:i+10])
+			hidden := n.hidden(n.e.FromFloat32(d.pixels[lo*784:hi*784], int64(hi-lo), 1, 28, 28))
+			for pass := range all {
+				z := n.last(hidden, k > 0).Float64s()
+				for i := 0; i < len(z); i += 10 {
+					all[pass] = append(all[pass], z[i:i+10])
+				}
 			}
 			s.Close()
 		}

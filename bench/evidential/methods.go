@@ -78,7 +78,7 @@ func methodsFor(n, members int, scale float64) []method {
 		with("edl-mse-relu", "EDL mse + relu", func(m *method) {
 			m.Epochs, m.Kind = epochs(10, 6), edl(uncertainty.SquaredError, uncertainty.ReLU)
 		}),
-		with("dropout", "dropout, 20 passes", func(m *method) { m.Epochs, m.Dropout, m.Passes = epochs(8, 6), true, 20 }),
+		with("dropout", "dropout, 20 passes", func(m *method) { m.Epochs, m.Dropout, m.Passes = epochs(8, 5), true, 20 }),
 		with("ensemble", fmt.Sprintf("ensemble of %d", members), func(m *method) { m.Members = members }),
 	}
 	for _, t := range terms {
