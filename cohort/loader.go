@@ -51,7 +51,7 @@ type reader struct {
 // clipReader is the real one. A clip is decoded by one goroutine: the loader has many clips to decode at once.
 var clipReader = reader{
 	open: func(ctx context.Context, src source) (*clip.Clip, error) {
-		opts := []clip.ReadOption{clip.WithContext(ctx), clip.Workers(1)}
+		opts := []clip.ReadOption{clip.WithContext(ctx), clip.Workers(1), clip.NoDigest()}
 		if src.grey {
 			opts = append(opts, clip.AsGrey())
 		}
