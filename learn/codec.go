@@ -57,6 +57,7 @@ func (p *Plan) Digest() string {
 	key.Data.Root = "" // where the data lie on this machine; what they are is checked by the rows' digest
 	key.Data.Subgroups, key.Data.Derive = nil, nil
 	key.Input.EvalClips = 0
+	key.Train.CacheDir, key.Train.CacheGiB = "", 0
 	key.Train.Threads, key.Train.Device, key.Train.MaxMinutes, key.Train.CheckpointSteps = 0, "", 0, 0
 	data, err := EncodePlan(key)
 	if err != nil {

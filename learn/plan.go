@@ -58,6 +58,10 @@ type TrainSpec struct {
 	Patience        int      `yaml:"patience,omitempty"`         // epochs without improvement before stopping; 0: never
 	CheckpointSteps int      `yaml:"checkpoint_steps,omitempty"` // also in the middle of an epoch; 0: at epoch ends and every 60 s
 	Balance         bool     `yaml:"balance,omitempty"`          // class-balanced sampling on the first class or binary target
+	SampleWeight    string   `yaml:"sample_weight,omitempty"`    // column of weights ≥ 0 that rows are drawn in proportion to
+	PerPatient      int      `yaml:"per_patient,omitempty"`      // rows of every patient an epoch, all in turn over the epochs; 0: off
+	CacheDir        string   `yaml:"cache_dir,omitempty"`        // folder of decoded clips that processes and runs share; it holds pixels; empty: memory
+	CacheGiB        float64  `yaml:"cache_gib,omitempty"`        // bound of the cache; 0: 2 in memory, 20 in a folder
 	LabelSmoothing  float64  `yaml:"label_smoothing,omitempty"`
 	RegressionLoss  string   `yaml:"regression_loss,omitempty"` // mse (default) | l1 | huber
 	Threads         int      `yaml:"threads,omitempty"`         // 0: all cores

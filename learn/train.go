@@ -26,6 +26,8 @@ type TrainOptions struct {
 	Cache    *cohort.Cache
 	Minutes  float64 // budget of this training, resumed parts included; 0: the plan's train.max_minutes
 
+	Parallel *Parallel // which of several processes that train together this is; nil: one alone
+
 	afterStep func(*trainer) // tests watch and interrupt here
 }
 
@@ -54,10 +56,17 @@ func Train(ctx context.Context, opts TrainOptions) (*TrainResult, error) {
 	if err := checkFilled(opts.Plan); err != nil {
 		return nil, err
 	}
+	if err := opts.Parallel.check(opts.Plan); err != nil {
+		return nil, err
+	}
 	var result *TrainResult
-	cfg := torch.Config{Device: opts.Plan.Train.Device, Threads: opts.Plan.Train.Threads, Seed: opts.Plan.Seed, Log: opts.Progress}
+	cfg := torch.Config{Groups: opts.Parallel != nil, Device: opts.Plan.Train.Device, Threads: opts.Plan.Train.Threads, Seed: opts.Plan.Seed, Log: opts.Progress}
 	err = torch.Run(ctx, cfg, func(e *torch.Engine) error {
-		t, err := newTrainer(e, opts, heads)
+		group, err := opts.Parallel.join(e)
+		if err != nil {
+			return err
+		}
+		t, err := newTrainer(e, opts, heads, group)
 		if err != nil {
 			return err
 		}
@@ -66,7 +75,7 @@ func Train(ctx context.Context, opts TrainOptions) (*TrainResult, error) {
 		if err != nil {
 			return err
 		}
-		if err := t.epochs(ctx); err != nil {
+		if err := t.withGroup(func() error { return t.epochs(ctx) }); err != nil {
 			return err
 		}
 		result = t.result()
@@ -129,9 +138,9 @@ func networkSpec(p *Plan, heads []head) video.Spec {
 }
 
 // newTrainer builds everything but the journal; no file is touched.
-func newTrainer(e *torch.Engine, opts TrainOptions, heads []head) (*trainer, error) {
+func newTrainer(e *torch.Engine, opts TrainOptions, heads []head, group *torch.Group) (*trainer, error) {
 	p := opts.Plan
-	t := &trainer{opts: opts, plan: p, e: e, heads: heads}
+	t := &trainer{opts: opts, plan: p, e: e, heads: heads, group: group}
 	if p.Train.Autocast == "fp16" && !e.Device().IsCUDA() {
 		return nil, fault.New(fault.Usage, "train.autocast: float16 needs a CUDA device").WithHint("bf16 works on both")
 	}
@@ -158,7 +167,7 @@ func newTrainer(e *torch.Engine, opts TrainOptions, heads []head) (*trainer, err
 		return nil, err
 	}
 	t.lr = schedule{p.Train, (t.train.Steps() + t.accumulate() - 1) / t.accumulate()}
-	t.report = newReporter(opts.Progress, opts.Label)
+	t.report = newReporter(t.voice(opts.Progress), opts.Label)
 	ids := func(rows []int) []string {
 		out := make([]string, len(rows))
 		for i, r := range rows {
@@ -169,6 +178,9 @@ func newTrainer(e *torch.Engine, opts TrainOptions, heads []head) (*trainer, err
 	t.state = State{
 		Version: version.String(), Plan: p.Digest(), Rows: rowsDigest(ids(opts.Fold.Train), ids(opts.Fold.Val)), Seed: p.Seed,
 		Network: t.net.Spec, Heads: heads, Input: p.Input, Eval: p.Augment.EvalScale, Threads: e.Threads(), ChannelsLast: last,
+	}
+	if group != nil {
+		t.state.Ranks = group.Size
 	}
 	if p.Train.Autocast == "fp16" {
 		t.state.Scale = firstScale
@@ -184,7 +196,11 @@ func (t *trainer) loaders() error {
 		return err
 	}
 	cfg := cohort.LoaderConfig{Input: p.Input, Augment: p.Augment, BatchSize: p.Train.BatchSize, Seed: p.Seed, Train: true,
+		Weight: p.Train.SampleWeight, Patients: p.Train.PerPatient,
 		Cache: cache, Alloc: t.e.PinnedFloat32}
+	if t.group != nil {
+		cfg.Rank, cfg.Ranks = t.group.Rank, t.group.Size
+	}
 	if p.Train.Balance {
 		i := slices.IndexFunc(t.heads, func(h head) bool { return h.Kind == evaluate.Binary || h.Kind == evaluate.Class })
 		if i < 0 {
@@ -199,6 +215,7 @@ func (t *trainer) loaders() error {
 		return nil
 	}
 	cfg.Train, cfg.Balance, cfg.Input.EvalClips = false, "", 1
+	cfg.Weight, cfg.Patients = "", 0
 	t.val, err = cohort.NewLoader(o.Cohort, o.Fold.Val, cfg)
 	return err
 }
