@@ -164,8 +164,12 @@ func setParts(p *evaluate.Predictions, c *cohort.Cohort, rows []int, parts []str
 
 func (r *Run) predict(ctx context.Context, c *cohort.Cohort, rows []int, models []string) (*evaluate.Predictions, error) {
 	var bad []cohort.Quarantine
+	cache, err := r.sharedCache()
+	if err != nil {
+		return nil, err
+	}
 	p, err := learn.Predict(ctx, learn.PredictOptions{Plan: r.Plan, Cohort: c, Rows: rows, CheckpointDirs: models, Progress: r.log,
-		Cache: r.sharedCache(), Quarantine: &bad})
+		Cache: cache, Quarantine: &bad})
 	if err != nil {
 		return nil, err
 	}
