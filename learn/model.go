@@ -111,7 +111,7 @@ func (m *Model) Score(x []float32, n int, target string) (scores [][]float64, er
 	err = m.e.Try(func() {
 		m.e.NoGrad(func() {
 			outs := m.Net.Heads(&nn.Pass{E: m.e}, m.e.FromFloat32(x, m.shape(n)...))
-			for _, raw := range split(outs[i].Float32s(), m.Targets[i].Width()) {
+			for _, raw := range split(outs[i].Float32s(), m.State.Heads[i].outputs()) {
 				scores = append(scores, m.State.Heads[i].decode(raw))
 			}
 		})

@@ -29,6 +29,8 @@ func (p *Parallel) check(plan *Plan) error {
 		return nil
 	case p.Size < 1 || p.Rank < 0 || p.Rank >= p.Size:
 		return fault.New(fault.Usage, "rank %d of %d processes", p.Rank, p.Size)
+	case plan.Train.Mixup > 0 || plan.Train.Cutmix > 0:
+		return fault.New(fault.Usage, "train.mixup and train.cutmix mix the clips of one process's batch; they are for one process")
 	case plan.Train.Autocast == "fp16":
 		return fault.New(fault.Usage, "train.autocast: float16 is for one CUDA device; several processes train on the CPU")
 	}

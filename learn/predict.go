@@ -133,7 +133,7 @@ func predictOne(ctx context.Context, e *torch.Engine, opts PredictOptions, dir s
 		e.NoGrad(func() {
 			heads := forward(e, m.Net, &nn.Pass{E: e}, opts.Plan.Train.Autocast, input(e, b))
 			for i, h := range m.State.Heads {
-				for j, raw := range split(heads[i].Float32s(), h.Width()) {
+				for j, raw := range split(heads[i].Float32s(), h.outputs()) {
 					out.put(b.Rows[j], h.Name, h.decode(raw))
 				}
 			}

@@ -18,6 +18,17 @@ type head struct {
 	// Offset of a time-to-event head: log odds of the training rows' hazard at each cut. The network learns what to add, so that an
 	// untrained one predicts about the Kaplan–Meier curve of everybody.
 	Offset []float64 `json:"offset,omitempty"`
+
+	ClassWeights []float64 `json:"class_weights,omitempty"` // of the loss, by class
+	Spread       bool      `json:"spread,omitempty"`        // regression: a second output is the logarithm of the variance
+}
+
+// outputs is how many numbers the network gives for the head: its scores, and what only its loss uses.
+func (h head) outputs() int {
+	if h.Spread {
+		return h.Width() + 1
+	}
+	return h.Width()
 }
 
 // newHeads reads the targets of a cohort; mean and SD come from the training rows alone.
@@ -100,6 +111,7 @@ func (h head) truths(rows []cohort.Row) (value, present []float32, count int) {
 func (h head) decode(raw []float64) []float64 {
 	switch h.Kind {
 	case evaluate.Regression:
+		raw = raw[:1]
 		raw[0] = raw[0]*h.SD + h.Mean
 	case evaluate.TimeToEvent:
 		return h.survivalScores(raw)

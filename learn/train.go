@@ -56,6 +56,12 @@ func Train(ctx context.Context, opts TrainOptions) (*TrainResult, error) {
 	if err := checkFilled(opts.Plan); err != nil {
 		return nil, err
 	}
+	if opts.Plan.Train.ClassWeights {
+		weighClasses(heads, opts.Cohort.Rows, opts.Fold.Train)
+	}
+	for i := range heads {
+		heads[i].Spread = heads[i].Kind == evaluate.Regression && opts.Plan.Train.RegressionLoss == lossGaussian
+	}
 	if err := opts.Parallel.check(opts.Plan); err != nil {
 		return nil, err
 	}
@@ -132,7 +138,7 @@ func networkSpec(p *Plan, heads []head) video.Spec {
 		s.Size = [3]int64{int64(p.Input.Frames), int64(p.Input.Height), int64(p.Input.Width)}
 	}
 	for _, h := range heads {
-		s.Heads = append(s.Heads, video.Head{Name: h.Name, Width: int64(h.Width())})
+		s.Heads = append(s.Heads, video.Head{Name: h.Name, Width: int64(h.outputs())})
 	}
 	return s
 }

@@ -120,12 +120,13 @@ func (t *trainer) microStep(b *cohort.Batch, batch, group int) error {
 	t.e.ManualSeed(t.stepSeed(batch))
 	rows := pick(t.opts.Cohort.Rows, b.Rows)
 	x := input(t.e, b)
+	x, mixed := t.mix(x, batch)
 	outs := forward(t.e, t.net, t.pass(), t.plan.Train.Autocast, x)
 	var loss *torch.Tensor
 	value, n := 0.0, len(rows)
 	if t.group != nil {
 		loss, value, n = t.groupLoss(outs, rows)
-	} else if loss = t.loss.total(outs, rows); loss != nil {
+	} else if loss = t.loss.mixedTotal(outs, rows, mixed); loss != nil {
 		value = loss.Item()
 	}
 	if loss != nil {

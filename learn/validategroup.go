@@ -17,7 +17,7 @@ func (t *trainer) validateTogether(ctx context.Context) (validation, error) {
 	}
 	width := 1 // whether the row was read
 	for _, h := range t.heads {
-		width += h.Width()
+		width += h.outputs()
 	}
 	table := make([]float64, len(rows)*width)
 	losses := make([]float64, 2*len(t.heads))
@@ -33,12 +33,12 @@ func (t *trainer) validateTogether(ctx context.Context) (validation, error) {
 				t.loss.tally(&sums, outs, pick(t.opts.Cohort.Rows, b.Rows))
 				at := 1
 				for i, h := range t.heads {
-					for j, raw := range split(outs[i].Float32s(), h.Width()) {
+					for j, raw := range split(outs[i].Float32s(), h.outputs()) {
 						row := table[place[b.Rows[j]]*width:][:width]
 						row[0] = 1
 						copy(row[at:], raw)
 					}
-					at += h.Width()
+					at += h.outputs()
 				}
 			})
 			s.Close()
@@ -63,8 +63,8 @@ func (t *trainer) validateTogether(ctx context.Context) (validation, error) {
 		at := 1
 		for _, h := range t.heads {
 			truth[h.Name] = append(truth[h.Name], t.opts.Cohort.Rows[r].Truth[h.Name])
-			score[h.Name] = append(score[h.Name], h.decode(append([]float64{}, row[at:at+h.Width()]...)))
-			at += h.Width()
+			score[h.Name] = append(score[h.Name], h.decode(append([]float64{}, row[at:at+h.outputs()]...)))
+			at += h.outputs()
 		}
 	}
 	all := tally{sum: losses[:len(t.heads)]}

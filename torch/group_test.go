@@ -91,10 +91,10 @@ func TestGroup(t *testing.T) {
 		if got := y.Grad().Float32s()[0]; got != 72 {
 			return fmt.Errorf("gradient through a sum %v", got)
 		}
-		// Two parameters in buckets of 8 bytes: mean over ranks of r·a and 2r is 2a and 4; accumulated twice, then averaged at once.
+		// Two parameters in buckets of 4 bytes: mean over ranks of r·a and 2r is 2a and 4; accumulated twice, then averaged at once.
 		a := e.FromFloat32([]float32{1, 2, 3}, 3).SetRequiresGrad(true)
 		c := e.FromFloat32([]float32{5}, 1).SetRequiresGrad(true)
-		av := g.NewAverager([]*Tensor{a, c}, 8)
+		av := g.NewAverager([]*Tensor{a, c}, 4)
 		defer av.Free()
 		if av.Buckets != 2 {
 			return fmt.Errorf("%d buckets", av.Buckets)
