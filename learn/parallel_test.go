@@ -22,7 +22,7 @@ import (
 // parallelPlan is a toy plan for several processes: plain SGD, whose steps are as near as the gradients are.
 func parallelPlan(dir string, batch int) *Plan {
 	p := toyPlan(dir)
-	p.Train.BatchSize, p.Train.Optimizer, p.Train.Momentum, p.Train.LR, p.Train.Threads = batch, "sgd", 0.9, 0.02, 1
+	p.Train.BatchSize, p.Train.Optimizer, p.Train.Momentum, p.Train.LR, p.Train.Threads = batch, "sgd", 0.9, 0.002, 1
 	return p
 }
 
@@ -106,7 +106,7 @@ func logCurve(t *testing.T, dir string) (steps, val []float64) {
 }
 
 // TestParallelCurve: two processes with batches of 4 make the curve of one with batches of 8: the first step's loss and gradient norm to
-// 1e-4, which is the order of sums in float32, and all of three epochs, through which that grows, to 2 %. Validation rows divide unevenly.
+// 1e-4, which is the order of sums in float32, and losses and norms of three epochs, through which that grows, to 0.5 %. Validation rows divide unevenly.
 func TestParallelCurve(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains three times")
@@ -118,8 +118,8 @@ func TestParallelCurve(t *testing.T) {
 			t.Fatalf("rank %d: %v\n%s", r, errs[r], outputs[r])
 		}
 	}
-	if a, b := outputs[0], outputs[1]; a[:20] != b[:20] {
-		t.Errorf("the processes differ: %s %s", a, b)
+	if outputs[0] != outputs[1] || !strings.HasPrefix(outputs[0], "BEST ") {
+		t.Errorf("the processes differ: %s %s", outputs[0], outputs[1])
 	}
 	p := parallelPlan(dir, 8)
 	c := loadToy(t, p)
@@ -135,20 +135,19 @@ func TestParallelCurve(t *testing.T) {
 	if len(got) != len(want) || len(got) == 0 || len(gotVal) != 3 {
 		t.Fatalf("%d and %d values, %d epochs", len(got), len(want), len(gotVal))
 	}
+	worst := 0.0
 	for i := range got {
-		tolerance := 0.02
-		if i < 2 {
-			tolerance = 1e-4
-		}
-		if math.Abs(got[i]-want[i]) > tolerance*math.Abs(want[i]) {
+		worst = math.Max(worst, math.Abs(got[i]-want[i])/math.Abs(want[i]))
+		if math.Abs(got[i]-want[i]) > 1e-4*math.Abs(want[i]) {
 			t.Errorf("value %d of the curve is %.6f, want %.6f", i, got[i], want[i])
 		}
 	}
 	for i := range gotVal {
-		if math.Abs(gotVal[i]-wantVal[i]) > 0.03*wantVal[i] {
+		if math.Abs(gotVal[i]-wantVal[i]) > 1e-4*wantVal[i] {
 			t.Errorf("validation loss %d is %.6f, want %.6f", i, gotVal[i], wantVal[i])
 		}
 	}
+	t.Logf("the curves differ by %.2g at most", worst)
 	// The files are rank 0's alone, and a different number of processes is refused.
 	if found, _ := filepath.Glob(filepath.Join(out, "*.tfevents*")); len(found) > 1 {
 		t.Errorf("%d processes wrote events", len(found))
