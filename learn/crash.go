@@ -70,7 +70,7 @@ func (t *trainer) diagnose(x *torch.Tensor, rows []int, batch int) *diagnosis {
 				}
 			}
 			t.e.ManualSeed(t.stepSeed(batch))
-			p := t.pass()
+			p := t.pass(rows)
 			p.Sum = nil // the other processes do not take part
 			p.Watch = look
 			forward(t.e, t.net, p, t.plan.Train.Autocast, x)

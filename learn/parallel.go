@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/cineloop/cineloop/cohort"
@@ -29,6 +30,9 @@ func (p *Parallel) check(plan *Plan) error {
 		return nil
 	case p.Size < 1 || p.Rank < 0 || p.Rank >= p.Size:
 		return fault.New(fault.Usage, "rank %d of %d processes", p.Rank, p.Size)
+	case slices.ContainsFunc(plan.Data.Targets, func(s cohort.TargetSpec) bool { return s.Method != "" && s.Method != cohort.LogisticHazard }):
+		return fault.New(fault.Usage, "a time-to-event target whose loss ranks the rows of a batch against each other is for one process").
+			WithHint("leave data.targets[].method out, for the logistic hazard")
 	case plan.Train.Mixup > 0 || plan.Train.Cutmix > 0:
 		return fault.New(fault.Usage, "train.mixup and train.cutmix mix the clips of one process's batch; they are for one process")
 	case plan.Train.Autocast == "fp16":
@@ -62,8 +66,8 @@ func (t *trainer) voice(w io.Writer) io.Writer {
 }
 
 // pass is a training pass, whose batch statistics are those of all processes.
-func (t *trainer) pass() *nn.Pass {
-	p := &nn.Pass{E: t.e, Train: true}
+func (t *trainer) pass(rows []int) *nn.Pass {
+	p := &nn.Pass{E: t.e, Train: true, Table: t.table.table(t.e, t.opts.Cohort, rows)}
 	if t.group != nil {
 		p.Sum = t.group.SumOver
 	}

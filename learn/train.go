@@ -157,7 +157,17 @@ func newTrainer(e *torch.Engine, opts TrainOptions, heads []head, group *torch.G
 	if t.loss, err = newLosses(e, heads, p.Train); err != nil {
 		return nil, err
 	}
-	if t.net, err = video.New(networkSpec(p, heads)); err != nil {
+	if t.table, err = newTableCode(opts.Cohort, opts.Fold.Train); err != nil {
+		return nil, err
+	}
+	spec := networkSpec(p, heads)
+	if spec.Fusion, err = t.table.spec(p.Model.Fusion); err != nil {
+		return nil, err
+	}
+	if spec.Fusion != nil && (p.Train.Mixup > 0 || p.Train.Cutmix > 0) {
+		return nil, fault.New(fault.Usage, "train.mixup and train.cutmix mix pictures; columns of a table beside them cannot be mixed").WithHint("leave out one of the two")
+	}
+	if t.net, err = video.New(spec); err != nil {
 		return nil, err
 	}
 	if err := t.loaders(); err != nil {
@@ -183,7 +193,7 @@ func newTrainer(e *torch.Engine, opts TrainOptions, heads []head, group *torch.G
 	}
 	t.state = State{
 		Version: version.String(), Plan: p.Digest(), Rows: rowsDigest(ids(opts.Fold.Train), ids(opts.Fold.Val)), Seed: p.Seed,
-		Network: t.net.Spec, Heads: heads, Input: p.Input, Eval: p.Augment.EvalScale, Threads: e.Threads(), ChannelsLast: last,
+		Network: t.net.Spec, Heads: heads, Table: t.table, Input: p.Input, Eval: p.Augment.EvalScale, Threads: e.Threads(), ChannelsLast: last,
 	}
 	if group != nil {
 		t.state.Ranks = group.Size
@@ -201,6 +211,7 @@ func (t *trainer) loaders() error {
 	if err != nil {
 		return err
 	}
+	t.cache = cache
 	cfg := cohort.LoaderConfig{Input: p.Input, Augment: p.Augment, BatchSize: p.Train.BatchSize, Seed: p.Seed, Train: true,
 		Weight: p.Train.SampleWeight, Patients: p.Train.PerPatient,
 		Cache: cache, Alloc: t.e.PinnedFloat32}

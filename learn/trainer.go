@@ -23,10 +23,12 @@ type trainer struct {
 	ema     *averager // nil: off
 	loss    *losses
 	heads   []head
+	table   *tableCode // of the columns beside the picture; nil: none
 	monitor monitor
 	lr      schedule
 	train   *cohort.Loader
 	val     *cohort.Loader // nil: no validation rows
+	cache   *cohort.Cache  // of decoded clips, shared by the loaders
 	journal *journal
 	report  *reporter
 	state   State
@@ -121,12 +123,19 @@ func (t *trainer) microStep(b *cohort.Batch, batch, group int) error {
 	rows := pick(t.opts.Cohort.Rows, b.Rows)
 	x := input(t.e, b)
 	x, mixed := t.mix(x, batch)
-	outs := forward(t.e, t.net, t.pass(), t.plan.Train.Autocast, x)
+	pass := t.pass(b.Rows)
+	outs := forward(t.e, t.net, pass, t.plan.Train.Autocast, x)
 	var loss *torch.Tensor
 	value, n := 0.0, len(rows)
 	if t.group != nil {
 		loss, value, n = t.groupLoss(outs, rows)
-	} else if loss = t.loss.mixedTotal(outs, rows, mixed); loss != nil {
+	} else {
+		loss = t.loss.mixedTotal(outs, rows, mixed)
+	}
+	if aux := pass.Aux(); aux != nil && loss != nil {
+		loss = loss.Add(aux)
+	}
+	if loss != nil && t.group == nil {
 		value = loss.Item()
 	}
 	if loss != nil {

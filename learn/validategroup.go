@@ -29,7 +29,7 @@ func (t *trainer) validateTogether(ctx context.Context) (validation, error) {
 			}
 			s := t.e.Scope()
 			t.e.NoGrad(func() {
-				outs := forward(t.e, t.net, &nn.Pass{E: t.e}, t.plan.Train.Autocast, input(t.e, b))
+				outs := forward(t.e, t.net, &nn.Pass{E: t.e, Table: t.table.table(t.e, t.opts.Cohort, b.Rows)}, t.plan.Train.Autocast, input(t.e, b))
 				t.loss.tally(&sums, outs, pick(t.opts.Cohort.Rows, b.Rows))
 				at := 1
 				for i, h := range t.heads {
