@@ -56,7 +56,7 @@ func openDICOM(file string, frag fragment, cfg *readConfig) (*Clip, error) {
 	if c.Spacing.Slice > 0 && c.T > 1 {
 		c.TimesMS = nil // the frames are places, not moments
 	}
-	if c.Source.Digest, err = digestFile(file); err != nil {
+	if c.Source.Digest, err = cfg.digest(file); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -187,7 +187,7 @@ func (d *instance) decodeFrames(c *Clip, order []int, grey bool, cfg *readConfig
 		get := d.im.Frame
 		switch {
 		case grey:
-			get = d.im.Grey8
+			get = func(i int) ([]byte, error) { return d.im.Grey8Into(i, c.Frame(k)) }
 		case c.C == 3:
 			get = d.im.RGB
 		}
@@ -199,7 +199,9 @@ func (d *instance) decodeFrames(c *Clip, order []int, grey bool, cfg *readConfig
 			return inputf("frame %d has %d bytes, not %d", order[k], len(b), want)
 		}
 		if grey || c.C == 3 {
-			copy(c.Frame(k), b)
+			if dst := c.Frame(k); &b[0] != &dst[0] {
+				copy(dst, b)
+			}
 			return nil
 		}
 		return d.unpack(&Clip{T: 1, H: c.H, W: c.W, C: 1, DType: c.DType, Data: c.Frame(k)}, b)

@@ -117,7 +117,7 @@ func joinInstances(paths []string, cfg *readConfig) (*Clip, error) {
 		if frames[i].Spacing.Row == 0 {
 			frames[i].Spacing.Row, frames[i].Spacing.Column = d.pixelSpacing(frames[i])
 		}
-		digests[i], err = digestFile(paths[i])
+		digests[i], err = cfg.digest(paths[i])
 		return err
 	}
 	if err := read(0); err != nil {

@@ -26,6 +26,14 @@ func digestFile(file string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
+// digest is digestFile where a digest is wanted.
+func (cfg *readConfig) digest(file string) (string, error) {
+	if cfg.noDigest {
+		return "", nil
+	}
+	return digestFile(file)
+}
+
 // digestOfDigests is the digest of a series: of its files' digests in frame order.
 func digestOfDigests(hexes []string) string {
 	h := sha256.New()

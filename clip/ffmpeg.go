@@ -107,7 +107,7 @@ func openVideo(file string, cfg *readConfig) (*Clip, error) {
 		c.Source.Notes = append(c.Source.Notes, "the container gives no frame times")
 	}
 	c.Source.Notes = append(c.Source.Notes, fmt.Sprintf("decoded by ffmpeg: %s, %s", firstOf(info.Format.Name), st.Codec))
-	if c.Source.Digest, err = digestFile(file); err != nil {
+	if c.Source.Digest, err = cfg.digest(file); err != nil {
 		return nil, err
 	}
 	return c, nil

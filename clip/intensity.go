@@ -14,9 +14,14 @@ var (
 
 // finishIntensity turns sampled values in stored units into normalised ones, in place, and copies a grey channel to the others.
 func finishIntensity(s *sampler, c *Clip, in InputSpec, shape [4]int, dst []float32, rng *rand.Rand, aug AugmentSpec) {
+	fillOutside(dst[:min(c.C, shape[0])*shape[1]*shape[2]*shape[3]], c)
+	finishFilled(s, c, in, shape, dst, rng, aug)
+}
+
+// finishFilled is finishIntensity where every sample has a value.
+func finishFilled(s *sampler, c *Clip, in InputSpec, shape [4]int, dst []float32, rng *rand.Rand, aug AugmentSpec) {
 	one := shape[1] * shape[2] * shape[3]
 	x := dst[:min(c.C, shape[0])*one]
-	fillOutside(x, c)
 	normaliseRange(s, x, c, in)
 	for ch := len(x) / one; ch < shape[0]; ch++ {
 		copy(dst[ch*one:(ch+1)*one], x[:one])
@@ -38,6 +43,9 @@ func finishIntensity(s *sampler, c *Clip, in InputSpec, shape [4]int, dst []floa
 // fillOutside gives samples outside the clip, and ones that are not numbers, the background: 0 for masks and unsigned types, else the
 // least sampled value; the largest where larger is darker.
 func fillOutside(x []float32, c *Clip) {
+	if allFinite(x) {
+		return
+	}
 	holes := false
 	lo, hi := float32(math.Inf(1)), float32(math.Inf(-1))
 	for i, v := range x {
@@ -65,6 +73,21 @@ func fillOutside(x []float32, c *Clip) {
 			x[i] = background
 		}
 	}
+}
+
+// allFinite says whether every value is a finite number: 0 times anything else is not 0.
+func allFinite(x []float32) bool {
+	var a, b, c, d float32
+	for ; len(x) >= 4; x = x[4:] {
+		a += x[0] * 0
+		b += x[1] * 0
+		c += x[2] * 0
+		d += x[3] * 0
+	}
+	for _, v := range x {
+		a += v * 0
+	}
+	return a+b+c+d == 0
 }
 
 // normaliseRange maps stored values to 0..1 by window, type range or percentiles where in asks for it, larger always brighter.

@@ -30,6 +30,7 @@ type readConfig struct {
 	mask     bool
 	layout   string
 	grey     bool
+	noDigest bool
 }
 
 // MaxBytes limits the decoded size. Larger clips are refused, before memory is asked for, with an error of code resource.
@@ -48,6 +49,9 @@ func AsMask() ReadOption { return func(c *readConfig) { c.mask = true } }
 // AsGrey reads colour as luma (ITU-R BT.601) from the start, which for JPEG means that its colour is never decoded: about twice as fast and a
 // third of the memory for networks with one input channel.
 func AsGrey() ReadOption { return func(c *readConfig) { c.grey = true } }
+
+// NoDigest leaves Source.Digest empty, which saves a second pass over the file.
+func NoDigest() ReadOption { return func(c *readConfig) { c.noDigest = true } }
 
 // Layout names the axes of an npy array, slowest first, with letters T, H, W and C: "CTHW" for an array [3, 32, 112, 112]. Without
 // it: [H W], [T H W], [H W C] where the last axis is at most 4 and the others more, and [T H W C].

@@ -45,6 +45,13 @@ func Prepare(c *Clip, in InputSpec, dst []float32, rng *rand.Rand, aug AugmentSp
 	if err := checkNormalise(in, shape[0]); err != nil {
 		return err
 	}
+	if in.Working {
+		w, err := Working(c, in, aug)
+		if err != nil {
+			return err
+		}
+		return PrepareWorking(w, in, dst, rng, aug, evalClip)
+	}
 	box, err := region(c, in)
 	if err != nil {
 		return err
@@ -227,6 +234,10 @@ func sampleAll[T Number](s *sampler, c *Clip, g geometry, shape [4]int, dst []fl
 	for ch := range channels {
 		for t, mix := range g.mixes {
 			out := dst[(ch*shape[1]+t)*h*w:][:h*w]
+			if t > 0 && sameFrame(mix, g.mixes[t-1]) {
+				copy(out, dst[(ch*shape[1]+t-1)*h*w:][:h*w])
+				continue
+			}
 			if len(mix.frames) == 0 {
 				for i := range out {
 					out[i] = nan32
@@ -241,6 +252,11 @@ func sampleAll[T Number](s *sampler, c *Clip, g geometry, shape [4]int, dst []fl
 			}
 		}
 	}
+}
+
+// sameFrame says whether two output frames are one and the same stored frame, as where a short clip is spread over more frames than it has.
+func sameFrame(a, b frameMix) bool {
+	return len(a.frames) == 1 && len(b.frames) == 1 && a.frames[0] == b.frames[0] && a.weights[0] == b.weights[0]
 }
 
 // planeOf is plane f across axis axes[0] of samples [T, H, W, stride], channel ch.

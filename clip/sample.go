@@ -31,6 +31,8 @@ type sampler struct {
 	cols    []axisTap
 	luma8   []uint8
 	lumaF   []float32
+	planar  []float32
+	inter   []float32
 }
 
 // axisTap is one output column's (or row's) place on the source axis.

@@ -237,7 +237,10 @@ func fillClip(c *Clip, v float64) {
 func storeRounded(c *Clip, x []float32) {
 	switch c.DType {
 	case Uint8:
-		roundInto(Samples[uint8](c), x, 0, math.MaxUint8)
+		out := Samples[uint8](c)[:len(x)]
+		for i, v := range x {
+			out[i] = byte(min(max(float64(v)+0.5, 0), math.MaxUint8)) // truncated
+		}
 	case Int8:
 		roundInto(Samples[int8](c), x, math.MinInt8, math.MaxInt8)
 	case Uint16:

@@ -81,8 +81,8 @@ func TestDiskCacheThatCannotBeWritten(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if s := c.Stats(); s.Decoded != 2 || s.Disk != 0 || c.disk.used != 0 {
-		t.Errorf("%+v, %d bytes counted", s, c.disk.used)
+	if s := c.Stats(); s.Decoded != 2 || s.Disk != 0 || c.disk.used() != 0 {
+		t.Errorf("%+v, %d bytes counted", s, c.disk.used())
 	}
 }
 

@@ -23,12 +23,16 @@ type LoaderConfig struct {
 	BatchSize int
 	Seed      stats.Seed
 	Train     bool   // shuffled, augmented, whole batches; else rows in order, every evaluation clip, nothing random
+	Rank      int    // which of Ranks this loader is; from 0
+	Ranks     int    // loaders that share an epoch, each with BatchSize of every step; 0: 1. All must be configured alike
 	Balance   string // binary or class target whose classes training draws equally often; empty: off
 	// BalanceBy, if set, is the number of a row's class instead (below 0: none); training draws each equally often.
 	BalanceBy func(r Row) int
-	View      int // outside training: 0 as it is; k: augmented, another draw for each k (test-time augmentation)
-	Workers   int // goroutines that decode and transform; 0: GOMAXPROCS
-	Ahead     int // batches prepared beyond the one that the consumer has; 0: 2
+	Weight    string // column of numbers ≥ 0: training draws rows in proportion to it; empty: off
+	Patients  int    // training takes so many rows of every patient an epoch, all in turn over the epochs; 0: off
+	View      int    // outside training: 0 as it is; k: augmented, another draw for each k (test-time augmentation)
+	Workers   int    // goroutines that decode and transform; 0: GOMAXPROCS
+	Ahead     int    // batches prepared beyond the one that the consumer has; 0: 2
 
 	Cache      *Cache // shared with other loaders; nil: one of its own with CacheBytes
 	CacheBytes int64
@@ -44,24 +48,42 @@ type LoaderConfig struct {
 type reader struct {
 	open    openFunc
 	prepare func(c *clip.Clip, in clip.InputSpec, dst []float32, rng *rand.Rand, aug clip.AugmentSpec, evalClip int) error
+	working func(c *clip.Clip, in clip.InputSpec) (*clip.Clip, error)
 }
 
 // clipReader is the real one. A clip is decoded by one goroutine: the loader has many clips to decode at once.
 var clipReader = reader{
 	open: func(ctx context.Context, src source) (*clip.Clip, error) {
-		opts := []clip.ReadOption{clip.WithContext(ctx), clip.Workers(1)}
+		opts := []clip.ReadOption{clip.WithContext(ctx), clip.Workers(1), clip.NoDigest()}
 		if src.grey {
 			opts = append(opts, clip.AsGrey())
 		}
 		return clip.Open(src.path, opts...)
 	},
-	prepare: clip.Prepare,
+	prepare: func(c *clip.Clip, in clip.InputSpec, dst []float32, rng *rand.Rand, aug clip.AugmentSpec, evalClip int) error {
+		if in.Working {
+			return clip.PrepareWorking(c, in, dst, rng, aug, evalClip)
+		}
+		return clip.Prepare(c, in, dst, rng, aug, evalClip)
+	},
+	working: func(c *clip.Clip, in clip.InputSpec) (*clip.Clip, error) {
+		return clip.Working(c, in, clip.AugmentSpec{})
+	},
+}
+
+// openWorking decodes a source, and samples it where the input wants working clips.
+func (l *Loader) openWorking(ctx context.Context, src source) (*clip.Clip, error) {
+	c, err := l.cfg.reader.open(ctx, src)
+	if err != nil || src.work == "" {
+		return c, err
+	}
+	return l.cfg.reader.working(c, l.cfg.Input)
 }
 
 // OpenClip decodes a row's clip as loaders with that input do: networks of one channel never see colour. It goes with clip.Prepare
 // where an input is needed outside an epoch, such as for an explanation.
 func OpenClip(ctx context.Context, row Row, in clip.InputSpec) (*clip.Clip, error) {
-	return clipReader.open(ctx, source{row.Path, in.Channels == 1})
+	return clipReader.open(ctx, source{path: row.Path, grey: in.Channels == 1})
 }
 
 // Batch is a network's input with the rows that it came from.
@@ -109,7 +131,11 @@ type Loader struct {
 	rows []int
 	rank map[int]int // row -> position by key
 	cfg  LoaderConfig
-	item int // floats of one item
+	item int    // floats of one item
+	work string // of the working clips, for the cache
+
+	weights  []float64 // of rows, for drawing by weight; nil: off
+	patients [][]int   // rows of each, for drawing by patient; nil: off
 
 	classes    [][]int // for balancing; nil: off
 	classOf    map[int]int
@@ -137,14 +163,21 @@ func NewLoader(c *Cohort, rows []int, cfg LoaderConfig) (*Loader, error) {
 		return nil, fault.New(fault.Usage, "loader: no rows")
 	case cfg.BatchSize <= 0:
 		return nil, fault.New(fault.Usage, "loader: batch size %d", cfg.BatchSize)
+	case cfg.Ranks < 0 || cfg.Rank < 0 || cfg.Rank >= max(1, cfg.Ranks):
+		return nil, fault.New(fault.Usage, "loader: rank %d of %d", cfg.Rank, cfg.Ranks)
 	case in.EvalClips < 0 && !cfg.Train:
 		return nil, fault.New(fault.Usage, "loader: eval_clips is %d: a loader needs to know the number, 1 or more", in.EvalClips)
 	case in.Frames <= 0 || in.Height <= 0 || in.Width <= 0 || in.Channels <= 0:
 		return nil, fault.New(fault.Usage, "loader: input shape %d×%d×%d×%d (channels, frames, height, width) is not complete", in.Channels, in.Frames, in.Height, in.Width)
 	}
+	if in.Working && cfg.Train && clip.MovesSamples(cfg.Augment) {
+		return nil, fault.New(fault.Usage, "loader: input.working does not go with augmentation that moves samples").
+			WithHint("take input.working out, or rotate_deg, scale, translate, permute and temporal_jitter")
+	}
 	if cfg.Workers <= 0 {
 		cfg.Workers = runtime.GOMAXPROCS(0)
 	}
+	cfg.Ranks = max(1, cfg.Ranks)
 	if cfg.Ahead <= 0 {
 		cfg.Ahead = 2
 	}
@@ -161,7 +194,7 @@ func NewLoader(c *Cohort, rows []int, cfg LoaderConfig) (*Loader, error) {
 		}
 	}
 	l := &Loader{
-		c: c, rows: slices.Clone(rows), rank: map[int]int{}, cfg: cfg,
+		c: c, rows: slices.Clone(rows), rank: map[int]int{}, cfg: cfg, work: workOf(in),
 		item: in.Channels * in.Frames * in.Height * in.Width,
 		free: make(chan []float32, maxFree), bad: map[int]string{},
 	}
@@ -169,6 +202,9 @@ func NewLoader(c *Cohort, rows []int, cfg LoaderConfig) (*Loader, error) {
 	slices.SortFunc(byKey, func(a, b int) int { return cmp.Compare(c.Rows[a].ID, c.Rows[b].ID) })
 	for i, r := range byKey {
 		l.rank[r] = i
+	}
+	if err := l.drawing(); err != nil {
+		return nil, err
 	}
 	if cfg.Train && (cfg.Balance != "" || cfg.BalanceBy != nil) {
 		if cfg.BalanceBy != nil {
@@ -186,9 +222,10 @@ func NewLoader(c *Cohort, rows []int, cfg LoaderConfig) (*Loader, error) {
 	return l, nil
 }
 
-// Steps is the number of batches in an epoch.
+// Steps is the number of batches in an epoch. With several ranks all have so many, whose rows are those of one batch of the ranks' sizes
+// together; an evaluation's last steps may have none for the last ranks, and are then left out there.
 func (l *Loader) Steps() int {
-	n, b := len(l.rows), l.cfg.BatchSize
+	n, b := l.epochRows(), l.cfg.BatchSize*l.cfg.Ranks
 	if l.cfg.Train {
 		return max(1, n/b)
 	}

@@ -15,7 +15,7 @@ type slot struct {
 	clip int // in evaluation: which of the input's EvalClips
 }
 
-// order lists an epoch's slots. Training: every row once in an order drawn from (seed, epoch), or balanced. Evaluation: every row in the
+// order lists an epoch's slots. Training: every row once in an order drawn from (seed, epoch), or balanced, by weight, or by patient. Evaluation: every row in the
 // given order, EvalClips times.
 func (l *Loader) order(epoch int) []slot {
 	var out []slot
@@ -29,8 +29,13 @@ func (l *Loader) order(epoch int) []slot {
 		return out
 	}
 	rows := slices.Clone(l.rows)
-	if len(l.classes) > 0 {
+	switch {
+	case len(l.classes) > 0:
 		rows = l.balanced(epoch)
+	case l.weights != nil:
+		rows = l.weighted(epoch)
+	case l.patients != nil:
+		rows = l.byPatient(epoch)
 	}
 	// Sorted by key first, so that the order does not depend on that of the table.
 	slices.SortFunc(rows, func(a, b int) int { return l.rank[a] - l.rank[b] })

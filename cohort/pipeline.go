@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 
@@ -28,6 +29,7 @@ type work struct {
 	step  int
 	buf   []float32
 	slots []slot
+	first int   // place of slots[0] in the epoch
 	rows  []int // what really fills each slot; -1: left out
 	left  atomic.Int64
 	done  chan struct{}
@@ -55,9 +57,12 @@ func newPipeline(ctx context.Context, l *Loader, epoch, start int) *pipeline {
 func (p *pipeline) schedule(slots []slot, start int) {
 	defer close(p.jobs)
 	defer close(p.ready)
-	size := p.l.cfg.BatchSize
 	for step := start; step < p.l.Steps(); step++ {
-		w := &work{step: step, slots: slots[step*size : min(len(slots), (step+1)*size)], done: make(chan struct{})}
+		w := &work{step: step, done: make(chan struct{})}
+		w.slots, w.first = p.l.share(slots, step)
+		if len(w.slots) == 0 {
+			continue // the last batch is smaller than the ranks are many
+		}
 		w.rows = make([]int, len(w.slots))
 		select {
 		case w.buf = <-p.l.free:
@@ -171,14 +176,14 @@ func (l *Loader) deliver(w *work) *Batch {
 // fill decodes and transforms a job's items, or finds a substitute.
 func (p *pipeline) fill(j job) error {
 	l, s := p.l, j.w.slots[j.at]
-	var rng *rand.Rand
+	var stream func() *rand.Rand
 	if l.cfg.Train {
-		rng = l.cfg.Seed.Stream("augment", p.epoch, l.c.Rows[s.row].ID, s.nth)
+		stream = func() *rand.Rand { return l.cfg.Seed.Stream("augment", p.epoch, l.c.Rows[s.row].ID, s.nth) }
 	}
 	if !l.cfg.Train && l.cfg.View > 0 {
-		rng = l.cfg.Seed.Stream("view", l.cfg.View, l.c.Rows[s.row].ID)
+		stream = func() *rand.Rand { return l.cfg.Seed.Stream("view", l.cfg.View, l.c.Rows[s.row].ID) }
 	}
-	err := p.read(j, s.row, rng)
+	err := p.read(j, s.row, stream)
 	if err == nil || fatal(p.ctx, err) {
 		return err
 	}
@@ -205,14 +210,14 @@ func (p *pipeline) substitute(j job) error {
 	if k, ok := l.classOf[j.w.slots[j.at].row]; ok {
 		pool = l.classes[k]
 	}
-	slotNo := j.w.step*l.cfg.BatchSize + j.at
+	slotNo := j.w.first + j.at
 	pick := l.cfg.Seed.Stream("substitute", p.epoch, slotNo)
 	for try := range randomTries + len(pool) {
 		row := pool[try%len(pool)]
 		if try < randomTries {
 			row = pool[pick.IntN(len(pool))]
 		}
-		err := p.read(j, row, l.cfg.Seed.Stream("augment", p.epoch, "substitute", slotNo, try))
+		err := p.read(j, row, func() *rand.Rand { return l.cfg.Seed.Stream("augment", p.epoch, "substitute", slotNo, try) })
 		if fatal(p.ctx, err) {
 			return err
 		}
@@ -233,10 +238,30 @@ func (p *pipeline) substitute(j job) error {
 // errKnown is the error of a row that is quarantined already.
 var errKnown = errors.New("quarantined before")
 
-// read fills the job's slots from row. A panic of a decoder is that file's error.
-func (p *pipeline) read(j job, row int, rng *rand.Rand) (err error) {
+// read fills the job's slots from row, drawing from stream (nil: nothing random). A mapped clip whose file fails or was cut while it is
+// read is forgotten and decoded, once.
+func (p *pipeline) read(j job, row int, stream func() *rand.Rand) error {
+	src := source{p.l.c.Rows[row].Path, p.l.cfg.Input.Channels == 1, p.l.work}
+	err := p.readOnce(j, row, src, stream)
+	if errors.Is(err, errFault) {
+		p.l.cfg.Cache.forget(src)
+		err = p.readOnce(j, row, src, stream)
+	}
+	return err
+}
+
+// errFault is an access to mapped memory that the system could not serve.
+var errFault = errors.New("the cache's file cannot be read")
+
+// readOnce is read without a second try. A panic of a decoder is that file's error.
+func (p *pipeline) readOnce(j job, row int, src source, stream func() *rand.Rand) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if v := recover(); v != nil {
+			if _, ok := v.(interface{ Addr() uintptr }); ok {
+				err = errFault
+				return
+			}
 			err = fmt.Errorf("the decoder failed: %v", v)
 		}
 	}()
@@ -250,9 +275,13 @@ func (p *pipeline) read(j job, row int, rng *rand.Rand) (err error) {
 	if known {
 		return errKnown
 	}
-	c, err := l.cfg.Cache.get(p.ctx, source{l.c.Rows[row].Path, l.cfg.Input.Channels == 1}, l.cfg.reader.open)
+	c, err := l.cfg.Cache.get(p.ctx, src, l.openWorking)
 	if err != nil {
 		return err
+	}
+	var rng *rand.Rand
+	if stream != nil {
+		rng = stream()
 	}
 	for i := j.at; i < j.end; i++ {
 		dst := j.w.buf[i*l.item : (i+1)*l.item : (i+1)*l.item]

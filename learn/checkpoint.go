@@ -47,6 +47,7 @@ type State struct {
 	Eval         float64        `json:"eval_scale,omitempty"`    // [clip.AugmentSpec.EvalScale]
 	Threads      int            `json:"threads"`                 // bits are equal for equal thread counts
 	ChannelsLast bool           `json:"channels_last,omitempty"` // kernels and activations
+	Ranks        int            `json:"ranks,omitempty"`         // processes that train together; 0: one
 
 	Epoch   int     `json:"epoch"` // being worked on
 	Batch   int     `json:"batch"` // batches of it that are done

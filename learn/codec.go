@@ -60,6 +60,7 @@ func (p *Plan) Digest() string {
 		key.Data.Subgroups = nil
 	}
 	key.Input.EvalClips = 0
+	key.Train.CacheDir, key.Train.CacheGiB = "", 0
 	key.Train.Threads, key.Train.Device, key.Train.MaxMinutes, key.Train.CheckpointSteps = 0, "", 0, 0
 	data, err := EncodePlan(key)
 	if err != nil {

@@ -55,7 +55,7 @@ func (t *trainer) endEpoch(ctx context.Context, overtime bool) error {
 		t.state.Stopped = "finished"
 	case patience > 0 && t.state.Stale >= patience:
 		t.state.Stopped = "patience"
-	case overtime || t.overtime():
+	case overtime || t.group == nil && t.overtime():
 		t.state.Stopped = "max_minutes"
 	}
 	if better {
@@ -91,7 +91,7 @@ func (t *trainer) status(loss float64) status {
 		mean += s / float64(len(recent))
 	}
 	s := status{epoch: t.state.Epoch, epochs: t.plan.Train.Epochs, batch: t.state.Batch, total: t.train.Steps(), loss: loss, metric: t.state.Metric}
-	s.rowsPerSecond = float64(t.plan.Train.BatchSize) / math.Max(mean, 1e-9)
+	s.rowsPerSecond = float64(t.plan.Train.BatchSize*max(1, t.state.Ranks)) / math.Max(mean, 1e-9)
 	batches := (s.epochs-s.epoch)*s.total - s.batch
 	s.left = time.Duration(float64(batches) * mean * float64(time.Second))
 	if m := t.minutes(); m > 0 {

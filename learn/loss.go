@@ -12,18 +12,25 @@ type losses struct {
 	e         *torch.Engine
 	heads     []head
 	smoothing float64 // class and binary targets
-	kind      string  // of regression: mse, l1, huber
+	kind      string  // of regression: mse, l1, huber, gaussian
+	spec      TrainSpec
 	belief    beliefs
 }
 
 func newLosses(e *torch.Engine, heads []head, spec TrainSpec) (*losses, error) {
 	switch spec.RegressionLoss {
-	case "", "mse", "l1", "huber":
+	case "", "mse", "l1", "huber", lossGaussian:
 	default:
-		return nil, fault.New(fault.Usage, "train.regression_loss: no loss %q", spec.RegressionLoss).WithHint("there are mse, l1 and huber")
+		return nil, fault.New(fault.Usage, "train.regression_loss: no loss %q", spec.RegressionLoss).WithHint("there are mse, l1, huber and gaussian")
 	}
-	return &losses{e: e, heads: heads, smoothing: spec.LabelSmoothing, kind: spec.RegressionLoss}, nil
+	if err := checkClassLoss(spec); err != nil {
+		return nil, err
+	}
+	return &losses{e: e, heads: heads, smoothing: spec.LabelSmoothing, kind: spec.RegressionLoss, spec: spec}, nil
 }
+
+// lossGaussian has a second output, the predicted variance.
+const lossGaussian = "gaussian"
 
 // ignored marks rows without a class, as in torch's cross_entropy_loss.
 const ignored = -100
@@ -42,6 +49,9 @@ func (l *losses) sum(h head, out *torch.Tensor, rows []cohort.Row) (*torch.Tenso
 		return nil, 0
 	}
 	n := int64(len(rows))
+	if h.Kind == evaluate.Class && l.special(h) {
+		return l.classSum(h, out, value, present), count
+	}
 	if h.Kind == evaluate.Class {
 		index := make([]int64, len(rows))
 		for i, v := range value {
@@ -59,10 +69,16 @@ func (l *losses) sum(h head, out *torch.Tensor, rows []cohort.Row) (*torch.Tenso
 		}
 	}
 	truth, mask := l.e.FromFloat32(value, n, width), l.e.FromFloat32(present, n, width)
+	if l.special(h) {
+		return l.binarySum(h, out, truth, mask), count
+	}
 	if h.Kind != evaluate.Regression {
 		return torch.BinaryCrossEntropyWithLogits(out, truth, mask, nil, torch.ReduceSum), count
 	}
 	// A missing value's prediction is compared with itself being 0: masked before the loss, so that nothing is left of it.
+	if h.Spread {
+		return l.gaussianSum(out, truth, mask), count
+	}
 	diff := out.Mul(mask)
 	switch l.kind {
 	case "l1":

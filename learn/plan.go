@@ -61,8 +61,17 @@ type TrainSpec struct {
 	Patience        int      `yaml:"patience,omitempty"`         // epochs without improvement before stopping; 0: never
 	CheckpointSteps int      `yaml:"checkpoint_steps,omitempty"` // also in the middle of an epoch; 0: at epoch ends and every 60 s
 	Balance         bool     `yaml:"balance,omitempty"`          // class-balanced sampling on the first class or binary target
+	SampleWeight    string   `yaml:"sample_weight,omitempty"`    // column of weights ≥ 0 that rows are drawn in proportion to
+	PerPatient      int      `yaml:"per_patient,omitempty"`      // rows of every patient an epoch, all in turn over the epochs; 0: off
+	CacheDir        string   `yaml:"cache_dir,omitempty"`        // folder of decoded clips that processes and runs share; it holds pixels; empty: memory
+	CacheGiB        float64  `yaml:"cache_gib,omitempty"`        // bound of the cache; 0: 2 in memory, 20 in a folder
 	LabelSmoothing  float64  `yaml:"label_smoothing,omitempty"`
-	RegressionLoss  string   `yaml:"regression_loss,omitempty"` // mse (default) | l1 | huber
+	RegressionLoss  string   `yaml:"regression_loss,omitempty"` // mse (default) | l1 | huber | gaussian (the network also says its variance)
+	ClassLoss       string   `yaml:"class_loss,omitempty"`      // cross_entropy (default) | focal | ordinal (classes in order)
+	FocalGamma      float64  `yaml:"focal_gamma,omitempty"`     // default 2
+	ClassWeights    bool     `yaml:"class_weights,omitempty"`   // weigh classes against their frequency
+	Mixup           float64  `yaml:"mixup,omitempty"`           // Beta(a, a) of mixing clips; 0: off
+	Cutmix          float64  `yaml:"cutmix,omitempty"`          // Beta(a, a) of cutting boxes in time and space out of other clips; 0: off
 	Threads         int      `yaml:"threads,omitempty"`         // 0: all cores
 	Device          string   `yaml:"device,omitempty"`          // auto | cpu | cuda | cuda:N
 	MaxMinutes      float64  `yaml:"max_minutes,omitempty"`     // budget that the plan sizes the network and epochs for, and training stops at

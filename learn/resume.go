@@ -19,8 +19,10 @@ import (
 // begin restores the last checkpoint or starts anew, and opens the journal.
 func (t *trainer) begin() (loaded string, err error) {
 	path := filepath.Join(t.opts.Dir, checkpointDir, lastFile)
-	if err := sweep(filepath.Dir(path)); err != nil {
-		return "", err
+	if t.lead() {
+		if err := sweep(filepath.Dir(path)); err != nil {
+			return "", err
+		}
 	}
 	resumed := false
 	if t.opts.Resume {
@@ -36,8 +38,16 @@ func (t *trainer) begin() (loaded string, err error) {
 	if t.plan.Train.EMA > 0 && t.ema == nil {
 		t.ema = newAverager(t.e, t.net, t.plan.Train.EMA)
 	}
+	if err := t.agree(); err != nil {
+		return "", err
+	}
 	if t.state.Stopped != "" {
 		return loaded, nil // done before: nothing will be written
+	}
+	if !t.lead() {
+		t.started, t.before = time.Now(), t.state.Seconds
+		t.saved = t.started
+		return loaded, nil
 	}
 	if !resumed {
 		if err := forget(t.opts.Dir); err != nil {
@@ -98,6 +108,10 @@ func (t *trainer) restore(path string) (bool, error) {
 		}
 		return false, fault.New(fault.Conflict, "checkpoint %s was made with %s", path, what).
 			WithHint("train into another folder, or delete it to begin again")
+	}
+	if s.Ranks != t.state.Ranks {
+		return false, fault.New(fault.Conflict, "checkpoint %s was made by %d processes, now there are %d: a batch would be of another size", path, max(1, s.Ranks), max(1, t.state.Ranks)).
+			WithHint("train with --procs %d, or into another folder", max(1, s.Ranks))
 	}
 	report, err := nn.Load(t.e, t.net, only(tensors, t.net))
 	if err != nil {
@@ -179,6 +193,10 @@ func (t *trainer) pretrained(path string) (string, error) {
 
 // save writes checkpoints/last.safetensors.
 func (t *trainer) save() error {
+	if !t.lead() {
+		t.saved = time.Now()
+		return nil
+	}
 	tensors := nn.Export(t.net)
 	add := func(name string, x *torch.Tensor) { tensors[name] = x.Array() }
 	t.opt.visit(add)
@@ -191,6 +209,9 @@ func (t *trainer) save() error {
 
 // saveBest writes checkpoints/best.safetensors: the weights that validation saw.
 func (t *trainer) saveBest() error {
+	if !t.lead() {
+		return nil
+	}
 	var tensors map[string]torch.Array
 	t.evaluated(func() error { tensors = nn.Export(t.net); return nil })
 	return writeCheckpoint(filepath.Join(t.opts.Dir, checkpointDir, bestFile), t.state, tensors)

@@ -27,6 +27,8 @@ type TrainOptions struct {
 	Cache    *cohort.Cache
 	Minutes  float64 // budget of this training, resumed parts included; 0: the plan's train.max_minutes
 
+	Parallel *Parallel // which of several processes that train together this is; nil: one alone
+
 	afterStep func(*trainer) // tests watch and interrupt here
 }
 
@@ -56,10 +58,23 @@ func Train(ctx context.Context, opts TrainOptions) (*TrainResult, error) {
 		return nil, err
 	}
 	opts.Plan.Uncertainty.mark(heads)
+	if opts.Plan.Train.ClassWeights {
+		weighClasses(heads, opts.Cohort.Rows, opts.Fold.Train)
+	}
+	for i := range heads {
+		heads[i].Spread = heads[i].Kind == evaluate.Regression && opts.Plan.Train.RegressionLoss == lossGaussian
+	}
+	if err := opts.Parallel.check(opts.Plan); err != nil {
+		return nil, err
+	}
 	var result *TrainResult
-	cfg := torch.Config{Device: opts.Plan.Train.Device, Threads: opts.Plan.Train.Threads, Seed: opts.Plan.Seed, Log: opts.Progress}
+	cfg := torch.Config{Groups: opts.Parallel != nil, Device: opts.Plan.Train.Device, Threads: opts.Plan.Train.Threads, Seed: opts.Plan.Seed, Log: opts.Progress}
 	err = torch.Run(ctx, cfg, func(e *torch.Engine) error {
-		t, err := newTrainer(e, opts, heads)
+		group, err := opts.Parallel.join(e)
+		if err != nil {
+			return err
+		}
+		t, err := newTrainer(e, opts, heads, group)
 		if err != nil {
 			return err
 		}
@@ -68,7 +83,7 @@ func Train(ctx context.Context, opts TrainOptions) (*TrainResult, error) {
 		if err != nil {
 			return err
 		}
-		if err := t.epochs(ctx); err != nil {
+		if err := t.withGroup(func() error { return t.epochs(ctx) }); err != nil {
 			return err
 		}
 		if err := t.drawSWAG(ctx); err != nil {
@@ -137,9 +152,9 @@ func networkSpec(p *Plan, heads []head) video.Spec {
 }
 
 // newTrainer builds everything but the journal; no file is touched.
-func newTrainer(e *torch.Engine, opts TrainOptions, heads []head) (*trainer, error) {
+func newTrainer(e *torch.Engine, opts TrainOptions, heads []head, group *torch.Group) (*trainer, error) {
 	p := opts.Plan
-	t := &trainer{opts: opts, plan: p, e: e, heads: heads}
+	t := &trainer{opts: opts, plan: p, e: e, heads: heads, group: group}
 	if p.Train.Autocast == "fp16" && !e.Device().IsCUDA() {
 		return nil, fault.New(fault.Usage, "train.autocast: float16 needs a CUDA device").WithHint("bf16 works on both")
 	}
@@ -160,6 +175,9 @@ func newTrainer(e *torch.Engine, opts TrainOptions, heads []head) (*trainer, err
 	if spec.Fusion, err = t.table.spec(p.Model.Fusion); err != nil {
 		return nil, err
 	}
+	if spec.Fusion != nil && (p.Train.Mixup > 0 || p.Train.Cutmix > 0) {
+		return nil, fault.New(fault.Usage, "train.mixup and train.cutmix mix pictures; columns of a table beside them cannot be mixed").WithHint("leave out one of the two")
+	}
 	if t.net, err = video.New(spec); err != nil {
 		return nil, err
 	}
@@ -176,7 +194,7 @@ func newTrainer(e *torch.Engine, opts TrainOptions, heads []head) (*trainer, err
 		return nil, err
 	}
 	t.lr = schedule{p.Train, (t.train.Steps() + t.accumulate() - 1) / t.accumulate()}
-	t.report = newReporter(opts.Progress, opts.Label)
+	t.report = newReporter(t.voice(opts.Progress), opts.Label)
 	ids := func(rows []int) []string {
 		out := make([]string, len(rows))
 		for i, r := range rows {
@@ -189,7 +207,13 @@ func newTrainer(e *torch.Engine, opts TrainOptions, heads []head) (*trainer, err
 		Network: t.net.Spec, Heads: heads, Table: t.table, Input: p.Input, Eval: p.Augment.EvalScale, Threads: e.Threads(), ChannelsLast: last,
 	}
 	if t.fair != nil {
+		if group != nil {
+			return nil, fault.New(fault.Usage, "train.fairness and several processes do not go together yet: the constraint looks at one process's batch")
+		}
 		t.state.Fair = t.fair.state
+	}
+	if group != nil {
+		t.state.Ranks = group.Size
 	}
 	if p.Train.Autocast == "fp16" {
 		t.state.Scale = firstScale
@@ -206,7 +230,11 @@ func (t *trainer) loaders() error {
 	}
 	t.cache = cache
 	cfg := cohort.LoaderConfig{Input: p.Input, Augment: p.Augment, BatchSize: p.Train.BatchSize, Seed: p.Seed, Train: true,
+		Weight: p.Train.SampleWeight, Patients: p.Train.PerPatient,
 		Cache: cache, Alloc: t.e.PinnedFloat32}
+	if t.group != nil {
+		cfg.Rank, cfg.Ranks = t.group.Rank, t.group.Size
+	}
 	if p.Train.Balance {
 		i := slices.IndexFunc(t.heads, func(h head) bool { return h.Kind == evaluate.Binary || h.Kind == evaluate.Class })
 		if i < 0 {
@@ -224,6 +252,7 @@ func (t *trainer) loaders() error {
 		return nil
 	}
 	cfg.Train, cfg.Balance, cfg.BalanceBy, cfg.Input.EvalClips = false, "", nil, 1
+	cfg.Weight, cfg.Patients = "", 0
 	t.val, err = cohort.NewLoader(o.Cohort, o.Fold.Val, cfg)
 	return err
 }

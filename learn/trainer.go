@@ -9,9 +9,7 @@ import (
 
 	"github.com/cineloop/cineloop/cohort"
 	"github.com/cineloop/cineloop/internal/fault"
-	"github.com/cineloop/cineloop/nn"
 	"github.com/cineloop/cineloop/nn/video"
-	"github.com/cineloop/cineloop/stats"
 	"github.com/cineloop/cineloop/torch"
 )
 
@@ -37,6 +35,10 @@ type trainer struct {
 	report  *reporter
 	state   State
 
+	group    *torch.Group    // nil: one process
+	averager *torch.Averager // of this epoch's parameters
+	halt     halt
+
 	pending []micro   // batches whose gradients wait for the optimiser's step
 	started time.Time // of this process's part of the run
 	before  float64   // seconds that earlier parts took
@@ -50,6 +52,7 @@ type trainer struct {
 type micro struct {
 	rows []int
 	loss float64
+	n    int // rows of all processes
 }
 
 // saveEvery is how much work a kill may cost where the plan does not say.
@@ -75,17 +78,20 @@ func (t *trainer) epoch(ctx context.Context) error {
 	}
 	t.opt.thaw(t.state.Epoch)
 	t.loss.belief.begin(t.state.Epoch)
+	defer t.together()()
+	load := t.collective(ctx)
 	total := t.train.Steps()
 	asked := time.Now()
 	t.stepped, t.waited = asked, 0
 	overtime := false
-	for b, err := range t.train.Epoch(ctx, t.state.Epoch, t.state.Batch) {
+	for b, err := range t.train.Epoch(load, t.state.Epoch, t.state.Batch) {
 		t.waited += time.Since(asked).Seconds()
 		if err != nil {
 			return t.interrupted(err)
 		}
 		batch := t.state.Batch + len(t.pending)
 		group := groupSize(batch, total, t.accumulate())
+		t.halt.wanted = ctx.Err() != nil
 		if err := t.microStep(b, batch, group); err != nil {
 			return err
 		}
@@ -93,16 +99,16 @@ func (t *trainer) epoch(ctx context.Context) error {
 			if err := t.update(); err != nil {
 				return err
 			}
-			if err := ctx.Err(); err != nil {
+			if err := t.cancelled(ctx); err != nil {
 				return t.interrupted(err)
 			}
-			if overtime = t.overtime(); overtime {
+			if overtime = t.over(); overtime {
 				break
 			}
 		}
 		asked = time.Now()
 	}
-	return t.endEpoch(ctx, overtime)
+	return t.endEpoch(load, overtime)
 }
 
 func (t *trainer) accumulate() int { return max(1, t.plan.Train.Accumulate) }
@@ -119,24 +125,41 @@ func (t *trainer) microStep(b *cohort.Batch, batch, group int) error {
 	s := t.e.Scope()
 	defer s.Close()
 	// Dropout draws from the engine's generator: seeded here, it gives the same masks in a resumed epoch.
-	t.e.ManualSeed(stats.Seed(t.plan.Seed.Stream("step", t.state.Epoch, batch).Uint64()))
+	t.e.ManualSeed(t.stepSeed(batch))
 	rows := pick(t.opts.Cohort.Rows, b.Rows)
-	pass := &nn.Pass{E: t.e, Train: true, Table: t.table.table(t.e, t.opts.Cohort, b.Rows)}
-	outs, features := forwardWithFeatures(t.e, t.net, pass, t.plan.Train.Autocast, input(t.e, b))
-	loss := t.fair.apply(t.loss, t.loss.total(outs, rows), outs, features, b.Rows, t.opts.Cohort, t.state.Epoch)
+	x := input(t.e, b)
+	x, mixed := t.mix(x, batch)
+	pass := t.pass(b.Rows)
+	outs, features := forwardWithFeatures(t.e, t.net, pass, t.plan.Train.Autocast, x)
+	var loss *torch.Tensor
+	value, n := 0.0, len(rows)
+	if t.group != nil {
+		loss, value, n = t.groupLoss(outs, rows)
+	} else {
+		loss = t.fair.apply(t.loss, t.loss.mixedTotal(outs, rows, mixed), outs, features, b.Rows, t.opts.Cohort, t.state.Epoch)
+	}
 	if aux := pass.Aux(); aux != nil && loss != nil {
 		loss = loss.Add(aux)
 	}
-	value := 0.0
+	if loss != nil && t.group == nil {
+		value = loss.Item()
+	}
 	if loss != nil {
-		if value = loss.Item(); math.IsNaN(value) || math.IsInf(value, 0) {
-			return t.notFinite(fmt.Sprintf("the loss is %v", value), b.Rows)
+		if math.IsNaN(value) || math.IsInf(value, 0) {
+			return t.notFinite(fmt.Sprintf("the loss is %v", value), b.Rows, t.diagnose(x, b.Rows, batch))
+		}
+		last := t.group != nil && len(t.pending) == group-1
+		if last {
+			t.averager.Arm()
 		}
 		t.e.Backward(loss.MulScalar(t.scale() / float64(group)))
+		if last {
+			t.averager.Finish()
+		}
 	} else if t.e.Device().IsCUDA() {
 		t.e.Synchronize(t.e.Device()) // nothing was read that would have waited for the batch's copy
 	}
-	t.pending = append(t.pending, micro{slices.Clone(b.Rows), value})
+	t.pending = append(t.pending, micro{slices.Clone(b.Rows), value, n})
 	return nil
 }
 
@@ -169,7 +192,7 @@ func (t *trainer) update() error {
 			for _, m := range t.pending {
 				rows = append(rows, m.rows...)
 			}
-			return t.notFinite(fmt.Sprintf("the gradient's norm is %v", norm), rows)
+			return t.notFinite(fmt.Sprintf("the gradient's norm is %v", norm), rows, nil)
 		}
 		// Too large a scale: halve it and leave this step out.
 		t.state.Scale, t.state.Good = t.state.Scale/2, 0
@@ -207,8 +230,8 @@ func (t *trainer) advance(norm *float64, lr float64) error {
 	var sum float64
 	var rows int
 	for _, m := range t.pending {
-		sum += m.loss * float64(len(m.rows))
-		rows += len(m.rows)
+		sum += m.loss * float64(m.n)
+		rows += m.n
 	}
 	r := &t.state.Running
 	r.Loss, r.Rows, r.Seconds, r.Wait = r.Loss+sum, r.Rows+rows, r.Seconds+seconds, r.Wait+t.waited
@@ -274,16 +297,6 @@ func (t *trainer) interrupted(err error) error {
 			WithHint("repeat the command to go on from there")
 	}
 	return fmt.Errorf("training, epoch %d: %w", t.state.Epoch+1, err)
-}
-
-// notFinite is the error for a step that left the numbers.
-func (t *trainer) notFinite(what string, rows []int) error {
-	ids := make([]string, len(rows))
-	for i, r := range rows {
-		ids[i] = t.opts.Cohort.Rows[r].ID
-	}
-	return fault.New(fault.Input, "training, epoch %d, step %d: %s; items %q", t.state.Epoch+1, t.state.Step+1, what, ids).
-		WithHint("look at these items' files and truths; then lower train.lr, set train.clip_norm, or train without autocast")
 }
 
 func round3(v float64) float64 { return math.Round(v*1000) / 1000 }

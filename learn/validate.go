@@ -27,6 +27,9 @@ func (t *trainer) validate(ctx context.Context) (validation, error) {
 	if t.val == nil {
 		return validation{loss: math.NaN()}, nil
 	}
+	if t.group != nil {
+		return t.validateTogether(ctx)
+	}
 	truth, score := map[string][][]float64{}, map[string][][]float64{}
 	var sums tally
 	err := t.evaluated(func() error {

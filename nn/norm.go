@@ -37,6 +37,9 @@ func (b *BatchNorm) Forward(p *Pass, x *torch.Tensor) *torch.Tensor {
 			panic(err)
 		}
 	}
+	if p.Train && p.Sum != nil {
+		return b.synced(p, x)
+	}
 	return torch.BatchNorm(x, b.Weight.T, b.Bias.T, b.Mean.T, b.Var.T, p.Train, b.Momentum, b.Eps)
 }
 

@@ -15,6 +15,11 @@ type Pass struct {
 
 	aux []*torch.Tensor
 
+	// Sum adds a tensor over the processes that train together, where there are several; batch statistics are then of all their batches.
+	Sum func(*torch.Tensor) *torch.Tensor
+	// Watch, if set, sees the output of every module under its dotted name, in the order in which they finish.
+	Watch func(name string, y *torch.Tensor)
+
 	path     []string
 	wanted   map[string]bool
 	captured map[string]*torch.Tensor
@@ -76,6 +81,9 @@ func (p *Pass) Run(name string, m Module, x *torch.Tensor) *torch.Tensor {
 	y := m.Forward(p, x)
 	if y != x {
 		s.Keep(y)
+	}
+	if p.Watch != nil {
+		p.Watch(strings.Join(p.path, "."), y)
 	}
 	if p.capturing() {
 		if full := strings.Join(p.path, "."); p.wanted[full] {

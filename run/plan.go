@@ -38,6 +38,9 @@ type Run struct {
 	Splits      []*cohort.Split // in the plan's order
 	log         io.Writer
 	cache       *cohort.Cache
+
+	// Parallel, if set before Train, says which of several processes this is. The fits take ports from Parallel.Port on.
+	Parallel *learn.Parallel
 }
 
 func (r *Run) say(format string, args ...any) {

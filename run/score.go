@@ -164,8 +164,12 @@ func setParts(p *evaluate.Predictions, c *cohort.Cohort, rows []int, parts []str
 
 func (r *Run) predict(ctx context.Context, c *cohort.Cohort, rows []int, models []string) (*evaluate.Predictions, error) {
 	var bad []cohort.Quarantine
+	cache, err := r.sharedCache()
+	if err != nil {
+		return nil, err
+	}
 	opts := learn.PredictOptions{Plan: r.Plan, Cohort: c, Rows: rows, CheckpointDirs: r.networks(models), Progress: r.log,
-		Cache: r.sharedCache(), Quarantine: &bad}
+		Cache: cache, Quarantine: &bad}
 	p, err := predictAs(ctx, opts)
 	if err != nil {
 		return nil, err

@@ -49,6 +49,10 @@ func (r *Run) trainFold(ctx context.Context, split, k int) error {
 	if err := mkdir(string(fold)); err != nil {
 		return err
 	}
+	cache, err := r.sharedCache()
+	if err != nil {
+		return err
+	}
 	for m := range r.Plan.Uncertainty.Copies() {
 		label := r.label(split, k)
 		if m > 0 {
@@ -60,15 +64,21 @@ func (r *Run) trainFold(ctx context.Context, split, k int) error {
 		}
 		res, err := learn.Train(ctx, learn.TrainOptions{
 			Plan: r.Plan.Member(m), Cohort: r.Cohort, Fold: s.Folds[k], Dir: at,
-			Resume: true, Label: label + ": ", Progress: r.log, Cache: r.sharedCache(),
+			Resume: true, Label: label + ": ", Progress: r.log, Cache: cache, Parallel: r.parallel(split, k),
 			Minutes: r.Plan.Train.MaxMinutes / float64(r.fits()),
 		})
 		if err != nil {
 			return err
 		}
+		if r.Parallel != nil && r.Parallel.Rank > 0 {
+			continue // rank 0 writes
+		}
 		if err := r.quarantine(res.Quarantine...); err != nil {
 			return err
 		}
+	}
+	if r.Parallel != nil && r.Parallel.Rank > 0 {
+		return nil
 	}
 	return publish(dir, fold, k, len(s.Folds))
 }
@@ -116,17 +126,51 @@ func (r *Run) models(split int) ([]string, error) {
 	return out, nil
 }
 
-// cacheBytes bounds the decoded clips that a run keeps in memory.
-const cacheBytes = 2 << 30
+// Bounds of the decoded clips that a run keeps where the plan has none.
+const (
+	cacheBytes    = 2 << 30  // in memory
+	cacheDirBytes = 20 << 30 // in a folder
+)
 
-// sharedCache is the decoded clips that all stages and folds of this process share.
-func (r *Run) sharedCache() *cohort.Cache {
-	if r.cache == nil {
-		c, err := cohort.NewCache(cohort.CacheConfig{Bytes: cacheBytes})
-		if err != nil {
-			panic(err) // without a folder there is nothing that can fail
-		}
-		r.cache = c
+// CacheFolder is where the processes of a parallel training share decoded clips if the plan names no folder. It goes when they are done.
+func (f Folder) CacheFolder() string { return filepath.Join(string(f), "cache") }
+
+// sharedCache is the decoded clips that all stages and folds of this process share, and where the plan has a folder for them, or there are
+// several processes, all of these.
+func (r *Run) sharedCache() (*cohort.Cache, error) {
+	if r.cache != nil {
+		return r.cache, nil
 	}
-	return r.cache
+	bound := func(own int64) int64 {
+		if g := r.Plan.Train.CacheGiB; g > 0 {
+			return int64(g * (1 << 30))
+		}
+		return own
+	}
+	cfg := cohort.CacheConfig{Bytes: bound(cacheBytes), Dir: r.Plan.Train.CacheDir}
+	if cfg.Dir == "" && r.Parallel != nil {
+		cfg.Dir = r.Dir.CacheFolder()
+	}
+	if cfg.Dir != "" {
+		cfg.DirBytes = bound(cacheDirBytes)
+	}
+	c, err := cohort.NewCache(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("train.cache_dir: %w", err)
+	}
+	r.cache = c
+	return c, nil
+}
+
+// parallel is this process's part in a fit; each fit has a port of its own, so that the end of one does not meet the beginning of the next.
+func (r *Run) parallel(split, fold int) *learn.Parallel {
+	if r.Parallel == nil {
+		return nil
+	}
+	p := *r.Parallel
+	for i := range split {
+		p.Port += len(r.Splits[i].Folds)
+	}
+	p.Port += fold
+	return &p
 }

@@ -170,15 +170,19 @@ func (d *doubter) fold(ctx context.Context, k int, model string) error {
 		return nil
 	}
 	dirs := r.networks([]string{model})
+	cache, err := r.sharedCache()
+	if err != nil {
+		return err
+	}
 	held, err := learn.PredictSampled(ctx, learn.PredictOptions{Plan: r.Plan, Cohort: r.Cohort, Rows: rows, CheckpointDirs: dirs,
-		Progress: r.log, Cache: r.sharedCache()})
+		Progress: r.log, Cache: cache})
 	if err != nil {
 		return err
 	}
 	plain := r.Plan.Clone()
 	plain.Uncertainty.Views, plain.Uncertainty.DropoutPasses = 0, 0
 	train, err := learn.PredictSampled(ctx, learn.PredictOptions{Plan: plain, Cohort: r.Cohort, Rows: f.Train, CheckpointDirs: dirs[:1],
-		Progress: r.log, Cache: r.sharedCache()})
+		Progress: r.log, Cache: cache})
 	if err != nil {
 		return err
 	}

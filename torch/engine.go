@@ -20,6 +20,7 @@ type Config struct {
 	Device  string     // auto (default: cuda where there is one) | cpu | cuda | cuda:N
 	Threads int        // of each operator on the CPU; 0: all cores that the process may use
 	Seed    stats.Seed // of libtorch's generators
+	Groups  bool       // the process will join a group of processes; to be said by the first engine of a process
 	Log     io.Writer  // progress of the bridge's compilation; nil: none
 }
 
@@ -55,7 +56,7 @@ func Run(ctx context.Context, cfg Config, fn func(*Engine) error) (err error) {
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	lib, err := load(ctx, threads, cfg.Log)
+	lib, err := load(ctx, threads, cfg.Groups, cfg.Log)
 	if err != nil {
 		return err
 	}

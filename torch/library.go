@@ -34,15 +34,23 @@ var loaded struct {
 const abiVersion = 1
 
 // load finds, builds and opens the bridge at the first call, and returns the same library at every later one.
-func load(ctx context.Context, threads int, log io.Writer) (*library, error) {
+func load(ctx context.Context, threads int, groups bool, log io.Writer) (*library, error) {
 	loaded.Lock()
 	defer loaded.Unlock()
 	if loaded.lib != nil {
+		if groups && !loaded.lib.installation.Joins {
+			return nil, fault.New(fault.Internal, "this process began without groups and cannot join one")
+		}
 		return loaded.lib, nil
 	}
 	installation, passed, err := bridge.Find(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if groups {
+		if installation, err = installation.Distributed(); err != nil {
+			return nil, err
+		}
 	}
 	path, err := bridge.Build(ctx, installation, log)
 	if err != nil {

@@ -36,6 +36,6 @@ func waiting(ctx context.Context, root string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("loader: waiting in r3d_18 epochs on CPU, %% | %.2f | | | <= 3\n", r.LoadingPercent)
+	fmt.Printf("loader: waiting in r3d_18 epochs on CPU, %% | %.2f | | | <= 2\n", r.LoadingPercent)
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/cineloop/cineloop/internal/storetest"
 	"github.com/cineloop/cineloop/internal/testdata"
 	"github.com/cineloop/cineloop/torch"
+	"github.com/cineloop/cineloop/torch/bridge"
 )
 
 func TestMain(m *testing.M) {
@@ -25,7 +26,7 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs the sessions in testdata/script: what a person types, and what comes back. Conditions: [engine] libtorch is
-// installed, [postgres] PostgreSQL's server is, [shared] the shared data are here, [corpus] the DICOM corpus is.
+// installed, [gloo] its groups of processes can be compiled, [postgres] PostgreSQL's server is, [shared] the shared data are here, [corpus] the DICOM corpus is.
 func TestScripts(t *testing.T) {
 	root := testdata.Root(t)
 	t.Cleanup(storetest.StopPostgres)
@@ -46,6 +47,9 @@ func TestScripts(t *testing.T) {
 			switch cond {
 			case "engine":
 				return hasEngine(), nil
+			case "gloo":
+				in, _, err := bridge.Find(context.Background())
+				return err == nil && in.Gloo, nil
 			case "shared":
 				_, err := os.Stat(filepath.Join(shared, "data", "imaging"))
 				return err == nil, nil

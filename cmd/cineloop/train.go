@@ -10,7 +10,6 @@ import (
 )
 
 func init() {
-	register(newTrainCmd)
 	register(newExplainCmd)
 	register(newReportCmd)
 }
@@ -40,14 +39,6 @@ missing, 8 out of disk or memory, 130 interrupted.`,
 			return nil
 		},
 	}
-}
-
-func newTrainCmd(io ioStreams) *cobra.Command {
-	return stage(io, "train", "Train a planned run, or go on with one that was stopped",
-		"Train every split and fold of the plan. Stopping at any moment, also by kill -9, loses at most the steps since the last checkpoint; repeating the command goes on from there, bit for bit.",
-		func(ctx context.Context, r *run.Run) (string, error) {
-			return "checkpoints: " + r.Dir.Checkpoints(), r.Train(ctx)
-		})
 }
 
 func newExplainCmd(io ioStreams) *cobra.Command {

@@ -18,7 +18,7 @@ func (im *Image) RGB(i int) ([]byte, error) {
 	if src, ok := im.jpegStream(i); ok {
 		h, err := jpeg.DecodeHeader(src)
 		if err == nil && !h.Lossless && h.Components == 3 && h.Precision == 8 {
-			b, err := im.decodeJPEG(src, false, im.streamIsYCC(h))
+			b, err := im.decodeJPEG(src, nil, false, im.streamIsYCC(h))
 			if err != nil {
 				return nil, fault.New(codeOr(err), "frame %d: %w", i, err)
 			}
@@ -52,7 +52,10 @@ func (im *Image) RGB(i int) ([]byte, error) {
 
 // Grey8 is frame i as 8-bit luminance: of colour images the luma of Rec. 601, of monochrome ones of up to 8 bits the samples themselves. From
 // JPEG in YCbCr only the luminance is decoded.
-func (im *Image) Grey8(i int) ([]byte, error) {
+func (im *Image) Grey8(i int) ([]byte, error) { return im.Grey8Into(i, nil) }
+
+// Grey8Into is [Image.Grey8] that uses dst's memory where it is large enough and the frame is a JPEG in YCbCr.
+func (im *Image) Grey8Into(i int, dst []byte) ([]byte, error) {
 	if im.Samples == 1 && im.Photometric != "PALETTE COLOR" {
 		if im.SampleBytes() > 1 {
 			return nil, fault.New(fault.Input, "%d-bit samples have no 8-bit grey without a window", im.BitsAllocated)
@@ -62,7 +65,7 @@ func (im *Image) Grey8(i int) ([]byte, error) {
 	if src, ok := im.jpegStream(i); ok {
 		h, err := jpeg.DecodeHeader(src)
 		if err == nil && !h.Lossless && h.Components == 3 && h.Precision == 8 && im.streamIsYCC(h) {
-			b, err := im.decodeJPEG(src, true, false)
+			b, err := im.decodeJPEG(src, dst, true, false)
 			if err != nil {
 				return nil, fault.New(codeOr(err), "frame %d: %w", i, err)
 			}

@@ -73,7 +73,7 @@ func (im *Image) decodeStream(src []byte) ([]byte, error) {
 	case jpegxl.Is(src):
 		return im.decodeJPEGXL(src)
 	case len(src) > 3 && src[0] == 0xFF && src[1] == 0xD8:
-		return im.decodeJPEG(src, false, false)
+		return im.decodeJPEG(src, nil, false, false)
 	}
 	return nil, fault.New(fault.Input, "the frame is none of what this program decodes (%s)", im.TransferSyntax.Name())
 }
@@ -99,8 +99,8 @@ func isJPEGLS(src []byte) bool {
 }
 
 // decodeJPEG decodes a JPEG frame and brings it to the header's cells.
-func (im *Image) decodeJPEG(src []byte, grey, rgb bool) ([]byte, error) {
-	h, b, err := jpeg.Decode(src, nil, jpeg.Options{Rows: im.Rows, Columns: im.Columns, MaxBytes: im.maxBytes, GreyOnly: grey, RGB: rgb})
+func (im *Image) decodeJPEG(src, dst []byte, grey, rgb bool) ([]byte, error) {
+	h, b, err := jpeg.Decode(src, dst, jpeg.Options{Rows: im.Rows, Columns: im.Columns, MaxBytes: im.maxBytes, GreyOnly: grey, RGB: rgb})
 	if err != nil {
 		return nil, fault.New(fault.Input, "%w", err)
 	}
@@ -120,7 +120,7 @@ func (im *Image) decodeJPEGXL(src []byte) ([]byte, error) {
 		return nil, err
 	}
 	if x.JPEG != nil {
-		return im.decodeJPEG(x.JPEG, false, false)
+		return im.decodeJPEG(x.JPEG, nil, false, false)
 	}
 	return im.fit(x.Samples, x.Components, x.Precision, false)
 }

@@ -103,6 +103,9 @@ func arguments(in *Installation) []string {
 	if in.CUDA && in.CUDAHome != "" {
 		args = append(args, "-DCINELOOP_CUDA", "-I"+in.CUDAHome)
 	}
+	if in.Joins {
+		args = append(args, "-DCINELOOP_DIST", "-DUSE_C10D_GLOO")
+	}
 	// Without --no-as-needed the linker drops libraries whose symbols are reached only through registration: CUDA's kernels.
 	args = append(args, "-L"+in.Lib, "-Wl,-rpath,"+in.Lib, "-Wl,--no-as-needed", "-ltorch", "-ltorch_cpu", "-lc10")
 	if in.CUDA {

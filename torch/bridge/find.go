@@ -25,6 +25,8 @@ type Installation struct {
 	CUDA     bool     `json:"cuda"`     // libtorch_cuda.so is there
 	OldABI   bool     `json:"old_abi"`  // compiled with _GLIBCXX_USE_CXX11_ABI=0, as older wheels are
 	CUDAHome string   `json:"cudahome"` // folder of cuda_runtime_api.h; "" where absent
+	Joins    bool     `json:"-"`        // compile for groups of processes
+	Gloo     bool     `json:"gloo"`     // gloo's headers are there: processes can join a group
 }
 
 // Candidate is a place where a libtorch could be.
@@ -177,6 +179,7 @@ func inspect(origin, path, lib, include string) Candidate {
 	if found.CUDA {
 		found.CUDAHome = cudaHeaders(lib)
 	}
+	found.Gloo = hasGloo(include)
 	c.Found = found
 	return c
 }
@@ -225,4 +228,28 @@ func multiarch() string {
 		return "aarch64-linux-gnu"
 	}
 	return "x86_64-linux-gnu"
+}
+
+// hasGloo says whether c10d's headers and those of gloo, which they include, are beside libtorch's or in the system's folder.
+func hasGloo(include string) bool {
+	if _, err := os.Stat(filepath.Join(include, "torch/csrc/distributed/c10d/ProcessGroupGloo.hpp")); err != nil {
+		return false
+	}
+	for _, dir := range []string{include, "/usr/include"} {
+		if _, err := os.Stat(filepath.Join(dir, "gloo/config.h")); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// Distributed is the installation with what processes need to join a group. It is an error of code missing where libtorch's c10d cannot be
+// compiled against.
+func (in Installation) Distributed() (*Installation, error) {
+	if !in.Gloo {
+		return nil, fault.New(fault.Missing, "training by several processes needs gloo's headers, and libtorch %s in %s with c10d", in.Version, in.Lib).
+			WithHint("install them with: sudo apt-get install libgloo-dev; or train with one process")
+	}
+	in.Joins = true
+	return &in, nil
 }

@@ -1,6 +1,7 @@
 package jpeg
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 )
@@ -310,10 +311,10 @@ func (d *decoder) grey(c *component) {
 	}
 }
 
-// block decodes one block of a sequential scan (F.2.2) and transforms it into its place.
+// block decodes one block of a sequential scan (F.2.2) and transforms it into its place. The reader's state is kept in variables of its own:
+// this loop is where decoding spends its time.
 func (d *decoder) block(c *component, bx, by int) error {
 	b := &d.bits
-	w := &d.workspace
 	b.fill()
 	t, err := b.symbol(d.dc[c.td])
 	if err != nil {
@@ -323,15 +324,33 @@ func (d *decoder) block(c *component, bx, by int) error {
 		return errHuffman
 	}
 	c.pred += b.receive(int(t))
+	if c.skipAtOutput {
+		return b.skipAC(d.ac[c.ta])
+	}
+	w := &d.workspace
 	q := &d.quant[c.tq]
 	ac := d.ac[c.ta]
+	acc, n, pos, buf, end := b.acc, b.n, b.pos, b.buf, b.end
 	last := 0
 	for k := 1; k < 64; {
-		b.fill()
-		if f := ac.fast[b.acc>>(64-lookBits)]; f != 0 {
+		if n <= 32 {
+			if pos+4 <= end {
+				acc |= uint64(binary.BigEndian.Uint32(buf[pos:])) << (32 - uint(n)&63)
+				pos += 4
+				n += 32
+			} else {
+				b.acc, b.n, b.pos = acc, n, pos
+				b.fill()
+				acc, n, pos = b.acc, b.n, b.pos
+			}
+		}
+		if f := ac.fast[acc>>(64-lookBits)]; f != 0 {
 			k += int(f >> 8 & 0xF)
-			b.take(int(f & 0xFF))
+			bits := uint(f & 0x1F)
+			acc <<= bits
+			n -= int(bits)
 			if k > 63 {
+				b.acc, b.n, b.pos = acc, n, pos
 				return errHuffman
 			}
 			z := zigzag[k&63] & 63
@@ -340,6 +359,7 @@ func (d *decoder) block(c *component, bx, by int) error {
 			k++
 			continue
 		}
+		b.acc, b.n, b.pos = acc, n, pos
 		rs, err := b.symbol(ac)
 		if err != nil {
 			clear(w[:])
@@ -347,6 +367,7 @@ func (d *decoder) block(c *component, bx, by int) error {
 		}
 		r, size := int(rs>>4), int(rs&15)
 		if size == 0 {
+			acc, n = b.acc, b.n
 			if r != 15 {
 				break
 			}
@@ -360,17 +381,53 @@ func (d *decoder) block(c *component, bx, by int) error {
 		}
 		z := zigzag[k&63] & 63
 		w[z] = b.receive(size) * int32(q[z])
+		acc, n = b.acc, b.n
 		last = k
 		k++
 	}
-	if c.skipAtOutput {
-		if last > 0 {
-			clear(w[:])
-		}
-		return nil
-	}
+	b.acc, b.n, b.pos = acc, n, pos
 	w[0] = c.pred * int32(q[0])
 	d.transform(c, bx, by, last)
+	return nil
+}
+
+// skipAC passes over the AC coefficients of a block whose samples are not wanted: only the codes' lengths matter.
+func (b *bitReader) skipAC(ac *huffman) error {
+	acc, n, pos, buf, end := b.acc, b.n, b.pos, b.buf, b.end
+	for k := 1; k < 64; {
+		if n <= 32 {
+			if pos+4 <= end {
+				acc |= uint64(binary.BigEndian.Uint32(buf[pos:])) << (32 - uint(n)&63)
+				pos += 4
+				n += 32
+			} else {
+				b.acc, b.n, b.pos = acc, n, pos
+				b.fill()
+				acc, n, pos = b.acc, b.n, b.pos
+			}
+		}
+		f := ac.skip[acc>>(64-lookBits)]
+		steps, bits := int(f>>8), uint(f&0x1F)
+		if f == 0 {
+			b.acc, b.n, b.pos = acc, n, pos
+			rs, err := b.slow(ac)
+			if err != nil {
+				return err
+			}
+			acc, n = b.acc, b.n
+			steps, bits = int(rs>>4)+1, uint(rs&15)
+			if bits == 0 && rs != 0xF0 {
+				steps = 64
+			}
+		}
+		acc <<= bits
+		n -= int(bits)
+		if k += steps; k > 64 && steps < 64 && bits > 0 {
+			b.acc, b.n, b.pos = acc, n, pos
+			return errHuffman
+		}
+	}
+	b.acc, b.n, b.pos = acc, n, pos
 	return nil
 }
 
@@ -384,10 +441,10 @@ func (d *decoder) transform(c *component, bx, by, last int) {
 			w[0] = 0
 			return
 		}
-		idct8(w, c.plane[at:], c.stride)
-	} else {
-		idct12(w, c.wide[at:], c.stride)
+		inverse8(w, c.plane[at:], c.stride)
+		return
 	}
+	idct12(w, c.wide[at:], c.stride)
 	clear(w[:])
 }
 

@@ -12,6 +12,7 @@ const lookBits = 10
 type huffman struct {
 	look [1 << lookBits]uint16 // symbol<<8 | length of the code; 0 for longer codes
 	fast [1 << lookBits]int32  // value<<16 | run<<8 | bits of code and value; 0 where they don't fit
+	skip [1 << lookBits]uint16 // of AC codes: steps in zigzag order (64 at the end of the block)<<8 | bits of code and value; 0 for longer codes
 	max  [18]int32             // largest code of each length, -1 for none
 	off  [17]int32             // index in symbols minus the smallest code
 	syms []byte
@@ -53,6 +54,13 @@ func newHuffman(counts, symbols []byte, ac bool) (*huffman, error) {
 			continue
 		}
 		length, sym := int32(e&0xFF), int32(e>>8)
+		if ac {
+			steps := sym>>4 + 1
+			if sym&15 == 0 && sym != 0xF0 {
+				steps = 64
+			}
+			h.skip[i] = uint16(steps<<8 | (length + sym&15))
+		}
 		size, run := sym, int32(0)
 		if ac {
 			size, run = sym&15, sym>>4

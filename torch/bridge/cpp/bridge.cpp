@@ -7,6 +7,7 @@
 // No exception leaves it: each function returns a status and, where that is not zero, the error's text.
 #include "devices.h"
 #include "script.h"
+#include "dist.h"
 #include "values.h"
 
 namespace {
@@ -54,6 +55,15 @@ const std::map<std::string, Builtin>& builtins() {
 #else
       {"graph", refuseCUDA}, {"graph_begin", refuseCUDA}, {"graph_end", refuseCUDA}, {"graph_replay", refuseCUDA},
       {"graph_free", refuseCUDA}, {"cuda_memory", refuseCUDA},
+#endif
+#ifdef CINELOOP_DIST
+      {"dist_join", distJoin}, {"dist_leave", distLeave}, {"dist_sum", distSum}, {"dist_sum_over", distSumOver},
+      {"dist_broadcast", distBroadcast}, {"dist_averager", distAverager}, {"dist_arm", distArm}, {"dist_finish", distFinish},
+      {"dist_drop", distDrop},
+#else
+      {"dist_join", refuseDist}, {"dist_leave", refuseDist}, {"dist_sum", refuseDist}, {"dist_sum_over", refuseDist},
+      {"dist_broadcast", refuseDist}, {"dist_averager", refuseDist}, {"dist_arm", refuseDist}, {"dist_finish", refuseDist},
+      {"dist_drop", refuseDist},
 #endif
   };
   return table;

@@ -21,6 +21,15 @@
 #include <c10/cuda/CUDACachingAllocator.h>
 #endif
 
+#ifdef CINELOOP_DIST // before our own names: these bring all of ATen.h
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/utils/lambda_post_hook.h>
+#include <torch/csrc/autograd/variable.h>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#endif
+
 #include <cstring>
 #include <deque>
 #include <map>
