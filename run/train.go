@@ -49,7 +49,11 @@ func (r *Run) trainFold(ctx context.Context, split, k int) error {
 	if err := mkdir(string(fold)); err != nil {
 		return err
 	}
-	res, err := learn.Train(ctx, learn.TrainOptions{
+	train := learn.Train
+	if r.Plan.Kind == learn.KindSegment {
+		train = learn.TrainMasks
+	}
+	res, err := train(ctx, learn.TrainOptions{
 		Plan: r.Plan, Cohort: r.Cohort, Fold: s.Folds[k], Dir: string(fold),
 		Resume: true, Label: r.label(split, k) + ": ", Progress: r.log, Cache: r.sharedCache(),
 		Minutes: r.Plan.Train.MaxMinutes / float64(r.fits()),
