@@ -18,6 +18,7 @@ type MaskCase struct {
 	Box            [3]int // corner of the region that was cut out of it
 	Region         [3]int // its size, before resampling
 	StoredMM       [3]float64
+	Affine         *clip.Affine // of the file
 	places         [][]int32 // of each foreground class: positions, at most placesKept
 }
 
@@ -105,7 +106,7 @@ func (m *MaskCases) read(ctx context.Context, i int) (*MaskCase, error) {
 	if c := m.input.Channels; c > 0 && v.C != c {
 		return nil, fault.New(fault.Input, "the image has %d channels, the network takes %d", v.C, c)
 	}
-	c := &MaskCase{Stored: v.Size(), Region: v.Size(), StoredMM: v.Spacing}
+	c := &MaskCase{Stored: v.Size(), Region: v.Size(), StoredMM: v.Spacing, Affine: image.Affine}
 	if m.input.Crop == "centre" {
 		size := m.input.CropSize
 		if len(size) == 2 {

@@ -4,20 +4,18 @@ import "github.com/cineloop/cineloop/torch"
 
 // Truth is the true classes of a batch, prepared once for all losses.
 type Truth struct {
-	Class *torch.Tensor // int64 [N, …]; negative: unknown
+	Class *torch.Tensor // int64 [N, …]; -1: unknown
 	Hot   *torch.Tensor // float32 [N, Classes, …], all zero where unknown
 	Known *torch.Tensor // float32 [N, 1, …]
 }
 
 // NewTruth prepares the classes of a batch.
 func NewTruth(class *torch.Tensor, classes int64) Truth {
-	dims := []int64{0, int64(class.Dim())}
-	for d := int64(1); d < int64(class.Dim()); d++ {
-		dims = append(dims, d)
+	hot := make([]*torch.Tensor, classes)
+	for c := range hot {
+		hot[c] = class.EqScalar(float64(c))
 	}
-	known := class.GeScalar(0).To(torch.Float32).Unsqueeze(1)
-	hot := class.Clamp(0, float64(classes-1)).OneHot(classes).Permute(dims...).To(torch.Float32).Mul(known)
-	return Truth{Class: class, Hot: hot, Known: known}
+	return Truth{Class: class, Hot: torch.Stack(hot, 1).To(torch.Float32), Known: class.GeScalar(0).To(torch.Float32).Unsqueeze(1)}
 }
 
 // positions are the axes after the first two.
