@@ -63,6 +63,8 @@ func Labels(mask *clip.Clip, classes int) ([]uint8, error) {
 		case x == 0:
 		case classes == 2 && x > 0 && (on == 0 || on == x):
 			on, out[i] = x, 1
+		case classes == 2 && x > 0:
+			return nil, fault.New(fault.Input, "the mask holds %g and %g where its target has one class", on, x)
 		case x != float32(int(x)) || x < 0 || int(x) >= classes:
 			return nil, fault.New(fault.Input, "the mask holds %g, which is none of its %d classes", x, classes)
 		default:

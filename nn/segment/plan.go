@@ -69,7 +69,7 @@ func PlanUNet(r Request) (*Planned, error) {
 		axis, worst := -1, 0.0
 		divisor := p.divisor()
 		for i := range 3 {
-			if ratio := float64(p.Patch[i]) / float64(r.Size[i]); p.Patch[i]-divisor[i] >= leastEdge && ratio > worst {
+			if ratio := float64(p.Patch[i]) / float64(r.Size[i]); p.Patch[i]-divisor[i] >= 2*leastEdge && ratio > worst {
 				axis, worst = i, ratio
 			}
 		}
