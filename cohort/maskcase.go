@@ -19,7 +19,7 @@ type MaskCase struct {
 	Region         [3]int // its size, before resampling
 	StoredMM       [3]float64
 	Affine         *clip.Affine // of the file
-	places         [][]int32 // of each foreground class: positions, at most placesKept
+	places         [][]int32    // of each foreground class: positions, at most placesKept
 }
 
 // placesKept bounds the positions remembered of each class; more would only pick among neighbours.
