@@ -308,6 +308,9 @@ func (t *maskTrainer) learn(b *cohort.PatchBatch) error {
 	}
 	t.pace = append(t.pace[max(0, len(t.pace)-19):], took)
 	t.report.step(t.progress(value))
+	if t.opts.afterStep != nil {
+		defer t.opts.afterStep(&t.trainer)
+	}
 	if every := t.plan.Train.CheckpointSteps; every > 0 && t.state.Step%every == 0 || every == 0 && now.Sub(t.saved) >= saveEvery {
 		return t.save()
 	}
