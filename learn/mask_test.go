@@ -106,7 +106,7 @@ func maskToy(t *testing.T) (*Plan, *cohort.Cohort, cohort.Fold) {
 		Data: cohort.Spec{Root: dir, Table: "index.csv", File: "image{name}.png",
 			Targets: []cohort.TargetSpec{{Name: "disc", Kind: cohort.Mask, File: "mask{name}.png", Classes: []string{"disc"}}}},
 		Model:   ModelSpec{Name: "unet", Width: 4},
-		Segment: SegmentSpec{Patch: []int{1, 24, 24}, Iterations: 5, Augment: volume.Augment{Mirror: []bool{false, true, true}, Noise: 0.1, RotateDeg: []float64{20}}},
+		Segment: SegmentSpec{Patch: []int{1, 24, 24}, Iterations: 20, Augment: volume.Augment{Mirror: []bool{false, true, true}, Noise: 0.1, RotateDeg: []float64{20}}},
 		Train:   TrainSpec{Epochs: 4, BatchSize: 3, LR: 0.01, EMA: 0.8, Threads: 1, Device: "cpu"}}
 	c := loadToy(t, p)
 	fp, err := c.Fingerprint(context.Background(), cohort.FingerprintOptions{})
@@ -130,12 +130,12 @@ func TestMasksAreLearntAndResumed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Steps != 20 || r.Stopped != "finished" || !(r.Best.Value > 0.75) {
+	if r.Steps != 80 || r.Stopped != "finished" || !(r.Best.Value > 0.75) {
 		t.Errorf("%+v: Dice should be above 0.75", r)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	stop := func(t *trainer) {
-		if t.state.Step == 8 {
+		if t.state.Step == 28 {
 			cancel()
 		}
 	}

@@ -73,7 +73,7 @@ data:
 splits:
   - {name: held-out, by: column, column: part}
 model: {name: unet, width: 4}
-segment: {patch: [1, 24, 24], iterations: 8}
+segment: {patch: [1, 24, 24], iterations: 25}
 train: {epochs: 3, batch_size: 3, lr: 0.01, ema: 0.8, threads: 1}
 evaluate: {bootstrap: 50, min_group: 2}
 explain: {examples: 1}
