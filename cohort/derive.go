@@ -24,12 +24,12 @@ func (c *Cohort) checkDerive() error {
 		}
 		var names []string
 		for _, t := range c.Spec.Targets {
-			if t.Kind == Regression {
+			if t.Kind == Regression || t.Kind == Mask && len(t.Classes) == 1 { // of a mask, the size of its one class
 				names = append(names, t.Name)
 			}
 		}
 		if !slices.Contains(names, d.From) {
-			return fault.New(fault.Usage, "%s.from is %q, which is no regression target (%s)", what, d.From, nearest.Hint(d.From, names))
+			return fault.New(fault.Usage, "%s.from is %q, which is no regression target, nor a mask of one class (%s)", what, d.From, nearest.Hint(d.From, names))
 		}
 		col, err := (&table{name: c.Spec.Table, columns: c.Columns}).column(d.Phase, what+".phase")
 		if err != nil {

@@ -31,6 +31,7 @@ type Row struct {
 	Line    int                  // in the table (header = 1), for messages
 	Groups  []string             // subgroup by position in Cohort.Groups; empty: unknown
 	Columns []string             // cells by position in Cohort.Columns
+	Masks   map[string]string    // by target name: the file of a mask target, as Path; "" where the row has none
 	Truth   map[string][]float64 // by target name: 1 value, or 1 a label; NaN is missing. Class: index. Binary: 0 or 1
 }
 

@@ -44,23 +44,46 @@ func newRowReader(c *Cohort, t *table) (*rowReader, error) {
 		}
 		*k.at = i
 	}
-	tmpl, err := Expand(c.Spec.File)
-	if err != nil {
+	var err error
+	if l.file, err = parseTemplate(t, c.Spec.File, "data.file"); err != nil {
 		return nil, err
 	}
+	return l, nil
+}
+
+// parseTemplate cuts a file template into its pieces; none for an empty one.
+func parseTemplate(t *table, text, what string) ([]part, error) {
+	tmpl, err := Expand(text)
+	if err != nil || tmpl == "" {
+		return nil, err
+	}
+	var out []part
 	last := 0
 	for _, m := range placeholder.FindAllStringSubmatchIndex(tmpl, -1) {
-		i, err := t.column(tmpl[m[2]:m[3]], "data.file")
+		i, err := t.column(tmpl[m[2]:m[3]], what)
 		if err != nil {
 			return nil, err
 		}
-		l.file = append(l.file, part{text: tmpl[last:m[0]], column: -1}, part{column: i})
+		out = append(out, part{text: tmpl[last:m[0]], column: -1}, part{column: i})
 		last = m[1]
 	}
-	if tmpl != "" {
-		l.file = append(l.file, part{text: tmpl[last:], column: -1})
+	return append(out, part{text: tmpl[last:], column: -1}), nil
+}
+
+// fillTemplate is the template with a row's cells; ok is false where a column in it is missing.
+func fillTemplate(parts []part, cells []string) (name string, ok bool) {
+	var b strings.Builder
+	for _, p := range parts {
+		if p.column < 0 {
+			b.WriteString(p.text)
+			continue
+		}
+		if missing(cells[p.column]) {
+			return "", false
+		}
+		b.WriteString(cells[p.column])
 	}
-	return l, nil
+	return b.String(), true
 }
 
 // add appends rec as a row, or quarantines it.
@@ -117,18 +140,7 @@ func (l *rowReader) name(rec record) (name string, ok bool) {
 		}
 		return filepath.ToSlash(rel), true
 	}
-	var b strings.Builder
-	for _, p := range l.file {
-		if p.column < 0 {
-			b.WriteString(p.text)
-			continue
-		}
-		if missing(rec.cells[p.column]) {
-			return "", false
-		}
-		b.WriteString(rec.cells[p.column])
-	}
-	return b.String(), true
+	return fillTemplate(l.file, rec.cells)
 }
 
 // checkFile says why the item's file cannot be there; "" when it is. Its content is looked at when it is decoded.

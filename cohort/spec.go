@@ -22,13 +22,15 @@ type Spec struct {
 // TargetSpec is a prediction target read from columns.
 type TargetSpec struct {
 	Name     string   `yaml:"name"`
-	Kind     string   `yaml:"kind"`               // binary | class | multilabel | regression | time-to-event
+	Kind     string   `yaml:"kind"`               // binary | class | multilabel | regression | time-to-event | mask
 	Column   string   `yaml:"column,omitempty"`   // default: Name
 	Columns  []string `yaml:"columns,omitempty"`  // for multilabel
 	Classes  []string `yaml:"classes,omitempty"`  // in index order; default: the sorted distinct values of all rows
 	Positive string   `yaml:"positive,omitempty"` // for binary: the value(s, "a|b") that count as 1 (all others as 0); default: 1, true, yes against 0, false, no
 	Unit     string   `yaml:"unit,omitempty"`
 	Weight   float64  `yaml:"weight,omitempty"` // of its loss; default 1
+
+	File string `yaml:"file,omitempty"` // for mask: template of the mask's file name, as data.file; its classes are those of the values 1, 2, …
 
 	Event  string    `yaml:"event,omitempty"`  // for time-to-event: the column that says whether the event happened at the time in Column
 	Method string    `yaml:"method,omitempty"` // for time-to-event: logistic-hazard (default) | pmf | mtlr | deephit | cox | cox-time

@@ -23,6 +23,8 @@ func (t TargetSpec) Width() int {
 	switch t.Kind {
 	case Class:
 		return len(t.Classes)
+	case Mask:
+		return len(t.Classes) + 1
 	case MultiLabel:
 		return len(t.Columns)
 	case TimeToEvent:
@@ -53,7 +55,7 @@ func (c *Cohort) readTargets() error {
 		if t.Weight == 0 {
 			t.Weight = 1
 		}
-		if t.Column == "" && t.Kind != MultiLabel {
+		if t.Column == "" && t.Kind != MultiLabel && t.Kind != Mask {
 			t.Column = t.Name
 		}
 		var err error
@@ -68,8 +70,10 @@ func (c *Cohort) readTargets() error {
 			err = c.readRegression(t, what)
 		case TimeToEvent:
 			err = c.readTimeToEvent(t, what)
+		case Mask:
+			err = c.readMask(t, what)
 		default:
-			kinds := []string{Binary, Class, MultiLabel, Regression, TimeToEvent}
+			kinds := []string{Binary, Class, MultiLabel, Regression, TimeToEvent, Mask}
 			err = fault.New(fault.Usage, "%s.kind is %q (%s)", what, t.Kind, nearest.Hint(t.Kind, kinds))
 		}
 		if err != nil {

@@ -27,6 +27,7 @@ type Report struct {
 	MinGroup  int                      `json:"min_group"`
 	Targets   map[string]*TargetReport `json:"targets"`
 	Derived   map[string]*TargetReport `json:"derived,omitempty"`
+	Masks     map[string]*MaskReport   `json:"masks,omitempty"`
 }
 
 // TargetReport is what is known of how well one target is predicted.

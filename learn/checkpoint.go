@@ -44,6 +44,7 @@ type State struct {
 	Heads        []head         `json:"heads"`
 	Table        *tableCode     `json:"table,omitempty"` // of the columns beside the picture
 	Input        clip.InputSpec `json:"input"`
+	Segment      *MaskNet       `json:"segment,omitempty"`       // of a network for masks, in Network's place
 	Eval         float64        `json:"eval_scale,omitempty"`    // [clip.AugmentSpec.EvalScale]
 	Threads      int            `json:"threads"`                 // bits are equal for equal thread counts
 	ChannelsLast bool           `json:"channels_last,omitempty"` // kernels and activations

@@ -11,13 +11,14 @@ import (
 type Plan struct {
 	Name        string             `yaml:"name"`
 	Description string             `yaml:"description,omitempty"`
-	Kind        string             `yaml:"kind,omitempty"` // train (default) | catalog (read, list and draw a study; no network)
+	Kind        string             `yaml:"kind,omitempty"` // train (default) | segment (a class for every position) | catalog (read, list and draw a study; no network)
 	Seed        stats.Seed         `yaml:"seed"`
 	Data        cohort.Spec        `yaml:"data"`
 	Splits      []cohort.SplitSpec `yaml:"splits,omitempty"` // the first is the primary one; each other is trained and reported beside it
 	Input       clip.InputSpec     `yaml:"input,omitempty"`
 	Augment     clip.AugmentSpec   `yaml:"augment,omitempty"`
 	Model       ModelSpec          `yaml:"model,omitempty"`
+	Segment     SegmentSpec        `yaml:"segment,omitempty"` // for kind segment
 	Train       TrainSpec          `yaml:"train,omitempty"`
 	Evaluate    EvaluateSpec       `yaml:"evaluate,omitempty"`
 	Explain     ExplainSpec        `yaml:"explain,omitempty"`

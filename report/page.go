@@ -22,6 +22,8 @@ type Page struct {
 	Variants []Variant // the first is the main one
 	Examples []Example
 
+	ExamplesNote string // how the examples are to be read; default: on heat maps
+
 	Plan    string // plan.yaml
 	Reasons []string
 	Seeds   []Fact

@@ -41,6 +41,7 @@ type sentence struct{ Target, Words string }
 type variantView struct {
 	ID, Name, About string
 	Primary         bool
+	Masks           []table
 	Targets         []targetView
 	Learning        []chart
 }
@@ -102,6 +103,12 @@ func (p Page) view() (*view, error) {
 			continue
 		}
 		x := variantView{ID: fmt.Sprintf("v%d", i+1), Name: variant.Name, About: variant.About, Primary: len(v.Results) == 0}
+		x.Masks = maskTables(variant.Report)
+		if x.Primary {
+			for _, name := range sortedNames(variant.Report.Masks) {
+				v.Summary = append(v.Summary, sentence{name, maskWords(variant.Report.Masks[name])})
+			}
+		}
 		names, of := targetsOf(variant)
 		for k, name := range names {
 			t := viewTarget(fmt.Sprintf("%s-t%d", x.ID, k+1), name, of[name], variant)

@@ -52,6 +52,9 @@ func (r *Run) Explain(ctx context.Context) error {
 	if r.Plan.Kind == kindCatalog || r.Plan.Explain.Examples < 0 {
 		return nil
 	}
+	if r.segments() {
+		return r.drawMasks()
+	}
 	var old Explanations
 	if exists(r.Dir.explanations()) && readJSON(r.Dir.explanations(), &old) == nil && old.PlanDigest == r.Plan.Digest() {
 		return nil

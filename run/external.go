@@ -70,22 +70,28 @@ func EvaluateOn(ctx context.Context, dir string, opt ExternalOptions) (*Run, *Me
 	} else if seen > 0 {
 		notes = append(notes, fmt.Sprintf("%d of %d items were used in training or in choosing the model; the metrics leave them out", seen, len(rows)))
 	}
-	p, err := r.predict(ctx, other, rows, models)
+	out := Folder(opt.Out)
+	if opt.Out == "" {
+		out = r.Dir.Evaluation(strings.TrimSuffix(filepath.Base(opt.Table), filepath.Ext(opt.Table)))
+	}
+	p, m, err := r.predict(ctx, out, other, rows, models)
 	if err != nil {
 		return nil, nil, err
 	}
 	if err := setParts(p, other, rows, parts); err != nil {
 		return nil, nil, err
 	}
-	out := Folder(opt.Out)
-	if opt.Out == "" {
-		out = r.Dir.Evaluation(strings.TrimSuffix(filepath.Base(opt.Table), filepath.Ext(opt.Table)))
+	if m != nil {
+		setMaskParts(m, p)
+		if err := m.WriteFile(out.MaskTable()); err != nil {
+			return nil, nil, err
+		}
 	}
-	return r.finishExternal(ctx, out, other, p, notes)
+	return r.finishExternal(ctx, out, other, p, m, notes)
 }
 
 // finishExternal writes the folder of an external evaluation; a run on the other cohort stands for it, so that the report is the same code.
-func (r *Run) finishExternal(ctx context.Context, out Folder, other *cohort.Cohort, p *evaluate.Predictions, notes []string) (*Run, *Metrics, error) {
+func (r *Run) finishExternal(ctx context.Context, out Folder, other *cohort.Cohort, p *evaluate.Predictions, masks *evaluate.MaskTable, notes []string) (*Run, *Metrics, error) {
 	if err := mkdir(string(out)); err != nil {
 		return nil, nil, err
 	}
@@ -93,7 +99,11 @@ func (r *Run) finishExternal(ctx context.Context, out Folder, other *cohort.Coho
 		return nil, nil, err
 	}
 	name := "other data"
-	rep, err := evaluate.Evaluate(ctx, p, r.protocol(other, p, name, partTest))
+	protocol := r.protocol(other, p, name, partTest)
+	rep, err := evaluate.Evaluate(ctx, p, protocol)
+	if err == nil && masks != nil {
+		err = r.judgeMasks(ctx, rep, masks, protocol)
+	}
 	if err != nil {
 		return nil, nil, err
 	}

@@ -85,7 +85,11 @@ func Prepare(ctx context.Context, opt Options) (*Run, error) {
 	}
 	if plan.Kind != kindCatalog {
 		first := r.Splits[0].Folds[0]
-		if r.Plan, err = learn.FillPlan(plan, r.Fingerprint, learn.PlanSizes{Train: len(first.Train), Val: len(first.Val),
+		fill := learn.FillPlan
+		if plan.Kind == learn.KindSegment {
+			fill = learn.FillMaskPlan
+		}
+		if r.Plan, err = fill(plan, r.Fingerprint, learn.PlanSizes{Train: len(first.Train), Val: len(first.Val),
 			Fits: r.fits()}); err != nil {
 			return nil, err
 		}
@@ -121,9 +125,9 @@ func readRecipe(opt Options) (*learn.Plan, error) {
 		plan.Name = strings.TrimSuffix(filepath.Base(opt.Recipe), filepath.Ext(opt.Recipe))
 	}
 	switch plan.Kind {
-	case "", kindTrain, kindCatalog:
+	case "", kindTrain, learn.KindSegment, kindCatalog:
 	default:
-		return nil, fault.New(fault.Usage, "%s: kind %q", opt.Recipe, plan.Kind).WithHint("%s or %s", kindTrain, kindCatalog)
+		return nil, fault.New(fault.Usage, "%s: kind %q", opt.Recipe, plan.Kind).WithHint("%s, %s or %s", kindTrain, learn.KindSegment, kindCatalog)
 	}
 	if plan.Data.Base, err = filepath.Abs(filepath.Dir(opt.Recipe)); err != nil {
 		return nil, err

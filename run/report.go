@@ -48,6 +48,9 @@ func (r *Run) Report(ctx context.Context) error {
 	if page.Examples, err = r.examples(); err != nil {
 		return err
 	}
+	if r.segments() {
+		page.ExamplesNote = "The items whose masks overlap the true ones best, middlingly and worst, each at the slice with the most of both. Green is the true outline, pink the predicted one; where they coincide pink covers green."
+	}
 	page.Flow.Parts = r.flowParts(r.Splits[0])
 	page.Shortcuts = r.shortcuts()
 	page.Timing, err = r.timing()
@@ -292,6 +295,9 @@ func (r *Run) timing() ([]report.Fact, error) {
 
 // examples are the explained items with their pictures.
 func (r *Run) examples() ([]report.Example, error) {
+	if r.segments() {
+		return r.maskExamples()
+	}
 	x, err := r.explained()
 	if err != nil || x == nil {
 		return nil, err

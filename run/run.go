@@ -113,6 +113,14 @@ func summarise(w io.Writer, r *evaluate.Report) {
 			fmt.Fprintf(w, "  %-28s %s\n", name+" "+key, measure(v))
 		}
 	}
+	for _, name := range sortedKeys(r.Masks) {
+		m := r.Masks[name]
+		for _, class := range sortedKeys(m.PerClass) {
+			for _, key := range []string{"dice", "dice_patient", "hd95"} {
+				fmt.Fprintf(w, "  %-28s %s\n", name+" "+class+" "+key, measure(m.PerClass[class].Metrics[key]))
+			}
+		}
+	}
 	for _, name := range sortedKeys(r.Targets) {
 		line(name, r.Targets[name])
 	}

@@ -53,7 +53,14 @@ func (r *Run) Evaluate(ctx context.Context) (*Metrics, error) {
 		}
 		part, note := judgedPart(s)
 		table := r.withTraining(p, s)
-		rep, err := evaluate.Evaluate(ctx, table, r.protocol(r.Cohort, table, s.Name, part))
+		protocol := r.protocol(r.Cohort, table, s.Name, part)
+		rep, err := evaluate.Evaluate(ctx, table, protocol)
+		if err == nil && r.segments() {
+			var masks *evaluate.MaskTable
+			if masks, err = r.readMaskTable(dir); err == nil {
+				err = r.judgeMasks(ctx, rep, masks, protocol)
+			}
+		}
 		if err != nil {
 			return nil, fmt.Errorf("evaluating %q: %w", s.Name, err)
 		}
@@ -102,6 +109,7 @@ func (r *Run) predictions(ctx context.Context, i int) (*evaluate.Predictions, er
 		return nil, err
 	}
 	all := r.emptyPredictions()
+	var masks []*evaluate.MaskTable
 	for k, f := range s.Folds {
 		held := partTest
 		if len(s.Reserved) > 0 {
@@ -114,7 +122,7 @@ func (r *Run) predictions(ctx context.Context, i int) (*evaluate.Predictions, er
 		if len(rows) == 0 {
 			continue
 		}
-		p, err := r.predict(ctx, r.Cohort, rows, models[k:k+1])
+		p, m, err := r.predict(ctx, dir, r.Cohort, rows, models[k:k+1])
 		if err != nil {
 			return nil, err
 		}
@@ -124,22 +132,34 @@ func (r *Run) predictions(ctx context.Context, i int) (*evaluate.Predictions, er
 		if err := setParts(p, r.Cohort, rows, parts); err != nil {
 			return nil, err
 		}
+		masks = withParts(masks, m, p)
 		if all, err = all.Append(p); err != nil {
 			return nil, err
 		}
 	}
 	if len(s.Reserved) > 0 {
-		p, err := r.predict(ctx, r.Cohort, s.Reserved, models)
+		p, m, err := r.predict(ctx, dir, r.Cohort, s.Reserved, models)
 		if err != nil {
 			return nil, err
 		}
 		if err := setParts(p, r.Cohort, s.Reserved, repeat(partTest, len(s.Reserved))); err != nil {
 			return nil, err
 		}
+		masks = withParts(masks, m, p)
 		for j := range p.Fold {
 			p.Fold[j] = -1
 		}
 		if all, err = all.Append(p); err != nil {
+			return nil, err
+		}
+	}
+	if len(masks) > 0 {
+		for _, m := range masks[1:] {
+			if err := masks[0].Append(m); err != nil {
+				return nil, err
+			}
+		}
+		if err := masks[0].WriteFile(dir.MaskTable()); err != nil {
 			return nil, err
 		}
 	}
@@ -162,23 +182,27 @@ func setParts(p *evaluate.Predictions, c *cohort.Cohort, rows []int, parts []str
 	return nil
 }
 
-func (r *Run) predict(ctx context.Context, c *cohort.Cohort, rows []int, models []string) (*evaluate.Predictions, error) {
+// predict scores rows; in runs that label positions, the masks go into dir and the table says how good they are (nil in others).
+func (r *Run) predict(ctx context.Context, dir Folder, c *cohort.Cohort, rows []int, models []string) (p *evaluate.Predictions, m *evaluate.MaskTable, err error) {
 	var bad []cohort.Quarantine
 	cache, err := r.sharedCache()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	opts := learn.PredictOptions{Plan: r.Plan, Cohort: c, Rows: rows, CheckpointDirs: r.networks(models), Progress: r.log,
-		Cache: cache, Quarantine: &bad}
-	p, err := predictAs(ctx, opts)
+	if r.segments() {
+		p, m, err = r.predictMasks(ctx, dir, c, rows, models, &bad)
+	} else {
+		p, err = predictAs(ctx, learn.PredictOptions{Plan: r.Plan, Cohort: c, Rows: rows, CheckpointDirs: r.networks(models), Progress: r.log,
+			Cache: cache, Quarantine: &bad})
+	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if c != r.Cohort {
 		c.Quarantine = append(c.Quarantine, bad...)
-		return p, nil
+		return p, m, nil
 	}
-	return p, r.quarantine(bad...)
+	return p, m, r.quarantine(bad...)
 }
 
 // withTraining adds the training rows' truths, without scores, so that baselines know what the model knew. In cross-validation every
@@ -197,6 +221,7 @@ func (r *Run) withTraining(p *evaluate.Predictions, s *cohort.Split) *evaluate.P
 	t := r.emptyPredictions()
 	for _, row := range train {
 		addRow(t, r.Cohort, row, partTrain, nil)
+		r.addSizes(t, row)
 	}
 	both, err := p.Append(t)
 	if err != nil {
@@ -211,6 +236,10 @@ func (r *Run) targets() []evaluate.Target { return targetsOf(r.Cohort) }
 func targetsOf(c *cohort.Cohort) []evaluate.Target {
 	var out []evaluate.Target
 	for _, t := range c.Spec.Targets {
+		if t.Kind == cohort.Mask {
+			out = append(out, sizeTargets(t)...)
+			continue
+		}
 		out = append(out, evaluate.Target{Name: t.Name, Kind: evaluate.Kind(t.Kind), Classes: t.Classes, Unit: t.Unit, Cuts: t.Cuts})
 	}
 	return out

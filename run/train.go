@@ -53,6 +53,10 @@ func (r *Run) trainFold(ctx context.Context, split, k int) error {
 	if err != nil {
 		return err
 	}
+	train := learn.Train
+	if r.Plan.Kind == learn.KindSegment {
+		train = learn.TrainMasks
+	}
 	for m := range r.Plan.Uncertainty.Copies() {
 		label := r.label(split, k)
 		if m > 0 {
@@ -62,7 +66,7 @@ func (r *Run) trainFold(ctx context.Context, split, k int) error {
 		if err := mkdir(at); err != nil {
 			return err
 		}
-		res, err := learn.Train(ctx, learn.TrainOptions{
+		res, err := train(ctx, learn.TrainOptions{
 			Plan: r.Plan.Member(m), Cohort: r.Cohort, Fold: s.Folds[k], Dir: at,
 			Resume: true, Label: label + ": ", Progress: r.log, Cache: cache, Parallel: r.parallel(split, k),
 			Minutes: r.Plan.Train.MaxMinutes / float64(r.fits()),

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/nn"
+	"github.com/cineloop/cineloop/nn/segment"
 	"github.com/cineloop/cineloop/nn/video"
 )
 
@@ -90,6 +91,9 @@ Exit status: 0 done, 2 a wrong flag, or no network of that name.`,
 
 func runModels(_ context.Context, opts modelsOptions, io ioStreams) error {
 	if opts.Name != "" {
+		if a, err := segment.Find(opts.Name); err == nil {
+			return showMaskModel(a, opts, io)
+		}
 		a, err := video.Find(opts.Name)
 		if err != nil {
 			return err
@@ -106,6 +110,13 @@ func runModels(_ context.Context, opts modelsOptions, io ioStreams) error {
 	var all []modelInfo
 	for _, a := range video.Architectures() {
 		m, err := describeModel(a, modelsOptions{})
+		if err != nil {
+			return err
+		}
+		all = append(all, m)
+	}
+	for _, a := range segment.Architectures() {
+		m, err := describeMaskModel(a, modelsOptions{})
 		if err != nil {
 			return err
 		}
