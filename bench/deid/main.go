@@ -19,7 +19,7 @@ import (
 	"github.com/cineloop/cineloop/dicom/vr"
 )
 
-const rounds = 5
+const rounds = 3
 
 func main() {
 	if err := run(); err != nil {
