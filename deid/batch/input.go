@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// frontSize is how much of a file is read at once when it is opened: the header of nearly every object, and the whole of a CT slice.
-const frontSize = 1 << 20
+// frontSize is how much of a file is read at once when it is opened: the header of nearly every object.
+const frontSize = 128 << 10
 
 // input is a file that is being read. Its first bytes are in memory: headers are read from there without copying (it is a [dicom.Lender]), and small files
 // are read from the disk once.

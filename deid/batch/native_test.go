@@ -75,7 +75,7 @@ func sized(rows, cols int) (*dicom.DataSet, []byte) {
 // Both digests are what crypto/sha256 makes of the files, and the pixels are the input's.
 func TestPixelsOfEverySize(t *testing.T) {
 	w := worker(t, "basic") // one worker for all: nothing of an object may stay in its buffers
-	for _, size := range [][2]int{{1, 1}, {16, 16}, {512, 512}, {512, 1023}, {1024, 512}, {1025, 512}, {1024, 1024}, {3001, 701}} {
+	for _, size := range [][2]int{{1, 1}, {16, 16}, {512, 512}, {512, 1023}, {1024, 512}, {1025, 512}, {1023, 1025}, {1024, 1024}, {1025, 1024}, {3001, 701}} {
 		ds, pixels := sized(size[0], size[1])
 		for _, tail := range []bool{false, true} {
 			if tail {

@@ -62,6 +62,22 @@ func (o *output) write(parts ...[]byte) error {
 	}
 }
 
+// move appends n bytes of another file from offset at, inside the kernel. It gives how many were moved: fewer where the file systems don't do that. Only a full
+// disk is an error.
+func (o *output) move(from int, at, n int64) (done int64, err error) {
+	for done < n {
+		m, err := retry(func() (int, error) { return unix.CopyFileRange(from, &at, o.fd, &o.n, int(min(n-done, 1<<30)), 0) })
+		if isFull(err) {
+			return done, err
+		}
+		if err != nil || m == 0 {
+			break
+		}
+		done += int64(m)
+	}
+	return done, nil
+}
+
 // patch writes p over what stands at off.
 func (o *output) patch(p []byte, off int64) error {
 	for len(p) > 0 {

@@ -58,6 +58,47 @@ func TestOutput(t *testing.T) {
 	}
 }
 
+// Bytes of another file are moved to the end of what was written; what can't be moved is left to the caller, with the place as it was.
+func TestMove(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "from"), []byte("0123456789"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	from, err := openInput(filepath.Join(dir, "from"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.close()
+	o, err := createOutput(filepath.Join(dir, "to"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.drop()
+	if err := o.write([]byte("head")); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := o.move(-1, 0, 5); n != 0 || err != nil || o.n != 4 {
+		t.Errorf("from no file: %d, %v, place %d", n, err, o.n)
+	}
+	n, err := o.move(from.fd, 3, 5)
+	if n == 0 && err == nil {
+		t.Skip("this file system does not move")
+	}
+	if n != 5 || err != nil || o.n != 9 {
+		t.Errorf("%d, %v, place %d", n, err, o.n)
+	}
+	if n, err := o.move(from.fd, 8, 5); n != 2 || err != nil || o.n != 11 { // its end
+		t.Errorf("%d, %v, place %d", n, err, o.n)
+	}
+	if err := o.write([]byte("!")); err != nil {
+		t.Fatal(err)
+	}
+	p := make([]byte, 20)
+	if n, _ := o.ReadAt(p, 0); string(p[:n]) != "head3456789!" {
+		t.Errorf("%q", p[:n])
+	}
+}
+
 // An output that can't get its name, or is dropped, leaves nothing, and no error names a path.
 func TestOutputThatFails(t *testing.T) {
 	dir := t.TempDir()
