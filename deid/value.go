@@ -141,6 +141,12 @@ func (w *walker) keep(out *dicom.DataSet, e *dicom.Element, v vr.VR, rule Rule) 
 		}
 		if codeText[t] {
 			kind = verbatim
+			if s, _ := e.Text(); strings.Contains(strings.TrimSpace(s), " ") { // codes have no blanks: somebody wrote a text
+				kind = freeText
+				if t == 0x00080102 || t == 0x00080103 {
+					kind = technical
+				}
+			}
 		}
 		return w.cleanValues(out, e, ov, kind)
 	case vr.OB, vr.OW, vr.UN:
