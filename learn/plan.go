@@ -21,8 +21,9 @@ type Plan struct {
 	Train       TrainSpec          `yaml:"train,omitempty"`
 	Evaluate    EvaluateSpec       `yaml:"evaluate,omitempty"`
 	Explain     ExplainSpec        `yaml:"explain,omitempty"`
-	Phantom     *PhantomSpec       `yaml:"phantom,omitempty"` // when set, the data are simulated into Data.Root first (if absent)
-	Planned     *Planned           `yaml:"planned,omitempty"` // written by the planner: what it saw and why it chose
+	Uncertainty *UncertaintySpec   `yaml:"uncertainty,omitempty"` // how sure the scores are, and when not to answer
+	Phantom     *PhantomSpec       `yaml:"phantom,omitempty"`     // when set, the data are simulated into Data.Root first (if absent)
+	Planned     *Planned           `yaml:"planned,omitempty"`     // written by the planner: what it saw and why it chose
 }
 
 // ModelSpec picks and sizes a network.

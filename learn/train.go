@@ -55,6 +55,7 @@ func Train(ctx context.Context, opts TrainOptions) (*TrainResult, error) {
 	if err := checkFilled(opts.Plan); err != nil {
 		return nil, err
 	}
+	opts.Plan.Uncertainty.mark(heads)
 	var result *TrainResult
 	cfg := torch.Config{Device: opts.Plan.Train.Device, Threads: opts.Plan.Train.Threads, Seed: opts.Plan.Seed, Log: opts.Progress}
 	err = torch.Run(ctx, cfg, func(e *torch.Engine) error {
@@ -68,6 +69,9 @@ func Train(ctx context.Context, opts TrainOptions) (*TrainResult, error) {
 			return err
 		}
 		if err := t.epochs(ctx); err != nil {
+			return err
+		}
+		if err := t.drawSWAG(ctx); err != nil {
 			return err
 		}
 		result = t.result()
@@ -100,6 +104,9 @@ func checkFilled(p *Plan) error {
 		if !c.ok {
 			return fault.New(fault.Usage, "the plan cannot be trained: %s is not set, or impossible", c.what)
 		}
+	}
+	if err := p.Uncertainty.check(p); err != nil {
+		return err
 	}
 	a, err := video.Find(p.Model.Name)
 	if err != nil {

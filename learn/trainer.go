@@ -23,6 +23,7 @@ type trainer struct {
 	net     *video.Net
 	opt     *optimiser
 	ema     *averager // nil: off
+	swag    *swagger  // nil: off
 	loss    *losses
 	fair    *fair // nil: the plan has no train.fairness
 	heads   []head
@@ -73,6 +74,7 @@ func (t *trainer) epoch(ctx context.Context) error {
 		return err
 	}
 	t.opt.thaw(t.state.Epoch)
+	t.loss.belief.begin(t.state.Epoch)
 	total := t.train.Steps()
 	asked := time.Now()
 	t.stepped, t.waited = asked, 0
@@ -179,7 +181,7 @@ func (t *trainer) update() error {
 			t.state.Scale, t.state.Good = 2*t.state.Scale, 0
 		}
 	}
-	lr := t.lr.at(t.state.Step)
+	lr := t.swagRate(t.lr.at(t.state.Step))
 	t.opt.step(lr)
 	t.opt.zeroGrad()
 	if t.ema != nil {

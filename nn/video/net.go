@@ -165,9 +165,20 @@ func (n *Net) Heads(p *nn.Pass, x *torch.Tensor) []*torch.Tensor {
 	return out
 }
 
-// HeadsAndFeatures is Heads with the features [N, Features] that the heads saw, in the trunk's own type under autocast.
+// HeadsAndFeatures is Heads with the features [N, Features] that the heads saw, dropout applied, in the trunk's own type under autocast.
 func (n *Net) HeadsAndFeatures(p *nn.Pass, x *torch.Tensor) (heads []*torch.Tensor, features *torch.Tensor) {
-	f := n.dropout.Forward(p, n.Embed(p, x))
+	return n.headsOf(p, n.Embed(p, x))
+}
+
+// HeadsOf computes the heads' raw scores from features that [Net.Embed] made. Dropout lies in here: repeated passes with
+// [nn.Pass.Drop] need the features once.
+func (n *Net) HeadsOf(p *nn.Pass, features *torch.Tensor) []*torch.Tensor {
+	out, _ := n.headsOf(p, features)
+	return out
+}
+
+func (n *Net) headsOf(p *nn.Pass, features *torch.Tensor) ([]*torch.Tensor, *torch.Tensor) {
+	f := n.dropout.Forward(p, features)
 	out := make([]*torch.Tensor, len(n.heads))
 	p.E.NoAutocast(func() {
 		for i, h := range n.heads {
