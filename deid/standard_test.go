@@ -170,6 +170,9 @@ func TestEverySafePrivateElement(t *testing.T) {
 func TestEveryContentItemOfTheStandardsTable(t *testing.T) {
 	rows := table(t, "ps315_e3_4_1_sr_content.csv")
 	for o := Option(0); o <= CleanPixelData; o++ {
+		if testing.Short() && o > RetainDevice {
+			break
+		}
 		name := "basic+clean-structured-content+" + presetSuffix(o)
 		for _, r := range rows {
 			letters := r["basic"]

@@ -96,7 +96,7 @@ func (w *walker) keep(out *dicom.DataSet, e *dicom.Element, v vr.VR, rule Rule) 
 	}
 	switch ov {
 	case vr.UI:
-		return w.keepUID(out, e, exact && rule.listed && rule.kind == technical)
+		return w.keepUID(out, e, exact && rule.listed && rule.kind == technical && w.pr.on[RetainDevice] && !t.IsPrivate())
 	case vr.DA, vr.DT, vr.TM:
 		return w.keepDates(out, e, ov, exact)
 	case vr.AS:
