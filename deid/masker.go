@@ -73,6 +73,9 @@ type PixelPolicy struct {
 	Unsure string `yaml:"unsure"`
 	// Outside blanks what is outside the scanning sector of ultrasound.
 	Outside bool `yaml:"blank_outside_sector"`
+	// Measurements keeps writing that tesseract reads as a measurement and nothing else: depth, frame rate, mechanical and thermal index, heart rate, gain. It has to be installed; another version
+	// of it may read otherwise, so that the same bytes are promised only with the same one.
+	Measurements bool `yaml:"keep_measurements,omitempty"`
 	// Devices are rules for known devices, tried in order before any detector.
 	Devices []DeviceRule `yaml:"devices,omitempty"`
 }
@@ -92,5 +95,6 @@ type DeviceRule struct {
 	Columns      int     `yaml:"columns,omitempty"`
 	Action       string  `yaml:"action"`               // mask, pass or quarantine
 	Rectangles   [][]int `yaml:"rectangles,omitempty"` // four numbers each: x0, y0, x1, y1; with mask
+	Keep         [][]int `yaml:"keep,omitempty"`       // with mask: rectangles outside of the sector that stay, such as depth scales, but for writing found in them
 	Only         bool    `yaml:"only,omitempty"`       // with mask: the rectangles are all there is, no detector runs
 }

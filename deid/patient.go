@@ -282,6 +282,10 @@ func (id *identity) glued(parts []string) {
 	for i := range min(3, len(parts)) {
 		p[i] = strings.Join(wordsOf(fold(parts[i]).text), "")
 	}
+	if whole := wordsOf(fold(strings.Join(parts, " ")).text); p[1] == "" && len(whole) > 1 { // names without carets: John Smith, or Smith, John
+		p = [3]string{whole[len(whole)-1], whole[0], ""}
+		defer id.glued([]string{whole[0], whole[len(whole)-1]})
+	}
 	if p[0] == "" || p[1] == "" {
 		return
 	}

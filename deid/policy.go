@@ -197,7 +197,7 @@ func (p *Policy) Validate() error {
 		if err := oneOf(fmt.Sprintf("pixels.devices.%d.action", i), d.Action, "mask", "pass", "quarantine"); err != nil {
 			return err
 		}
-		for _, r := range d.Rectangles {
+		for _, r := range append(d.Rectangles[:len(d.Rectangles):len(d.Rectangles)], d.Keep...) {
 			if len(r) != 4 || r[0] < 0 || r[1] < 0 || r[2] <= r[0] || r[3] <= r[1] {
 				return bad("pixels.devices.%d.rectangles: want [x0, y0, x1, y1] with x0 < x1 and y0 < y1", i)
 			}

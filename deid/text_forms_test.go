@@ -148,3 +148,25 @@ func TestPrivateElementsWithoutVR(t *testing.T) {
 		t.Errorf("the b value is %v", got)
 	}
 }
+
+// Names are found however the header has them, and codes are no place for texts.
+func TestNamesWithoutCaretsAndTextInCodes(t *testing.T) {
+	for _, name := range []string{"Wilhelmine Quastrel", "Quastrel, Wilhelmine", "QUASTREL WILHELMINE", "Quastrel^Wilhelmine", "=^=Quastrel^Wilhelmine", " Quastrel ^ Wilhelmine "} {
+		ds := someone()
+		ds.SetText(tag.PatientName, vr.PN, name)
+		ds.SetText(tag.SoftwareVersions, vr.LO, "V1 wquastrel", "quastrelw", "wilhelminequastrel", "Quastrel2", "B 18")
+		item := dicom.NewDataSet()
+		item.SetText(0x00080119, vr.UC, "seen with Grabowski in the morning")
+		item.SetText(tag.CodingSchemeDesignator, vr.SH, "99LOCAL")
+		item.SetText(tag.CodeMeaning, vr.LO, "chest of Quastrel")
+		ds.SetSequence(tag.ViewCodeSequence, item)
+		out := deidentified(t, "research", ds).DataSet
+		if got := strings.Join(out.Strings(tag.SoftwareVersions), `\`); got != `V1 ***\***\***\***\B 18` {
+			t.Errorf("%q: %s", name, got)
+		}
+		code := out.Sequence(tag.ViewCodeSequence)[0]
+		if got := code.String(0x00080119); strings.Contains(got, "Grabowski") || code.String(tag.CodeMeaning) != "chest of ***" {
+			t.Errorf("%q: %s, %s", name, got, code.String(tag.CodeMeaning))
+		}
+	}
+}

@@ -140,7 +140,7 @@ func TestFold(t *testing.T) {
 }
 
 func FuzzCleanText(f *testing.F) {
-	for _, s := range []string{"CT Müller 20200310", "1.2.3.4.5.6.7.8.9", "2020-01-01 ***", "\xff\xfe山田", "a.b@c +49 30 1234567"} {
+	for _, s := range []string{"CT Müller 20200310", "1.2.3.4.5.6.7.8.9", "2020-01-01 ***", "\xff\xfe山田", "a.b@c +49 30 1234567", "V1 22.01.1950", "14MAR2019 MAR142019", "Z a b c z y k", "uid_1.2.826.0.1.3680043.2.1.", "12 de marzo de 2019", "7 654 321", "\x1b$B;3ED\x1b(B", "mr Żabczyks"} {
 		f.Add(s)
 	}
 	pr := compiled(f, "research")

@@ -96,7 +96,7 @@ func (w *walker) keep(out *dicom.DataSet, e *dicom.Element, v vr.VR, rule Rule) 
 	}
 	switch ov {
 	case vr.UI:
-		return w.keepUID(out, e)
+		return w.keepUID(out, e, exact && rule.listed && rule.kind == technical && w.pr.on[RetainDevice] && !t.IsPrivate())
 	case vr.DA, vr.DT, vr.TM:
 		return w.keepDates(out, e, ov, exact)
 	case vr.AS:
@@ -141,6 +141,12 @@ func (w *walker) keep(out *dicom.DataSet, e *dicom.Element, v vr.VR, rule Rule) 
 		}
 		if codeText[t] {
 			kind = verbatim
+			if s, _ := e.Text(); strings.Contains(strings.TrimSpace(s), " ") { // codes have no blanks: somebody wrote a text
+				kind = freeText
+				if t == 0x00080102 || t == 0x00080103 {
+					kind = technical
+				}
+			}
 		}
 		return w.cleanValues(out, e, ov, kind)
 	case vr.OB, vr.OW, vr.UN:
@@ -255,8 +261,9 @@ func (w *walker) raw(out *dicom.DataSet, e *dicom.Element, v vr.VR) bool {
 	return true
 }
 
-func (w *walker) keepUID(out *dicom.DataSet, e *dicom.Element) bool {
-	if w.pr.on[RetainUIDs] && !isClassUID[e.Tag] {
+// keepUID keeps UIDs of classes and registries and maps those of instances; asIs is for those that an option retains, such as a device's.
+func (w *walker) keepUID(out *dicom.DataSet, e *dicom.Element, asIs bool) bool {
+	if (w.pr.on[RetainUIDs] || asIs) && !isClassUID[e.Tag] {
 		for _, s := range e.Strings() {
 			if !uid.Valid(strings.Trim(s, " \x00")) {
 				return false

@@ -124,6 +124,8 @@ func (v *verifier) element(e *dicom.Element) string {
 	switch {
 	case e.Fragments() != nil || e.Tag == tag.PixelData || e.Tag == tag.FloatPixelData || e.Tag == tag.DoubleFloatPixelData, e.Tag.IsPrivateCreator(), ours[e.Tag]:
 		return ""
+	case kind == vr.UI && v.pr.on[RetainDevice] && v.pr.rules[e.Tag].Action == Keep:
+		return "" // a device's own
 	case kind == vr.UI:
 		for _, s := range e.Strings() {
 			if v.uids[s] {

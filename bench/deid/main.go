@@ -156,6 +156,11 @@ func run() error {
 		fmt.Printf("%s: memory of its own at most, MiB | %.0f | | | \n", s.name, float64(own)/1024)
 		fmt.Printf("%s: %s per CPU-s | %.0f | | | %.0f\n", s.name, unit, ours, s.limit)
 		fmt.Printf("%s: memory at most, MiB | %.0f | | | 64\n", s.name, float64(memory)/1024)
+		if s.perFile {
+			if err := workers(bin, in, key, policy, dir, amount); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

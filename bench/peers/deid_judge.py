@@ -37,7 +37,7 @@ def pixels(ds):
             warnings.simplefilter("ignore")
             try:
                 a = numpy.asarray(ds.pixel_array)
-                answer = {"is": f"{a.shape} {a.dtype}"}
+                answer = {"is": f"{a.shape} {a.dtype.kind}{a.dtype.itemsize}"}
             except Exception as err:
                 answer = {"error": f"{type(err).__name__} {str(err)[:200]}"}
         os.write(w, json.dumps(answer).encode())

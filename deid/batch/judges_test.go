@@ -17,7 +17,7 @@ import (
 )
 
 var (
-	newUID = regexp.MustCompile(`<?\b[0-2](\.\d+){2,}>?`)
+	newUID = regexp.MustCompile(`<?\b\d+(\.\d+){2,}>?|(ReferencedSOPInstanceUID) \S*`) // invalid ones too, which become valid
 	index  = regexp.MustCompile(`\[\d+\]`)
 )
 

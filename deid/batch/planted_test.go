@@ -37,9 +37,11 @@ func TestPlantedSetWithEveryPolicy(t *testing.T) {
 		src = testdata.Shared(t, "data", "dicom", "real")
 	}
 	for i, name := range deid.Presets() {
-		for seed := range max(1, n) {
-			judgePlanted(t, src, name, uint64(100+10*i+seed), n > 0)
-		}
+		t.Run(name, func(t *testing.T) {
+			for seed := range max(1, n) {
+				judgePlanted(t, src, name, uint64(100+10*i+seed), n > 0)
+			}
+		})
 	}
 }
 

@@ -50,6 +50,11 @@ type Finding struct {
 
 // Examine judges the pixels of an object. Errors are those of the run: the object's own faults are a verdict.
 func Examine(ctx context.Context, in deid.MaskInput) (Finding, error) {
+	if in.Pixels.Measurements {
+		if _, err := reader(); err != nil {
+			return Finding{}, err
+		}
+	}
 	im, err := pixel.Open(in.File)
 	var coded *fault.Error
 	switch {
@@ -92,7 +97,13 @@ func Examine(ctx context.Context, in deid.MaskInput) (Finding, error) {
 		}
 	}
 	if !matched || !rule.Only {
-		if err := f.search(ctx, in); err != nil {
+		c, err := f.search(ctx, in, rule.Keep)
+		if err == nil && f.Reason == "" && in.Pixels.Measurements {
+			if err := f.keepMeasurements(ctx, c); err != nil {
+				return Finding{}, err // of the run: the next object would meet it too
+			}
+		}
+		if err != nil {
 			if ctx.Err() != nil {
 				return Finding{}, ctx.Err()
 			}
@@ -184,21 +195,28 @@ func ultrasound(im *pixel.Image) bool {
 }
 
 // search runs the stages on the pixels.
-func (f *Finding) search(ctx context.Context, in deid.MaskInput) error {
+func (f *Finding) search(ctx context.Context, in deid.MaskInput, keep [][]int) (*cine, error) {
 	c, err := look(ctx, f.Image)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	f.Examined = len(c.keys)
 	if ultrasound(f.Image) && in.Pixels.Outside {
 		f.outside(c)
+		for _, r := range keep { // writing in them is marked all the same
+			if len(r) == 4 {
+				f.soften(image.Rect(r[0], r[1], r[2], r[3]))
+			}
+		}
 	}
 	f.text(c, in.Tokens)
 	if f.Reason == "" {
 		f.again(c)
 	}
-	return nil
+	return c, nil
 }
+
+const outsideWhy = "outside the sector"
 
 // outside blanks what is not in the scanning sector.
 func (f *Finding) outside(c *cine) {
@@ -219,6 +237,6 @@ func (f *Finding) outside(c *cine) {
 		}
 	}
 	if out {
-		f.Regions = append(f.Regions, deid.MaskRegion{X1: f.Mask.W, Y1: f.Mask.H, Last: -1, Why: fmt.Sprintf("outside the sector (%s)", s.Describe())})
+		f.Regions = append(f.Regions, deid.MaskRegion{X1: f.Mask.W, Y1: f.Mask.H, Last: -1, Why: fmt.Sprintf(outsideWhy+" (%s)", s.Describe())})
 	}
 }

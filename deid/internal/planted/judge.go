@@ -159,7 +159,7 @@ func (s *Set) bytes(b []byte, where string, v *Verdict) {
 		if from, ok := s.Digits[run]; ok && !s.kept(from) {
 			v.Leaks = append(v.Leaks, fmt.Sprintf("%s: a number planted in %s", where, from))
 		}
-		if from, ok := s.UIDs[strings.Trim(run, ".")]; ok && j-i > 8 && !s.retains(deid.RetainUIDs) {
+		if from, ok := s.UIDs[strings.Trim(run, ".")]; ok && j-i > 8 && !s.retains(deid.RetainUIDs) && !s.kept(from) {
 			v.OldUIDs = append(v.OldUIDs, fmt.Sprintf("%s: a UID that stood in %s", where, from))
 		}
 	}

@@ -132,7 +132,11 @@ func boxes(b []byte, f func(kind string, body []byte) error) error {
 // it came from in compressed form: it is taken out, and rebuilt is false where that happened.
 func JPEGXL(b []byte) (out []byte, rebuilt bool, err error) {
 	if len(b) >= 2 && b[0] == 0xFF && b[1] == 0x0A {
-		return b, true, nil // a bare code stream has no end that can be found without decoding
+		// A bare code stream has no end that can be found without decoding; but what follows it and reads as text is no part of it.
+		if spoken(b) {
+			return nil, false, errStream
+		}
+		return b, true, nil
 	}
 	if len(b) < 12 || string(b[4:8]) != "JXL " {
 		return nil, false, errStream
@@ -152,8 +156,24 @@ func JPEGXL(b []byte) (out []byte, rebuilt bool, err error) {
 		}
 		return nil
 	})
-	if err == nil && (len(out) < 2 || out[0] != 0xFF || out[1] != 0x0A) {
+	if err == nil && (len(out) < 2 || out[0] != 0xFF || out[1] != 0x0A || spoken(out)) {
 		err = errStream
 	}
 	return out, rebuilt, err
+}
+
+// spoken reports whether the last bytes but padding are eight letters, digits or blanks in a row, which coded data are once in 100,000 frames.
+func spoken(b []byte) bool {
+	for len(b) > 0 && b[len(b)-1] == 0 {
+		b = b[:len(b)-1]
+	}
+	if len(b) < 10 {
+		return false
+	}
+	for _, c := range b[len(b)-8:] {
+		if !(c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == ' ' || c == '^' || c == '.' || c == ',' || c == '-') {
+			return false
+		}
+	}
+	return true
 }

@@ -119,6 +119,14 @@ func TestJPEGXL(t *testing.T) {
 	if out, whole, err := JPEGXL([]byte("\xff\x0aAB")); err != nil || !whole || string(out) != "\xff\x0aAB" {
 		t.Errorf("%q %v %v", out, whole, err)
 	}
+	for _, tail := range []string{"JOHN DOE", "Roe^Jane\x00", "12345678"} {
+		if _, _, err := JPEGXL([]byte("\xff\x0a\x01\x02\x03\x04" + tail)); err == nil {
+			t.Errorf("%q after a bare code stream", tail)
+		}
+		if _, _, err := JPEGXL(append(bytes.Clone(in), box("jxlp", "\x80\x00\x00\x02"+tail)...)); err == nil {
+			t.Errorf("%q after the code stream", tail)
+		}
+	}
 	if _, _, err := JPEGXL([]byte("nothing of the kind")); err == nil {
 		t.Error("no error")
 	}
