@@ -40,7 +40,7 @@ type auditTarget struct {
 }
 
 var auditTemplate = template.Must(template.Must(page.Clone()).New("audit").Parse(`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title><style>{{.CSS}}</style></head>
+<html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'"/><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title><style>{{.CSS}}</style></head>
 <body><header><p class="brand">Cineloop · audit by group</p><h1>{{.Title}}</h1><p class="lead">{{.Lead}}</p></header>
 <main>{{range .Report.Notes}}<p class="note">{{.}}</p>{{end}}
 {{range .Targets}}<section class="target" id="{{.ID}}"><h2>{{.Name}}</h2>
