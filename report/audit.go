@@ -163,6 +163,17 @@ func auditTargetOf(id, name string, r *audit.Report) auditTarget {
 		}
 		v.More = append(v.More, m)
 	}
+	if len(t.Calibrated) > 0 {
+		m := table{Caption: "What a calibration of its own for each group would do, fitted on validation rows", Head: []string{"", "calibration gap before", "after", "Brier score before", "after", "harm"}}
+		for _, x := range t.Calibrated {
+			harm := strings.Join(x.Harm, "; ")
+			if harm == "" {
+				harm = "to none that is shown"
+			}
+			m.Rows = append(m.Rows, []string{x.Attribute, x.Before["gap"].String(), x.After["gap"].String(), x.Before["brier"].String(), x.After["brier"].String(), harm})
+		}
+		v.More = append(v.More, m)
+	}
 	if s := t.Search; s != nil {
 		v.Search = strings.ToUpper(s.Verdict[:1]) + s.Verdict[1:] + "."
 		if s.Confirmed != nil {
