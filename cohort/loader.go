@@ -26,6 +26,7 @@ type LoaderConfig struct {
 	Balance   string // binary or class target whose classes training draws equally often; empty: off
 	// BalanceBy, if set, is the number of a row's class instead (below 0: none); training draws each equally often.
 	BalanceBy func(r Row) int
+	View      int // outside training: 0 as it is; k: augmented, another draw for each k (test-time augmentation)
 	Workers   int // goroutines that decode and transform; 0: GOMAXPROCS
 	Ahead     int // batches prepared beyond the one that the consumer has; 0: 2
 

@@ -21,8 +21,9 @@ type Plan struct {
 	Train       TrainSpec          `yaml:"train,omitempty"`
 	Evaluate    EvaluateSpec       `yaml:"evaluate,omitempty"`
 	Explain     ExplainSpec        `yaml:"explain,omitempty"`
-	Phantom     *PhantomSpec       `yaml:"phantom,omitempty"` // when set, the data are simulated into Data.Root first (if absent)
-	Planned     *Planned           `yaml:"planned,omitempty"` // written by the planner: what it saw and why it chose
+	Uncertainty *UncertaintySpec   `yaml:"uncertainty,omitempty"` // how sure the scores are, and when not to answer
+	Phantom     *PhantomSpec       `yaml:"phantom,omitempty"`     // when set, the data are simulated into Data.Root first (if absent)
+	Planned     *Planned           `yaml:"planned,omitempty"`     // written by the planner: what it saw and why it chose
 }
 
 // ModelSpec picks and sizes a network.
@@ -32,6 +33,8 @@ type ModelSpec struct {
 	Weights    string  `yaml:"weights,omitempty"`     // .pth or .safetensors to start from; the head and resized stems may differ
 	Dropout    float64 `yaml:"dropout,omitempty"`     // before the head
 	StemStride []int   `yaml:"stem_stride,omitempty"` // [T, H, W]; torchvision's is [1, 2, 2]; small inputs want [1, 1, 1]
+
+	Fusion *FusionSpec `yaml:"fusion,omitempty"` // with data.tabular: how columns join the picture
 }
 
 // TrainSpec is the trainer's settings.

@@ -17,11 +17,17 @@ func Do(ctx context.Context, opt Options) (*Run, *Metrics, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := r.Audit(ctx); err != nil {
+		return nil, nil, err
+	}
 	if err := r.Train(ctx); err != nil {
 		return nil, nil, err
 	}
 	m, err := r.Evaluate(ctx)
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := r.Uncertain(ctx); err != nil {
 		return nil, nil, err
 	}
 	if err := r.Explain(ctx); err != nil {
