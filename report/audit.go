@@ -40,7 +40,7 @@ type auditTarget struct {
 }
 
 var auditTemplate = template.Must(template.Must(page.Clone()).New("audit").Parse(`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title><style>{{.CSS}}</style></head>
+<html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'"/><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title><style>{{.CSS}}</style></head>
 <body><header><p class="brand">Cineloop · audit by group</p><h1>{{.Title}}</h1><p class="lead">{{.Lead}}</p></header>
 <main>{{range .Report.Notes}}<p class="note">{{.}}</p>{{end}}
 {{range .Targets}}<section class="target" id="{{.ID}}"><h2>{{.Name}}</h2>
@@ -160,6 +160,17 @@ func auditTargetOf(id, name string, r *audit.Report) auditTarget {
 				harm = "to none that is shown"
 			}
 			m.Rows = append(m.Rows, []string{x.Attribute + ", " + map[string]string{"dp": "demographic parity", "eo": "equalised odds"}[x.Constraint], x.Before["gap"].String(), x.After["gap"].String(), x.Before["accuracy"].String(), x.After["accuracy"].String(), harm})
+		}
+		v.More = append(v.More, m)
+	}
+	if len(t.Calibrated) > 0 {
+		m := table{Caption: "What a calibration of its own for each group would do, fitted on validation rows", Head: []string{"", "calibration gap before", "after", "Brier score before", "after", "harm"}}
+		for _, x := range t.Calibrated {
+			harm := strings.Join(x.Harm, "; ")
+			if harm == "" {
+				harm = "to none that is shown"
+			}
+			m.Rows = append(m.Rows, []string{x.Attribute, x.Before["gap"].String(), x.After["gap"].String(), x.Before["brier"].String(), x.After["brier"].String(), harm})
 		}
 		v.More = append(v.More, m)
 	}

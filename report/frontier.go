@@ -18,7 +18,7 @@ type FrontierPage struct {
 }
 
 var frontierTemplate = template.Must(template.Must(page.Clone()).New("frontier").Parse(`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title><style>{{.CSS}}</style></head>
+<html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'"/><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title><style>{{.CSS}}</style></head>
 <body><header><p class="brand">Cineloop · performance against gap</p><h1>{{.Title}}</h1><p class="lead">{{.Lead}}</p></header>
 <main>{{template "chart" .Chart}}{{template "table" .Models}}{{template "table" .Groups}}
 <section><h2>How to read this</h2><p class="small">Each model is a point with its interval both ways; better is up and to the left. All models are judged on the same

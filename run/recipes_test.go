@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/cineloop/cineloop/evaluate"
+	"github.com/cineloop/cineloop/evaluate/audit"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/internal/testdata"
 )
@@ -193,5 +194,20 @@ func TestCancelAndGoOn(t *testing.T) {
 	b, _ := os.ReadFile(Folder(whole.Out).Predictions())
 	if len(a) == 0 || string(a) != string(b) {
 		t.Error("a run that was stopped and repeated gives other predictions than one in a go")
+	}
+}
+
+// The recipe with the planted bias trains under its constraint, and its predictions can be audited against the truth.
+func TestPhantomBiasShort(t *testing.T) {
+	r, m := short(t, "phantom-bias.yaml", "phantom.patients=48", "train.epochs=3", "model.width=4", "evaluate.bootstrap=50")
+	if o := m.Targets["reduced_recorded"]; o.Kind != evaluate.Binary || len(o.Subgroups["sex"]) != 2 {
+		t.Errorf("reduced_recorded: %+v", o)
+	}
+	table, err := audit.ReadFile(r.Dir.Predictions(), audit.ReadOptions{Groups: []string{"sex"}, Against: "reduced"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := audit.Run(t.Context(), table, audit.Options{MinGroup: 3, Resamples: 50, Permutations: 20}); err != nil {
+		t.Error(err)
 	}
 }

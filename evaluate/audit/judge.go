@@ -88,6 +88,9 @@ func (j *judged) audit(ctx context.Context, t *Table) (*Target, error) {
 	if err := j.groupThresholds(ctx, t, out); err != nil {
 		return nil, err
 	}
+	if err := j.groupCalibration(ctx, t, out); err != nil {
+		return nil, err
+	}
 	out.Verdict = verdict(j, out)
 	return out, nil
 }

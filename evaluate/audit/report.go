@@ -39,6 +39,7 @@ type Target struct {
 	Underserved []Underdiagnosis             `json:"underdiagnosis,omitempty"`
 	Search      *Search                      `json:"search,omitempty"`
 	Thresholds  []Mitigation                 `json:"group_thresholds,omitempty"`
+	Calibrated  []Mitigation                 `json:"group_calibration,omitempty"`
 	Verdict     []string                     `json:"verdict"` // in words
 }
 
@@ -120,12 +121,12 @@ type Finding struct {
 	P          evaluate.Number `json:"p"` // one-sided
 }
 
-// Mitigation is what thresholds of their own for each group would do, chosen on validation rows and judged on the judged rows.
+// Mitigation is what thresholds, or a calibration, of their own for each group would do, chosen on validation rows and judged on the judged rows.
 type Mitigation struct {
 	Attribute  string             `json:"attribute"`
 	Constraint string             `json:"constraint"`
 	ChosenOn   string             `json:"chosen_on"`
-	Before     map[string]Measure `json:"before"` // accuracy, gap
+	Before     map[string]Measure `json:"before"` // accuracy or Brier score, and the gap
 	After      map[string]Measure `json:"after"`
-	Harm       []string           `json:"harm,omitempty"` // groups whose accuracy falls
+	Harm       []string           `json:"harm,omitempty"` // groups that are worse off after
 }

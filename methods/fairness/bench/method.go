@@ -33,6 +33,7 @@ type fitting struct {
 	testGroup    []int
 	k            int
 	base         *linear.Model // the unmitigated fit
+	last         *linear.Model // the last fit: neighbours on a grid, or in a game, start near each other
 	calls        int           // of the base learner, the unmitigated fit not counted
 	gap          float64       // of a reduction's game
 	iterations   int
@@ -51,10 +52,14 @@ func constantModel(width int) func(int) *linear.Model {
 func (f *fitting) oracle() fairness.Oracle[*linear.Model] {
 	return func(ctx context.Context, label []int, weight []float64) (*linear.Model, []int, error) {
 		f.calls++
-		m, err := linear.Fit(ctx, f.train, label, weight, linear.Options{Start: f.base})
+		if f.last == nil {
+			f.last = f.base
+		}
+		m, err := linear.Fit(ctx, f.train, label, weight, linear.Options{Start: f.last}) // the optimum does not depend on the start
 		if err != nil {
 			return nil, nil, err
 		}
+		f.last = m
 		return m, m.Labels(f.train.Rows), nil
 	}
 }
