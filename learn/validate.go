@@ -37,7 +37,7 @@ func (t *trainer) validate(ctx context.Context) (validation, error) {
 			s := t.e.Scope()
 			rows := pick(t.opts.Cohort.Rows, b.Rows)
 			t.e.NoGrad(func() {
-				outs := forward(t.e, t.net, &nn.Pass{E: t.e}, t.plan.Train.Autocast, input(t.e, b))
+				outs := forward(t.e, t.net, &nn.Pass{E: t.e, Table: t.table.table(t.e, t.opts.Cohort, b.Rows)}, t.plan.Train.Autocast, input(t.e, b))
 				t.loss.tally(&sums, outs, rows)
 				for i, h := range t.heads {
 					for j, raw := range split(outs[i].Float32s(), h.outputs()) {

@@ -64,6 +64,7 @@ Exit status: 0 stopped or the queue is empty; otherwise as cineloop deid.`,
 func init() { register(newWorkerCmd) }
 
 func runWorker(ctx context.Context, opts workerOptions, io ioStreams) error {
+	small()
 	profile, key, err := openDeid(opts.Policy, opts.Key)
 	if err != nil {
 		return err
