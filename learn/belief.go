@@ -14,9 +14,11 @@ import (
 // belief says whether the head's outputs are a distribution over scores rather than scores.
 func (h head) belief() bool { return h.Evidence != nil || h.Law != "" }
 
-// outputs is how many numbers the network puts out for the head.
+// outputs is how many numbers the network puts out for the head: mostly one a score.
 func (h head) outputs() int {
 	switch {
+	case h.Method == cohort.Cox:
+		return 1
 	case h.Evidence != nil && h.Kind == evaluate.Binary:
 		return 2 // evidence against and for
 	case h.Law == lawHeteroscedastic:

@@ -187,17 +187,18 @@ func (g *gatherer) view(ctx context.Context, e *torch.Engine, m *Model, loader *
 		e.ManualSeed(stats.Seed(m.State.Seed.Stream("passes", first, batch).Uint64()))
 		s := e.Scope()
 		e.NoGrad(func() {
-			p := &nn.Pass{E: e, Table: m.State.Table.table(e, g.opts.Cohort, b.Rows)}
+			table := m.State.Table.table(e, g.opts.Cohort, b.Rows)
+			p := &nn.Pass{E: e, Table: table}
 			if plain {
 				p.Capture(stages...)
 			}
 			features := m.embed(p, input(e, b), g.opts.Plan.Train.Autocast)
 			if plain {
-				g.plain(b.Rows, features.Float32s(), m.Net.HeadsOf(&nn.Pass{E: e}, features))
+				g.plain(b.Rows, features.Float32s(), m.Net.HeadsOf(&nn.Pass{E: e, Table: table}, features))
 				g.stages(b.Rows, m, p)
 			}
 			for pass := range max(1, g.u.DropoutPasses) {
-				g.add(b.Rows, first+pass, m.Net.HeadsOf(&nn.Pass{E: e, Drop: g.u.DropoutPasses > 0}, features))
+				g.add(b.Rows, first+pass, m.Net.HeadsOf(&nn.Pass{E: e, Drop: g.u.DropoutPasses > 0, Table: table}, features))
 			}
 		})
 		s.Close()

@@ -84,10 +84,8 @@ func cells(r result) []string {
 func writePage(path string, results []result, d *data, o options) error {
 	page := report.UncertaintyPage{Title: "Evidential learning on MNIST", About: fmt.Sprintf("After Sensoy, Kaplan and Kandemir 2018. LeNet with 20 and 50 filters and 500 hidden units, %d training images, Adam at 0.001; u is vacuity K/S for evidential networks and 1 − the largest probability for the others. notMNIST and Fashion are told from MNIST by the entropy of the mean probabilities.", o.n)}
 	t := report.Table{Caption: "Accuracy and uncertainty", Head: []string{"model", "epochs", "accuracy", "published", "u right / wrong", "AUROC of u for errors", "notMNIST: entropy, share below 0.1, AUROC", "Fashion AUROC", "accuracy at u < 0.5 (coverage)", "dead classes"}}
-	var names []string
 	for _, r := range results {
 		t.Rows = append(t.Rows, cells(r))
-		names = append(names, r.Method.Name)
 	}
 	page.Sections = append(page.Sections, report.Section{Title: "Table", Tables: []report.Table{t}}, rotatedFigure(results, d))
 	curves := func(title, x, y string, xmax, ymax float64, points func(r result) []svg.XY) (svg.Plot, []string) {
