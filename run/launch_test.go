@@ -113,7 +113,9 @@ func TestLaunchUsage(t *testing.T) {
 	if _, port, err := SplitRendezvous("[::1]:5000"); err != nil || port != 5000 {
 		t.Errorf("%d %v", port, err)
 	}
-	err := Launch(context.Background(), LaunchOptions{Procs: 1, Command: func(ctx context.Context, _, _ int, _ string) *exec.Cmd { return exec.CommandContext(ctx, "/does/not/exist") }})
+	err := Launch(context.Background(), LaunchOptions{Procs: 1, Command: func(ctx context.Context, _, _ int, _ string) *exec.Cmd {
+		return exec.CommandContext(ctx, "/does/not/exist")
+	}})
 	if fault.CodeOf(err) != fault.Resource {
 		t.Errorf("%v", err)
 	}
