@@ -180,6 +180,9 @@ func (p *pipeline) fill(j job) error {
 	if l.cfg.Train {
 		stream = func() *rand.Rand { return l.cfg.Seed.Stream("augment", p.epoch, l.c.Rows[s.row].ID, s.nth) }
 	}
+	if !l.cfg.Train && l.cfg.View > 0 {
+		stream = func() *rand.Rand { return l.cfg.Seed.Stream("view", l.cfg.View, l.c.Rows[s.row].ID) }
+	}
 	err := p.read(j, s.row, stream)
 	if err == nil || fatal(p.ctx, err) {
 		return err

@@ -59,11 +59,12 @@ type State struct {
 	Scale          float64 `json:"loss_scale,omitempty"`
 	Good           int     `json:"good_steps,omitempty"` // since the loss scale last changed
 
-	Running Running `json:"running"` // of the unfinished epoch
-	Best    *Best   `json:"best,omitempty"`
-	Stale   int     `json:"stale"`             // epochs since the best
-	Metric  string  `json:"metric,omitempty"`  // monitored value of the last epoch, as progress shows it
-	Stopped string  `json:"stopped,omitempty"` // why training ended: finished, patience, max_minutes
+	Fair    *fairState `json:"fair,omitempty"` // of train.fairness: multipliers, group weights, mistakes
+	Running Running    `json:"running"`        // of the unfinished epoch
+	Best    *Best      `json:"best,omitempty"`
+	Stale   int        `json:"stale"`             // epochs since the best
+	Metric  string     `json:"metric,omitempty"`  // monitored value of the last epoch, as progress shows it
+	Stopped string     `json:"stopped,omitempty"` // why training ended: finished, patience, max_minutes
 }
 
 // Running sums up the batches of an epoch.

@@ -168,7 +168,7 @@ func (m *Model) Activation(x []float32, layer, target string, index int) (a *Act
 		if at == nil {
 			return
 		}
-		raw := outs[i].Select(1, int64(min(index, m.State.Heads[i].outputs()-1))).Sum()
+		raw := outs[i].Select(1, int64(m.State.Heads[i].output(index))).Sum()
 		grad := m.e.Grad([]*torch.Tensor{raw}, []*torch.Tensor{at}, torch.GradOptions{})[0]
 		v, g := m.Net.Volume(at, 1), m.Net.Volume(grad, 1)
 		d := v.Shape()

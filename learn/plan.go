@@ -21,8 +21,9 @@ type Plan struct {
 	Train       TrainSpec          `yaml:"train,omitempty"`
 	Evaluate    EvaluateSpec       `yaml:"evaluate,omitempty"`
 	Explain     ExplainSpec        `yaml:"explain,omitempty"`
-	Phantom     *PhantomSpec       `yaml:"phantom,omitempty"` // when set, the data are simulated into Data.Root first (if absent)
-	Planned     *Planned           `yaml:"planned,omitempty"` // written by the planner: what it saw and why it chose
+	Uncertainty *UncertaintySpec   `yaml:"uncertainty,omitempty"` // how sure the scores are, and when not to answer
+	Phantom     *PhantomSpec       `yaml:"phantom,omitempty"`     // when set, the data are simulated into Data.Root first (if absent)
+	Planned     *Planned           `yaml:"planned,omitempty"`     // written by the planner: what it saw and why it chose
 }
 
 // ModelSpec picks and sizes a network.
@@ -65,7 +66,7 @@ type TrainSpec struct {
 	CacheDir        string   `yaml:"cache_dir,omitempty"`        // folder of decoded clips that processes and runs share; it holds pixels; empty: memory
 	CacheGiB        float64  `yaml:"cache_gib,omitempty"`        // bound of the cache; 0: 2 in memory, 20 in a folder
 	LabelSmoothing  float64  `yaml:"label_smoothing,omitempty"`
-	RegressionLoss  string   `yaml:"regression_loss,omitempty"` // mse (default) | l1 | huber | gaussian (the network also says its variance)
+	RegressionLoss  string   `yaml:"regression_loss,omitempty"` // mse (default) | l1 | huber
 	ClassLoss       string   `yaml:"class_loss,omitempty"`      // cross_entropy (default) | focal | ordinal (classes in order)
 	FocalGamma      float64  `yaml:"focal_gamma,omitempty"`     // default 2
 	ClassWeights    bool     `yaml:"class_weights,omitempty"`   // weigh classes against their frequency
@@ -74,6 +75,8 @@ type TrainSpec struct {
 	Threads         int      `yaml:"threads,omitempty"`         // 0: all cores
 	Device          string   `yaml:"device,omitempty"`          // auto | cpu | cuda | cuda:N
 	MaxMinutes      float64  `yaml:"max_minutes,omitempty"`     // budget that the plan sizes the network and epochs for, and training stops at
+
+	Fairness *FairnessSpec `yaml:"fairness,omitempty"` // training with an eye on groups of people
 }
 
 // EvaluateSpec is the protocol's settings.
@@ -102,6 +105,7 @@ type PhantomSpec struct {
 	Width    int      `yaml:"width,omitempty"`
 	Rho      float64  `yaml:"rho,omitempty"` // confounder strength, 0..1
 	Preset   string   `yaml:"preset,omitempty"`
+	Bias     float64  `yaml:"bias,omitempty"` // planted demographic bias, 0..1: reduced ejection fractions of women go unrecorded that often
 }
 
 // Planned is what the planner saw and decided.

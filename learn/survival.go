@@ -16,18 +16,6 @@ const (
 	deepHitSigma = 0.1
 )
 
-// outputs is how many numbers the network gives for the head: one a score, but for Cox one in all; and what only its loss
-// uses.
-func (h head) outputs() int {
-	switch {
-	case h.Method == cohort.Cox:
-		return 1
-	case h.Spread:
-		return h.Width() + 1
-	}
-	return h.Width()
-}
-
 // survivalSum is the loss of a time-to-event head as its method has it, the mean over rows with a truth times their number, so that it adds up as
 // the other heads' do. out is [N, outputs]. Methods of discrete time learn from every row alone; Cox and Cox-Time from the risk sets of the
 // batch, and a batch without an event teaches them nothing.

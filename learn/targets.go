@@ -7,6 +7,7 @@ import (
 	"github.com/cineloop/cineloop/cohort"
 	"github.com/cineloop/cineloop/evaluate"
 	"github.com/cineloop/cineloop/internal/fault"
+	"github.com/cineloop/cineloop/methods/uncertainty"
 )
 
 // head is a target as the network sees it. It is kept in the checkpoint, because scores mean nothing without it.
@@ -19,11 +20,14 @@ type head struct {
 	// untrained one predicts about the Kaplan–Meier curve of everybody.
 	Offset []float64 `json:"offset,omitempty"`
 	// Method of a time-to-event head; empty: logistic hazard. Base is the baseline hazard of Cox and Cox-Time.
-	Method string      `json:"method,omitempty"`
-	Base   *baseHazard `json:"base,omitempty"`
-
-	ClassWeights []float64 `json:"class_weights,omitempty"` // of the loss, by class
-	Spread       bool      `json:"spread,omitempty"`        // regression: a second output is the logarithm of the variance
+	Method       string      `json:"method,omitempty"`
+	Base         *baseHazard `json:"base,omitempty"`
+	ClassWeights []float64   `json:"class_weights,omitempty"` // of the loss, by class
+	// What the outputs are where they are not a score each: see uncertainhead.go.
+	Evidence *uncertainty.Evidential `json:"evidence,omitempty"`
+	Law      string                  `json:"law,omitempty"`
+	Strength float64                 `json:"strength,omitempty"` // beta of heteroscedastic, penalty of evidential
+	Levels   []float64               `json:"levels,omitempty"`   // of quantile
 }
 
 // newHeads reads the targets of a cohort; mean and SD come from the training rows alone.
@@ -104,9 +108,11 @@ func (h head) truths(rows []cohort.Row) (value, present []float32, count int) {
 
 // decode turns a row's raw outputs into scores: probabilities, or the value in the target's unit. raw is overwritten.
 func (h head) decode(raw []float64) []float64 {
+	if h.belief() {
+		return h.scoreOf(raw)
+	}
 	switch h.Kind {
 	case evaluate.Regression:
-		raw = raw[:1]
 		raw[0] = raw[0]*h.SD + h.Mean
 	case evaluate.TimeToEvent:
 		return h.survivalScores(raw)

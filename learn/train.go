@@ -9,6 +9,7 @@ import (
 	"github.com/cineloop/cineloop/evaluate"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/internal/version"
+	"github.com/cineloop/cineloop/methods/fairness"
 	"github.com/cineloop/cineloop/nn"
 	"github.com/cineloop/cineloop/nn/video"
 	"github.com/cineloop/cineloop/torch"
@@ -56,11 +57,9 @@ func Train(ctx context.Context, opts TrainOptions) (*TrainResult, error) {
 	if err := checkFilled(opts.Plan); err != nil {
 		return nil, err
 	}
+	opts.Plan.Uncertainty.mark(heads)
 	if opts.Plan.Train.ClassWeights {
 		weighClasses(heads, opts.Cohort.Rows, opts.Fold.Train)
-	}
-	for i := range heads {
-		heads[i].Spread = heads[i].Kind == evaluate.Regression && opts.Plan.Train.RegressionLoss == lossGaussian
 	}
 	if err := opts.Parallel.check(opts.Plan); err != nil {
 		return nil, err
@@ -82,6 +81,9 @@ func Train(ctx context.Context, opts TrainOptions) (*TrainResult, error) {
 			return err
 		}
 		if err := t.withGroup(func() error { return t.epochs(ctx) }); err != nil {
+			return err
+		}
+		if err := t.drawSWAG(ctx); err != nil {
 			return err
 		}
 		result = t.result()
@@ -114,6 +116,9 @@ func checkFilled(p *Plan) error {
 		if !c.ok {
 			return fault.New(fault.Usage, "the plan cannot be trained: %s is not set, or impossible", c.what)
 		}
+	}
+	if err := p.Uncertainty.check(p); err != nil {
+		return err
 	}
 	a, err := video.Find(p.Model.Name)
 	if err != nil {
@@ -157,6 +162,9 @@ func newTrainer(e *torch.Engine, opts TrainOptions, heads []head, group *torch.G
 	if t.loss, err = newLosses(e, heads, p.Train); err != nil {
 		return nil, err
 	}
+	if t.fair, err = newFair(p.Train.Fairness, opts.Cohort, heads, opts.Fold.Train); err != nil {
+		return nil, err
+	}
 	if t.table, err = newTableCode(opts.Cohort, opts.Fold.Train); err != nil {
 		return nil, err
 	}
@@ -198,6 +206,9 @@ func newTrainer(e *torch.Engine, opts TrainOptions, heads []head, group *torch.G
 	if group != nil {
 		t.state.Ranks = group.Size
 	}
+	if t.fair != nil {
+		t.state.Fair = t.fair.state
+	}
 	if p.Train.Autocast == "fp16" {
 		t.state.Scale = firstScale
 	}
@@ -225,13 +236,16 @@ func (t *trainer) loaders() error {
 		}
 		cfg.Balance = t.heads[i].Name
 	}
+	if t.fair != nil && t.fair.method == fairness.MethodResample {
+		cfg.Balance, cfg.BalanceBy = "", t.fair.cell(t.heads[t.fair.head])
+	}
 	if t.train, err = cohort.NewLoader(o.Cohort, o.Fold.Train, cfg); err != nil {
 		return err
 	}
 	if len(o.Fold.Val) == 0 {
 		return nil
 	}
-	cfg.Train, cfg.Balance, cfg.Input.EvalClips = false, "", 1
+	cfg.Train, cfg.Balance, cfg.BalanceBy, cfg.Input.EvalClips = false, "", nil, 1
 	cfg.Weight, cfg.Patients = "", 0
 	t.val, err = cohort.NewLoader(o.Cohort, o.Fold.Val, cfg)
 	return err

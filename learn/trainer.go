@@ -21,7 +21,9 @@ type trainer struct {
 	net     *video.Net
 	opt     *optimiser
 	ema     *averager // nil: off
+	swag    *swagger  // nil: off
 	loss    *losses
+	fair    *fair // nil: the plan has no train.fairness
 	heads   []head
 	table   *tableCode // of the columns beside the picture; nil: none
 	monitor monitor
@@ -71,7 +73,11 @@ func (t *trainer) epochs(ctx context.Context) error {
 
 // epoch trains one epoch from where the state stands, then validates.
 func (t *trainer) epoch(ctx context.Context) error {
+	if err := t.again(); err != nil {
+		return err
+	}
 	t.opt.thaw(t.state.Epoch)
+	t.loss.belief.begin(t.state.Epoch)
 	defer t.together()()
 	load := t.collective(ctx)
 	total := t.train.Steps()
@@ -124,13 +130,13 @@ func (t *trainer) microStep(b *cohort.Batch, batch, group int) error {
 	x := input(t.e, b)
 	x, mixed := t.mix(x, batch)
 	pass := t.pass(b.Rows)
-	outs := forward(t.e, t.net, pass, t.plan.Train.Autocast, x)
+	outs, features := forwardWithFeatures(t.e, t.net, pass, t.plan.Train.Autocast, x)
 	var loss *torch.Tensor
 	value, n := 0.0, len(rows)
 	if t.group != nil {
 		loss, value, n = t.groupLoss(outs, rows)
 	} else {
-		loss = t.loss.mixedTotal(outs, rows, mixed)
+		loss = t.fair.apply(t.loss, t.loss.mixedTotal(outs, rows, mixed), outs, features, b.Rows, t.opts.Cohort, t.state.Epoch)
 	}
 	if aux := pass.Aux(); aux != nil && loss != nil {
 		loss = loss.Add(aux)
@@ -198,7 +204,7 @@ func (t *trainer) update() error {
 			t.state.Scale, t.state.Good = 2*t.state.Scale, 0
 		}
 	}
-	lr := t.lr.at(t.state.Step)
+	lr := t.swagRate(t.lr.at(t.state.Step))
 	t.opt.step(lr)
 	t.opt.zeroGrad()
 	if t.ema != nil {

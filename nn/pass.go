@@ -10,6 +10,7 @@ import (
 type Pass struct {
 	E     *torch.Engine
 	Train bool   // batch statistics are used and learnt, dropout drops
+	Drop  bool   // dropout drops outside training too (Gal and Ghahramani, ICML 2016)
 	Table *Table // columns beside the pictures; nil: none is known
 
 	aux []*torch.Tensor

@@ -168,8 +168,9 @@ func (r *Run) predict(ctx context.Context, c *cohort.Cohort, rows []int, models 
 	if err != nil {
 		return nil, err
 	}
-	p, err := learn.Predict(ctx, learn.PredictOptions{Plan: r.Plan, Cohort: c, Rows: rows, CheckpointDirs: models, Progress: r.log,
-		Cache: cache, Quarantine: &bad})
+	opts := learn.PredictOptions{Plan: r.Plan, Cohort: c, Rows: rows, CheckpointDirs: r.networks(models), Progress: r.log,
+		Cache: cache, Quarantine: &bad}
+	p, err := predictAs(ctx, opts)
 	if err != nil {
 		return nil, err
 	}

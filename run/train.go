@@ -53,19 +53,29 @@ func (r *Run) trainFold(ctx context.Context, split, k int) error {
 	if err != nil {
 		return err
 	}
-	res, err := learn.Train(ctx, learn.TrainOptions{
-		Plan: r.Plan, Cohort: r.Cohort, Fold: s.Folds[k], Dir: string(fold),
-		Resume: true, Label: r.label(split, k) + ": ", Progress: r.log, Cache: cache, Parallel: r.parallel(split, k),
-		Minutes: r.Plan.Train.MaxMinutes / float64(r.fits()),
-	})
-	if err != nil {
-		return err
-	}
-	if r.Parallel != nil && r.Parallel.Rank > 0 {
-		return nil // rank 0 writes
-	}
-	if err := r.quarantine(res.Quarantine...); err != nil {
-		return err
+	for m := range r.Plan.Uncertainty.Copies() {
+		label := r.label(split, k)
+		if m > 0 {
+			label += fmt.Sprintf(", network %d", m+1)
+		}
+		at := learn.MemberDir(string(fold), m)
+		if err := mkdir(at); err != nil {
+			return err
+		}
+		res, err := learn.Train(ctx, learn.TrainOptions{
+			Plan: r.Plan.Member(m), Cohort: r.Cohort, Fold: s.Folds[k], Dir: at,
+			Resume: true, Label: label + ": ", Progress: r.log, Cache: cache, Parallel: r.parallel(split, k),
+			Minutes: r.Plan.Train.MaxMinutes / float64(r.fits()),
+		})
+		if err != nil {
+			return err
+		}
+		if r.Parallel != nil && r.Parallel.Rank > 0 {
+			return nil // rank 0 writes
+		}
+		if err := r.quarantine(res.Quarantine...); err != nil {
+			return err
+		}
 	}
 	return publish(dir, fold, k, len(s.Folds))
 }

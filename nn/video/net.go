@@ -161,14 +161,31 @@ func (n *Net) Visit(prefix string, v func(string, *nn.Param)) {
 // Heads computes the raw scores of each head, [N, Width] each in the spec's order: logits, or standardised values for regression.
 // They are float32 also under autocast, which ends before the linear layers. The tensors belong to the innermost open scope.
 func (n *Net) Heads(p *nn.Pass, x *torch.Tensor) []*torch.Tensor {
-	f := n.dropout.Forward(p, n.Embed(p, x))
+	out, _ := n.HeadsAndFeatures(p, x)
+	return out
+}
+
+// HeadsAndFeatures is Heads with the features [N, Features] that the heads saw, dropout applied, in the trunk's own type under autocast.
+func (n *Net) HeadsAndFeatures(p *nn.Pass, x *torch.Tensor) (heads []*torch.Tensor, features *torch.Tensor) {
+	return n.headsOf(p, n.Embed(p, x))
+}
+
+// HeadsOf computes the heads' raw scores from features that [Net.Embed] made. Dropout lies in here: repeated passes with
+// [nn.Pass.Drop] need the features once.
+func (n *Net) HeadsOf(p *nn.Pass, features *torch.Tensor) []*torch.Tensor {
+	out, _ := n.headsOf(p, features)
+	return out
+}
+
+func (n *Net) headsOf(p *nn.Pass, features *torch.Tensor) ([]*torch.Tensor, *torch.Tensor) {
+	f := n.dropout.Forward(p, features)
 	out := make([]*torch.Tensor, len(n.heads))
 	p.E.NoAutocast(func() {
 		for i, h := range n.heads {
 			out[i] = p.Run(h.Name, h.Module, f)
 		}
 	})
-	return out
+	return out, f
 }
 
 // Embed computes the features [N, Features] that the heads see. A table is taken from the pass; without one all its columns are unknown.
