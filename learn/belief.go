@@ -29,8 +29,6 @@ func (h head) outputs() int {
 		return len(h.Levels)
 	case h.Method == cohort.Cox:
 		return 1 // the relative risk
-	case h.Spread:
-		return h.Width() + 1
 	}
 	return h.Width()
 }

@@ -127,13 +127,3 @@ func (l *losses) binarySum(h head, out, truth, mask *torch.Tensor) *torch.Tensor
 	}
 	return yes.Add(not).Mul(mask).Sum().MulScalar(-1)
 }
-
-// gaussianSum is the loss of a heteroscedastic regression head [N, 2]: the network says a mean and the logarithm of a variance, both in standardised units,
-// and the loss is the Gaussian likelihood (Nix and Weigend, ICNN 1994; Kendall and Gal, NeurIPS 2017, eq. 8), each term times the variance to the power ½ without
-// gradient (β-NLL with β = ½; Seitzer et al., ICLR 2022), without which hard examples are explained by noise instead of learnt.
-func (l *losses) gaussianSum(out, truth, mask *torch.Tensor) *torch.Tensor {
-	logVar := out.Narrow(1, 1, 1).Clamp(-10, 10)
-	d := out.Narrow(1, 0, 1).Mul(mask).Sub(truth)
-	nll := logVar.Add(d.Square().Div(logVar.Exp())).MulScalar(0.5)
-	return nll.Mul(logVar.MulScalar(0.5).Exp().Detach()).Mul(mask).Sum()
-}

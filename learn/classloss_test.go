@@ -50,8 +50,6 @@ func TestClassLossesByHand(t *testing.T) {
 		binary.Kind = evaluate.Binary
 		weighted := binary
 		weighted.ClassWeights = []float64{0.5, 4}
-		spread := head{Spread: true}
-		spread.Kind = evaluate.Regression
 		nan := math.NaN()
 		for name, c := range map[string]struct{ got, want float64 }{
 			"focal, γ 2":         {lossOf(t, e, classHead(3), TrainSpec{ClassLoss: "focal"}, p, []float64{0}), 0.25 * math.Ln2},
@@ -66,9 +64,6 @@ func TestClassLossesByHand(t *testing.T) {
 			"binary focal, no":   {lossOf(t, e, binary, TrainSpec{ClassLoss: "focal"}, []float32{float32(math.Log(3))}, []float64{0}), -math.Log(0.25) * 9 / 16},
 			"binary, weights":    {lossOf(t, e, weighted, TrainSpec{}, []float32{0, 0}, []float64{1}, []float64{0}), (4*math.Ln2 + 0.5*math.Ln2) / 2},
 			"binary, huge logit": {lossOf(t, e, binary, TrainSpec{ClassLoss: "focal"}, []float32{200}, []float64{1}), 0},
-			// Mean 1 and variance 4 for a truth of 3: ½(ln 4 + 4/4) times √4.
-			"gaussian":          {lossOf(t, e, spread, TrainSpec{RegressionLoss: "gaussian"}, []float32{1, float32(math.Log(4))}, []float64{3}), math.Log(4) + 1},
-			"gaussian, missing": {lossOf(t, e, spread, TrainSpec{RegressionLoss: "gaussian"}, []float32{1, 0, 5, 5}, []float64{2}, []float64{nan}), 0.5},
 		} {
 			if math.Abs(c.got-c.want) > 1e-5 {
 				t.Errorf("%s: %.6f, want %.6f", name, c.got, c.want)
@@ -101,21 +96,12 @@ func TestClassLossErrors(t *testing.T) {
 	}
 }
 
-// TestSpreadDecodes: the variance is no score.
-func TestSpreadDecodes(t *testing.T) {
-	h := head{Spread: true, Mean: 10, SD: 2}
-	h.Kind = evaluate.Regression
-	if got := h.decode([]float64{1.5, -3}); len(got) != 1 || got[0] != 13 || h.outputs() != 2 {
-		t.Errorf("%v, %d outputs", got, h.outputs())
-	}
-}
-
 // TestTrainsWithEveryLoss: a short training with mixing, class weights and the losses of this file ends, and predicts.
 func TestTrainsWithEveryLoss(t *testing.T) {
 	needEngine(t)
 	dir := toyClips(t, 16)
 	p := toyPlan(dir)
-	p.Train.Epochs, p.Train.ClassLoss, p.Train.RegressionLoss, p.Train.ClassWeights, p.Train.Mixup, p.Train.Cutmix = 1, "focal", "gaussian", true, 0.4, 1
+	p.Train.Epochs, p.Train.ClassLoss, p.Train.ClassWeights, p.Train.Mixup, p.Train.Cutmix = 1, "focal", true, 0.4, 1
 	p.Train.PerPatient = 2
 	p.Input.Working = true
 	c := loadToy(t, p)

@@ -12,25 +12,22 @@ type losses struct {
 	e         *torch.Engine
 	heads     []head
 	smoothing float64 // class and binary targets
-	kind      string  // of regression: mse, l1, huber, gaussian
+	kind      string  // of regression: mse, l1, huber
 	spec      TrainSpec
 	belief    beliefs
 }
 
 func newLosses(e *torch.Engine, heads []head, spec TrainSpec) (*losses, error) {
 	switch spec.RegressionLoss {
-	case "", "mse", "l1", "huber", lossGaussian:
+	case "", "mse", "l1", "huber":
 	default:
-		return nil, fault.New(fault.Usage, "train.regression_loss: no loss %q", spec.RegressionLoss).WithHint("there are mse, l1, huber and gaussian")
+		return nil, fault.New(fault.Usage, "train.regression_loss: no loss %q", spec.RegressionLoss).WithHint("there are mse, l1 and huber")
 	}
 	if err := checkClassLoss(spec); err != nil {
 		return nil, err
 	}
 	return &losses{e: e, heads: heads, smoothing: spec.LabelSmoothing, kind: spec.RegressionLoss, spec: spec}, nil
 }
-
-// lossGaussian has a second output, the predicted variance.
-const lossGaussian = "gaussian"
 
 // ignored marks rows without a class, as in torch's cross_entropy_loss.
 const ignored = -100
@@ -76,9 +73,6 @@ func (l *losses) sum(h head, out *torch.Tensor, rows []cohort.Row) (*torch.Tenso
 		return torch.BinaryCrossEntropyWithLogits(out, truth, mask, nil, torch.ReduceSum), count
 	}
 	// A missing value's prediction is compared with itself being 0: masked before the loss, so that nothing is left of it.
-	if h.Spread {
-		return l.gaussianSum(out, truth, mask), count
-	}
 	diff := out.Mul(mask)
 	switch l.kind {
 	case "l1":

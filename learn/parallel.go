@@ -33,6 +33,9 @@ func (p *Parallel) check(plan *Plan) error {
 	case slices.ContainsFunc(plan.Data.Targets, func(s cohort.TargetSpec) bool { return s.Method != "" && s.Method != cohort.LogisticHazard }):
 		return fault.New(fault.Usage, "a time-to-event target whose loss ranks the rows of a batch against each other is for one process").
 			WithHint("leave data.targets[].method out, for the logistic hazard")
+	case plan.Train.Fairness != nil || plan.Uncertainty != nil:
+		return fault.New(fault.Usage, "train.fairness and uncertainty look at one process's batches; they are for one process").
+			WithHint("train without --procs")
 	case plan.Train.Mixup > 0 || plan.Train.Cutmix > 0:
 		return fault.New(fault.Usage, "train.mixup and train.cutmix mix the clips of one process's batch; they are for one process")
 	case plan.Train.Autocast == "fp16":

@@ -20,16 +20,14 @@ type head struct {
 	// untrained one predicts about the Kaplan–Meier curve of everybody.
 	Offset []float64 `json:"offset,omitempty"`
 	// Method of a time-to-event head; empty: logistic hazard. Base is the baseline hazard of Cox and Cox-Time.
-	Method string      `json:"method,omitempty"`
-	Base   *baseHazard `json:"base,omitempty"`
+	Method       string      `json:"method,omitempty"`
+	Base         *baseHazard `json:"base,omitempty"`
+	ClassWeights []float64   `json:"class_weights,omitempty"` // of the loss, by class
 	// What the outputs are where they are not a score each: see belief.go.
 	Evidence *uncertainty.Evidential `json:"evidence,omitempty"`
 	Law      string                  `json:"law,omitempty"`
 	Strength float64                 `json:"strength,omitempty"` // beta of heteroscedastic, penalty of evidential
 	Levels   []float64               `json:"levels,omitempty"`   // of quantile
-
-	ClassWeights []float64 `json:"class_weights,omitempty"` // of the loss, by class
-	Spread       bool      `json:"spread,omitempty"`        // regression: a second output is the logarithm of the variance
 }
 
 // newHeads reads the targets of a cohort; mean and SD come from the training rows alone.
@@ -115,7 +113,6 @@ func (h head) decode(raw []float64) []float64 {
 	}
 	switch h.Kind {
 	case evaluate.Regression:
-		raw = raw[:1]
 		raw[0] = raw[0]*h.SD + h.Mean
 	case evaluate.TimeToEvent:
 		return h.survivalScores(raw)

@@ -61,9 +61,6 @@ func Train(ctx context.Context, opts TrainOptions) (*TrainResult, error) {
 	if opts.Plan.Train.ClassWeights {
 		weighClasses(heads, opts.Cohort.Rows, opts.Fold.Train)
 	}
-	for i := range heads {
-		heads[i].Spread = heads[i].Kind == evaluate.Regression && opts.Plan.Train.RegressionLoss == lossGaussian
-	}
 	if err := opts.Parallel.check(opts.Plan); err != nil {
 		return nil, err
 	}
@@ -206,14 +203,11 @@ func newTrainer(e *torch.Engine, opts TrainOptions, heads []head, group *torch.G
 		Version: version.String(), Plan: p.Digest(), Rows: rowsDigest(ids(opts.Fold.Train), ids(opts.Fold.Val)), Seed: p.Seed,
 		Network: t.net.Spec, Heads: heads, Table: t.table, Input: p.Input, Eval: p.Augment.EvalScale, Threads: e.Threads(), ChannelsLast: last,
 	}
-	if t.fair != nil {
-		if group != nil {
-			return nil, fault.New(fault.Usage, "train.fairness and several processes do not go together yet: the constraint looks at one process's batch")
-		}
-		t.state.Fair = t.fair.state
-	}
 	if group != nil {
 		t.state.Ranks = group.Size
+	}
+	if t.fair != nil {
+		t.state.Fair = t.fair.state
 	}
 	if p.Train.Autocast == "fp16" {
 		t.state.Scale = firstScale

@@ -75,14 +75,11 @@ func (r *Run) trainFold(ctx context.Context, split, k int) error {
 			return err
 		}
 		if r.Parallel != nil && r.Parallel.Rank > 0 {
-			continue // rank 0 writes
+			return nil // rank 0 writes
 		}
 		if err := r.quarantine(res.Quarantine...); err != nil {
 			return err
 		}
-	}
-	if r.Parallel != nil && r.Parallel.Rank > 0 {
-		return nil
 	}
 	return publish(dir, fold, k, len(s.Folds))
 }

@@ -169,11 +169,11 @@ func (d *doubter) fold(ctx context.Context, k int, model string) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	dirs := r.networks([]string{model})
 	cache, err := r.sharedCache()
 	if err != nil {
 		return err
 	}
+	dirs := r.networks([]string{model})
 	held, err := learn.PredictSampled(ctx, learn.PredictOptions{Plan: r.Plan, Cohort: r.Cohort, Rows: rows, CheckpointDirs: dirs,
 		Progress: r.log, Cache: cache})
 	if err != nil {
