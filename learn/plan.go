@@ -91,6 +91,8 @@ type PhantomSpec struct {
 	Width    int      `yaml:"width,omitempty"`
 	Rho      float64  `yaml:"rho,omitempty"` // confounder strength, 0..1
 	Preset   string   `yaml:"preset,omitempty"`
+
+	Confounders map[string]float64 `yaml:"confounders,omitempty"` // strength of single ones, in place of rho
 }
 
 // Planned is what the planner saw and decided.
