@@ -69,11 +69,11 @@ func WriteNPY(w io.Writer, c *Clip) error {
 	if _, err := w.Write(append(head, dict...)); err != nil {
 		return err
 	}
-	return writeLittle(w, c)
+	return c.WriteLittle(w)
 }
 
-// writeLittle writes the samples, little endian.
-func writeLittle(w io.Writer, c *Clip) error {
+// WriteLittle writes the samples, little endian.
+func (c *Clip) WriteLittle(w io.Writer) error {
 	data := c.Data
 	if nativeBig && c.DType.Size() > 1 {
 		data = bytes.Clone(data)
@@ -261,5 +261,5 @@ func WriteNIfTI(w io.Writer, c *Clip) error {
 	if _, err := w.Write(b); err != nil {
 		return err
 	}
-	return writeLittle(w, c)
+	return c.WriteLittle(w)
 }

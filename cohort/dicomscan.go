@@ -15,22 +15,31 @@ import (
 	"strings"
 
 	"github.com/cineloop/cineloop/dicom"
+	"github.com/cineloop/cineloop/dicom/scan"
 	"github.com/cineloop/cineloop/dicom/tag"
 	"github.com/cineloop/cineloop/dicom/uid"
 	"github.com/cineloop/cineloop/internal/fault"
 )
 
-// dicomColumns are the columns of a scanned folder, free of names and dates. Empty means that the header does not say.
+// dicomColumns are the columns of a scanned folder, free of names. Empty means that the header does not say.
 //
-//	view           ViewName; else the meaning of the view's code; else "view N" by ViewNumber
+//	view           ViewPosition, else ViewName; else the meaning of the view's code; else "view N" by ViewNumber
 //	frame_time_ms  FrameTime; else the mean of FrameTimeVector without its first entry, which is before the first frame; else 1000/CineRate; to 4 decimals
+//	frame_rate_hz, frame_rate_from                   by the chain of scan.FrameRate, and the attribute that gave it
 //	frames         NumberOfFrames; for a series, its number of files
 //	age            PatientAge as it stands, such as 052Y
 //	patient        PatientID; else the study's UID
+//	acquired       AcquisitionDate, else ContentDate, else StudyDate, as it stands
+//	row_mm, column_mm, spacing_from                  scan.Spacing; slice_mm is SpacingBetweenSlices, else SliceThickness
+//	mr_contrast, ct_phase, with _rule and _confidence  scan.MRContrast, scan.CTPhase: T1, T2, FLAIR, …; arterial, …
+//	us_modes       2D, colour, M, PW, CW, by the regions
+//	lossy          no; yes with methods and ratios
 //
 // The others are the attributes of those names.
-var dicomColumns = []string{"file", "patient", "study", "series", "modality", "sop_class", "view", "view_no", "stage", "stage_no", "heart_rate",
-	"frame_time_ms", "frames", "rows", "columns", "photometric", "manufacturer", "model", "age", "sex"}
+var dicomColumns = []string{"file", "patient", "study", "series", "modality", "sop_class", "body_part", "laterality", "view", "view_no", "stage", "stage_no", "heart_rate",
+	"frame_time_ms", "frame_rate_hz", "frame_rate_from", "frames", "rows", "columns", "row_mm", "column_mm", "spacing_from", "slice_mm", "photometric", "manufacturer",
+	"model", "mr_contrast", "mr_contrast_rule", "mr_contrast_confidence", "ct_kernel", "ct_phase", "ct_phase_rule", "ct_phase_confidence", "us_modes", "lossy", "acquired",
+	"age", "sex"}
 
 // scanned is what one file's header says.
 type scanned struct {
@@ -130,8 +139,45 @@ func scanHeader(path string) scanned {
 		"heart_rate": ds.String(tag.HeartRate), "frame_time_ms": frameTime(ds), "frames": strconv.Itoa(frames), "rows": strconv.Itoa(rows),
 		"columns": strconv.Itoa(columns), "photometric": ds.String(tag.PhotometricInterpretation), "manufacturer": ds.String(tag.Manufacturer),
 		"model": ds.String(tag.ManufacturerModelName), "age": ds.String(tag.PatientAge), "sex": ds.String(tag.PatientSex),
+		"body_part": ds.String(tag.BodyPartExamined), "laterality": scan.Laterality(ds), "us_modes": scan.USModes(ds), "lossy": scan.Lossy(ds),
+		"acquired":  firstOf(ds.String(tag.AcquisitionDate), ds.String(tag.ContentDate), ds.String(tag.StudyDate)),
+		"ct_kernel": strings.Join(ds.Strings(tag.ConvolutionKernel), `\`),
 	}
+	s.derive(ds)
 	return s
+}
+
+// derive fills the columns that a rule gives.
+func (s *scanned) derive(ds *dicom.DataSet) {
+	put := func(name string, v float64) {
+		if v > 0 {
+			s.cells[name] = strconv.FormatFloat(math.Round(v*1e4)/1e4, 'f', -1, 64)
+		}
+	}
+	rate, from := scan.FrameRate(ds)
+	put("frame_rate_hz", rate)
+	s.cells["frame_rate_from"] = from
+	row, column, from := scan.Spacing(ds)
+	put("row_mm", row)
+	put("column_mm", column)
+	s.cells["spacing_from"] = from
+	for _, t := range []tag.Tag{tag.SliceThickness, tag.SpacingBetweenSlices} { // the latter decides where it is there
+		if v := scan.Floats(ds, t); len(v) == 1 {
+			put("slice_mm", v[0])
+		}
+	}
+	ruled := func(name, value, rule string, confidence float64) {
+		s.cells[name], s.cells[name+"_rule"] = value, rule
+		put(name+"_confidence", confidence)
+	}
+	switch s.cells["modality"] {
+	case "MR":
+		value, rule, confidence := scan.MRContrast(ds)
+		ruled("mr_contrast", value, rule, confidence)
+	case "CT":
+		value, rule, confidence := scan.CTPhase(ds)
+		ruled("ct_phase", value, rule, confidence)
+	}
 }
 
 func firstOf(texts ...string) string {
@@ -144,14 +190,11 @@ func firstOf(texts ...string) string {
 }
 
 func viewName(ds *dicom.DataSet) string {
-	name := ds.String(tag.ViewName)
-	for _, code := range ds.Sequence(tag.ViewCodeSequence) {
-		name = firstOf(name, code.String(tag.CodeMeaning))
-	}
+	name := firstOf(scan.View(ds))
 	if n := strings.TrimSpace(ds.String(tag.ViewNumber)); n != "" {
 		name = firstOf(name, "view "+n)
 	}
-	return firstOf(name)
+	return name
 }
 
 // frameTime is the time between frames in ms, as text; see dicomColumns.

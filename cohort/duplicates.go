@@ -33,7 +33,7 @@ const nearBits = 24
 const nearLikeness = 0.95
 
 // Duplicates compares all items: files byte for byte, pictures by perceptual hashes. facts are [Cohort.Inspect]'s. Pairs of one patient
-// are left out unless exact: frames of one heart look alike.
+// are left out unless exact: frames of one heart look alike; items that cannot be read are left out.
 func (c *Cohort) Duplicates(ctx context.Context, facts []Facts) ([]Duplicate, error) {
 	sums := make([]string, len(c.Rows))
 	parallel(runtime.GOMAXPROCS(0), len(c.Rows), func(i int) {
@@ -51,7 +51,7 @@ func (c *Cohort) Duplicates(ctx context.Context, facts []Facts) ([]Duplicate, er
 	}
 	first := map[string]int{}
 	for i, s := range sums {
-		if s == "" {
+		if s == "" || i < len(facts) && facts[i].Unreadable != "" { // a broken file gives nothing away
 			continue
 		}
 		if a, ok := first[s]; ok {

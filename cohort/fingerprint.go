@@ -140,10 +140,10 @@ func (c *Cohort) Fingerprint(ctx context.Context, opt FingerprintOptions) (*Fing
 		return nil, err
 	}
 	for _, t := range c.Spec.Targets {
-		f.Targets = append(f.Targets, c.summarise(t))
+		f.Targets = append(f.Targets, c.summarise(t, c.All()))
 	}
 	for g, name := range c.Groups {
-		f.Groups = append(f.Groups, GroupSummary{name, c.count(func(i int) (string, bool) { return c.Rows[i].Groups[g], true }, nil)})
+		f.Groups = append(f.Groups, GroupSummary{name, c.count(c.All(), func(i int) (string, bool) { return c.Rows[i].Groups[g], true }, nil)})
 	}
 	var err error
 	if f.FilesDigest, err = c.digestFiles(ctx, byKey, opt.Workers, fileSize); err != nil {

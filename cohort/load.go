@@ -114,6 +114,9 @@ func Load(ctx context.Context, spec Spec) (*Cohort, error) {
 	if err := c.readSubgroups(); err != nil {
 		return nil, err
 	}
+	if err := c.checkTabular(); err != nil {
+		return nil, err
+	}
 	return c, c.checkDerive()
 }
 
@@ -154,6 +157,9 @@ func (c *Cohort) open(ctx context.Context) (*table, error) {
 	}
 	if c.Spec.File == "" {
 		return nil, fault.New(fault.Usage, `data.file is not set: the template of the file name, such as "clips/{name}"`)
+	}
+	if strings.EqualFold(filepath.Ext(path), ".parquet") {
+		return readParquet(path)
 	}
 	return readCSV(path)
 }

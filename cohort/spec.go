@@ -5,7 +5,7 @@ import "github.com/cineloop/cineloop/stats"
 // Spec says which rows make the data set, where their files are, and what their columns mean.
 type Spec struct {
 	Root      string            `yaml:"root"`                // folder that file names start from; ${VAR} and ${VAR:-default} are expanded
-	Table     string            `yaml:"table"`               // CSV under Root; or an .npz with {train,val,test}_{images,labels} (MedMNIST layout); or "dicom" to scan Root
+	Table     string            `yaml:"table"`               // CSV or Parquet under Root; or an .npz with {train,val,test}_{images,labels} (MedMNIST layout); or "dicom" to scan Root
 	File      string            `yaml:"file"`                // template of the file name over columns, e.g. "clips/{clip}"
 	ID        string            `yaml:"id,omitempty"`        // column of the item's key; default: the file
 	Patient   string            `yaml:"patient,omitempty"`   // column of the patient key; default: the item itself; for "dicom", the patient in the header
@@ -13,6 +13,7 @@ type Spec struct {
 	Subgroups []string          `yaml:"subgroups,omitempty"` // columns to audit by; numeric ones as "age:50,65" with cut points
 	Where     map[string]string `yaml:"where,omitempty"`     // keep rows whose column has this value ("a|b" for either, "!a" for not)
 	Targets   []TargetSpec      `yaml:"targets,omitempty"`
+	Tabular   []TabularSpec     `yaml:"tabular,omitempty"` // columns that the network may use beside the picture
 	Derive    []DeriveSpec      `yaml:"derive,omitempty"`
 
 	Base string `yaml:"-"` // the recipe's folder, where relative roots are looked for after the working directory
@@ -29,8 +30,9 @@ type TargetSpec struct {
 	Unit     string   `yaml:"unit,omitempty"`
 	Weight   float64  `yaml:"weight,omitempty"` // of its loss; default 1
 
-	Event string    `yaml:"event,omitempty"` // for time-to-event: the column that says whether the event happened at the time in Column
-	Cuts  []float64 `yaml:"cuts,omitempty"`  // for time-to-event: times at which survival is predicted, from 0; default: quantiles of the event times
+	Event  string    `yaml:"event,omitempty"`  // for time-to-event: the column that says whether the event happened at the time in Column
+	Method string    `yaml:"method,omitempty"` // for time-to-event: logistic-hazard (default) | pmf | mtlr | deephit | cox | cox-time
+	Cuts   []float64 `yaml:"cuts,omitempty"`   // for time-to-event: times at which survival is predicted, from 0; default: quantiles of the event times
 }
 
 // DeriveSpec computes a patient-level quantity from item-level predictions after the network has run.

@@ -104,11 +104,12 @@ func rankValue(sorted []float64, p float64) float64 {
 	return sorted[min(max(i, 0), len(sorted)-1)]
 }
 
-// summarise counts a target's truth.
-func (c *Cohort) summarise(t TargetSpec) TargetSummary {
+// summarise counts a target's truth among rows.
+func (c *Cohort) summarise(t TargetSpec, rows []int) TargetSummary {
 	s := TargetSummary{Name: t.Name, Kind: t.Kind, Unit: t.Unit}
 	var values []float64
-	for _, r := range c.Rows {
+	for _, i := range rows {
+		r := c.Rows[i]
 		if slices.ContainsFunc(r.Truth[t.Name], math.IsNaN) {
 			s.Missing++
 			continue
@@ -133,14 +134,14 @@ func (c *Cohort) summarise(t TargetSpec) TargetSummary {
 		s.Values = maybe(values)
 	case TimeToEvent:
 		s.Values, s.Cuts = maybe(values), t.Cuts
-		s.Classes = c.count(at(1), []string{"0", "1"})
+		s.Classes = c.count(rows, at(1), []string{"0", "1"})
 	case Binary:
-		s.Classes = c.count(at(0), []string{"0", "1"})
+		s.Classes = c.count(rows, at(0), []string{"0", "1"})
 	case Class:
-		s.Classes = c.count(at(0), t.Classes)
+		s.Classes = c.count(rows, at(0), t.Classes)
 	case MultiLabel:
 		for k, name := range t.Classes {
-			positive := c.count(at(k), []string{"0", "1"})[1]
+			positive := c.count(rows, at(k), []string{"0", "1"})[1]
 			positive.Name = name
 			s.Classes = append(s.Classes, positive)
 		}
@@ -148,17 +149,17 @@ func (c *Cohort) summarise(t TargetSpec) TargetSummary {
 	return s
 }
 
-// count counts rows and patients by the name that of gives; rows without one are left out. Names come in the order given, else sorted
-// with the empty one last.
-func (c *Cohort) count(of func(row int) (name string, ok bool), names []string) []Count {
-	rows := map[string][]int{}
-	for i := range c.Rows {
+// count counts rows and their patients by the name that of gives; those without one are left out. Names come in the order given, else
+// sorted with the empty one last.
+func (c *Cohort) count(rows []int, of func(row int) (name string, ok bool), names []string) []Count {
+	named := map[string][]int{}
+	for _, i := range rows {
 		if name, ok := of(i); ok {
-			rows[name] = append(rows[name], i)
+			named[name] = append(named[name], i)
 		}
 	}
 	if names == nil {
-		for name := range rows {
+		for name := range named {
 			names = append(names, name)
 		}
 		slices.SortFunc(names, func(a, b string) int {
@@ -170,7 +171,7 @@ func (c *Cohort) count(of func(row int) (name string, ok bool), names []string) 
 	}
 	var out []Count
 	for _, name := range names {
-		out = append(out, Count{name, len(rows[name]), c.Patients(rows[name])})
+		out = append(out, Count{name, len(named[name]), c.Patients(named[name])})
 	}
 	return out
 }

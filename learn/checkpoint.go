@@ -42,6 +42,7 @@ type State struct {
 	Seed         stats.Seed     `json:"seed"`
 	Network      video.Spec     `json:"network"`
 	Heads        []head         `json:"heads"`
+	Table        *tableCode     `json:"table,omitempty"` // of the columns beside the picture
 	Input        clip.InputSpec `json:"input"`
 	Eval         float64        `json:"eval_scale,omitempty"`    // [clip.AugmentSpec.EvalScale]
 	Threads      int            `json:"threads"`                 // bits are equal for equal thread counts

@@ -10,6 +10,9 @@ import (
 // endEpoch validates, keeps the best, decides whether to stop, and saves.
 func (t *trainer) endEpoch(ctx context.Context, overtime bool) error {
 	begin := time.Now()
+	if err := t.baselines(ctx); err != nil {
+		return t.interrupted(err)
+	}
 	v, err := t.validate(ctx)
 	if err != nil {
 		return t.interrupted(err)

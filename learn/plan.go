@@ -32,6 +32,8 @@ type ModelSpec struct {
 	Weights    string  `yaml:"weights,omitempty"`     // .pth or .safetensors to start from; the head and resized stems may differ
 	Dropout    float64 `yaml:"dropout,omitempty"`     // before the head
 	StemStride []int   `yaml:"stem_stride,omitempty"` // [T, H, W]; torchvision's is [1, 2, 2]; small inputs want [1, 1, 1]
+
+	Fusion *FusionSpec `yaml:"fusion,omitempty"` // with data.tabular: how columns join the picture
 }
 
 // TrainSpec is the trainer's settings.

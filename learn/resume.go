@@ -12,6 +12,7 @@ import (
 	"github.com/cineloop/cineloop/cohort"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/nn"
+	"github.com/cineloop/cineloop/nn/weights"
 	"github.com/cineloop/cineloop/torch"
 )
 
@@ -160,31 +161,17 @@ func (t *trainer) pretrained(path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("model.weights: %w", err)
 	}
-	tensors, err := readWeights(path)
+	file, err := weights.Read(path)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("model.weights: %w", err)
 	}
-	report, err := nn.Load(t.e, t.net, tensors)
+	adapted := weights.Adapt(file.Tensors, t.net)
+	report, err := nn.Load(t.e, t.net, adapted.Tensors)
 	if err != nil {
 		return "", fmt.Errorf("model.weights, %s: %w", filepath.Base(path), err)
 	}
-	t.report.say("weights of %s: %s", filepath.Base(path), report)
+	t.report.say("weights of %s, names %s: %s", filepath.Base(path), adapted.Scheme, report)
 	return report.String(), nil
-}
-
-// readWeights reads a .pth or .safetensors file.
-func readWeights(path string) (map[string]torch.Array, error) {
-	var tensors map[string]torch.Array
-	var err error
-	if filepath.Ext(path) == ".safetensors" {
-		tensors, _, err = torch.ReadSafetensors(path)
-	} else {
-		tensors, err = torch.ReadPTH(path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("model.weights: %w", err)
-	}
-	return tensors, nil
 }
 
 // save writes checkpoints/last.safetensors.

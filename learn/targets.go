@@ -18,6 +18,9 @@ type head struct {
 	// Offset of a time-to-event head: log odds of the training rows' hazard at each cut. The network learns what to add, so that an
 	// untrained one predicts about the Kaplan–Meier curve of everybody.
 	Offset []float64 `json:"offset,omitempty"`
+	// Method of a time-to-event head; empty: logistic hazard. Base is the baseline hazard of Cox and Cox-Time.
+	Method string      `json:"method,omitempty"`
+	Base   *baseHazard `json:"base,omitempty"`
 }
 
 // newHeads reads the targets of a cohort; mean and SD come from the training rows alone.
@@ -29,8 +32,8 @@ func newHeads(targets []cohort.TargetSpec, rows []cohort.Row, train []int) ([]he
 	for _, t := range targets {
 		h := head{
 			Target: evaluate.Target{Name: t.Name, Kind: evaluate.Kind(t.Kind), Classes: t.Classes, Unit: t.Unit, Cuts: t.Cuts},
-			Weight: t.Weight,
-			SD:     1,
+			Weight: t.Weight, Method: t.Method,
+			SD: 1,
 		}
 		if h.Weight == 0 {
 			h.Weight = 1
@@ -46,7 +49,7 @@ func newHeads(targets []cohort.TargetSpec, rows []cohort.Row, train []int) ([]he
 		if len(seen) == 0 {
 			return nil, fault.New(fault.Input, "target %q has no value in any training row", t.Name)
 		}
-		if h.Kind == evaluate.TimeToEvent {
+		if h.Kind == evaluate.TimeToEvent && (h.Method == "" || h.Method == cohort.LogisticHazard) {
 			h.Offset = hazardOffsets(h, rows, train)
 		}
 		if h.Kind == evaluate.Regression {

@@ -123,7 +123,7 @@ func networkSpec(p *Plan, heads []head) video.Spec {
 		s.Size = [3]int64{int64(p.Input.Frames), int64(p.Input.Height), int64(p.Input.Width)}
 	}
 	for _, h := range heads {
-		s.Heads = append(s.Heads, video.Head{Name: h.Name, Width: int64(h.Width())})
+		s.Heads = append(s.Heads, video.Head{Name: h.Name, Width: int64(h.outputs())})
 	}
 	return s
 }
@@ -142,7 +142,14 @@ func newTrainer(e *torch.Engine, opts TrainOptions, heads []head) (*trainer, err
 	if t.loss, err = newLosses(e, heads, p.Train); err != nil {
 		return nil, err
 	}
-	if t.net, err = video.New(networkSpec(p, heads)); err != nil {
+	if t.table, err = newTableCode(opts.Cohort, opts.Fold.Train); err != nil {
+		return nil, err
+	}
+	spec := networkSpec(p, heads)
+	if spec.Fusion, err = t.table.spec(p.Model.Fusion); err != nil {
+		return nil, err
+	}
+	if t.net, err = video.New(spec); err != nil {
 		return nil, err
 	}
 	if err := t.loaders(); err != nil {
@@ -168,7 +175,7 @@ func newTrainer(e *torch.Engine, opts TrainOptions, heads []head) (*trainer, err
 	}
 	t.state = State{
 		Version: version.String(), Plan: p.Digest(), Rows: rowsDigest(ids(opts.Fold.Train), ids(opts.Fold.Val)), Seed: p.Seed,
-		Network: t.net.Spec, Heads: heads, Input: p.Input, Eval: p.Augment.EvalScale, Threads: e.Threads(), ChannelsLast: last,
+		Network: t.net.Spec, Heads: heads, Table: t.table, Input: p.Input, Eval: p.Augment.EvalScale, Threads: e.Threads(), ChannelsLast: last,
 	}
 	if p.Train.Autocast == "fp16" {
 		t.state.Scale = firstScale
@@ -183,6 +190,7 @@ func (t *trainer) loaders() error {
 	if err != nil {
 		return err
 	}
+	t.cache = cache
 	cfg := cohort.LoaderConfig{Input: p.Input, Augment: p.Augment, BatchSize: p.Train.BatchSize, Seed: p.Seed, Train: true,
 		Cache: cache, Alloc: t.e.PinnedFloat32}
 	if p.Train.Balance {

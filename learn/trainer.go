@@ -25,10 +25,12 @@ type trainer struct {
 	ema     *averager // nil: off
 	loss    *losses
 	heads   []head
+	table   *tableCode // of the columns beside the picture; nil: none
 	monitor monitor
 	lr      schedule
 	train   *cohort.Loader
 	val     *cohort.Loader // nil: no validation rows
+	cache   *cohort.Cache  // of decoded clips, shared by the loaders
 	journal *journal
 	report  *reporter
 	state   State
@@ -113,8 +115,12 @@ func (t *trainer) microStep(b *cohort.Batch, batch, group int) error {
 	// Dropout draws from the engine's generator: seeded here, it gives the same masks in a resumed epoch.
 	t.e.ManualSeed(stats.Seed(t.plan.Seed.Stream("step", t.state.Epoch, batch).Uint64()))
 	rows := pick(t.opts.Cohort.Rows, b.Rows)
-	outs := forward(t.e, t.net, &nn.Pass{E: t.e, Train: true}, t.plan.Train.Autocast, input(t.e, b))
+	pass := &nn.Pass{E: t.e, Train: true, Table: t.table.table(t.e, t.opts.Cohort, b.Rows)}
+	outs := forward(t.e, t.net, pass, t.plan.Train.Autocast, input(t.e, b))
 	loss := t.loss.total(outs, rows)
+	if aux := pass.Aux(); aux != nil && loss != nil {
+		loss = loss.Add(aux)
+	}
 	value := 0.0
 	if loss != nil {
 		if value = loss.Item(); math.IsNaN(value) || math.IsInf(value, 0) {

@@ -164,3 +164,32 @@ func values(t *testing.T, a torch.Array) []float32 {
 	}
 	return v
 }
+
+// TestInflate: a 2×2 kernel over three frames, each a third of it; and from three colours to grey at once.
+func TestInflate(t *testing.T) {
+	got := inflate([]float32{3, 6, 9, 12}, []int64{1, 1, 2, 2}, []int64{1, 1, 3, 2, 2})
+	want := []float32{1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 4}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v", got)
+	}
+	got = inflate([]float32{1, 2, 3, 4, 5, 6}, []int64{1, 3, 1, 2}, []int64{1, 1, 2, 1, 2})
+	if want := []float32{4.5, 6, 4.5, 6}; !slices.Equal(got, want) { // 1+3+5 and 2+4+6, halved
+		t.Errorf("colour: %v", got)
+	}
+	for _, k := range []struct {
+		have, want []int64
+		fit        fit
+	}{
+		{[]int64{8, 3, 7, 7}, []int64{8, 3, 5, 7, 7}, fitInflate},
+		{[]int64{8, 3, 7, 7}, []int64{8, 1, 5, 7, 7}, fitInflate},
+		{[]int64{8, 3, 7, 7}, []int64{8, 3, 5, 5, 5}, fitNone},
+		{[]int64{8, 3, 7, 7}, []int64{8, 1, 7, 7}, fitFold},
+		{[]int64{8, 4, 1, 1, 1}, []int64{8, 4}, fitSame},
+		{[]int64{96}, []int64{96, 1, 1}, fitSame},
+		{[]int64{8, 4}, []int64{4, 8}, fitNone},
+	} {
+		if got := fitOf(k.have, k.want); got != k.fit {
+			t.Errorf("%v to %v: %v", k.have, k.want, got)
+		}
+	}
+}

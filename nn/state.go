@@ -11,16 +11,17 @@ import (
 
 // LoadReport says what became of every key when weights were loaded.
 type LoadReport struct {
-	Matched    []string // copied as they are
-	Folded     []string // stem kernels adapted to another number of input channels: summed to one, or repeated and divided
-	Resized    []string // of another shape: left at their initial values
-	Missing    []string // in the network, not in the file: left at their initial values
-	Unexpected []string // in the file, not in the network
+	Matched    []string `json:"matched"`    // copied as they are
+	Folded     []string `json:"folded"`     // stem kernels adapted to another number of input channels: summed to one, or repeated and divided
+	Inflated   []string `json:"inflated"`   // 2D kernels repeated over time and divided by its size (Carreira and Zisserman, CVPR 2017, section 2.2)
+	Resized    []string `json:"resized"`    // of another shape: left at their initial values
+	Missing    []string `json:"missing"`    // in the network, not in the file: left at their initial values
+	Unexpected []string `json:"unexpected"` // in the file, not in the network
 }
 
 // Exact reports whether every key of file and network matched.
 func (r LoadReport) Exact() bool {
-	return len(r.Folded)+len(r.Resized)+len(r.Missing)+len(r.Unexpected) == 0
+	return len(r.Folded)+len(r.Inflated)+len(r.Resized)+len(r.Missing)+len(r.Unexpected) == 0
 }
 
 func (r LoadReport) String() string {
@@ -28,7 +29,7 @@ func (r LoadReport) String() string {
 	for _, part := range []struct {
 		name string
 		keys []string
-	}{{"folded", r.Folded}, {"resized", r.Resized}, {"missing", r.Missing}, {"unexpected", r.Unexpected}} {
+	}{{"folded", r.Folded}, {"inflated", r.Inflated}, {"resized", r.Resized}, {"missing", r.Missing}, {"unexpected", r.Unexpected}} {
 		if len(part.keys) > 0 {
 			shown := part.keys[:min(4, len(part.keys))]
 			s += fmt.Sprintf(", %d %s (%s", len(part.keys), part.name, strings.Join(shown, ", "))
@@ -41,24 +42,82 @@ func (r LoadReport) String() string {
 	return s
 }
 
-// Load copies weights into a materialised network by name and reports what matched. Running batch counts may be absent. It fails
-// when fewer than half of the kernels and matrices find their values, because then the weights are of another network, or when a value
-// is not finite.
-func Load(e *torch.Engine, m Module, weights map[string]torch.Array) (LoadReport, error) {
-	var r LoadReport
-	var failed error
+// fit is how a tensor of a file becomes one of the network.
+type fit int
+
+const (
+	fitNone fit = iota
+	fitSame
+	fitFold
+	fitInflate
+)
+
+// fitOf says how a tensor of shape have fills one of shape want.
+func fitOf(have, want []int64) fit {
+	switch {
+	case slices.Equal(have, want), slices.Equal(withoutOnes(have), withoutOnes(want)): // a classifier may be written as a 1×1×1 convolution
+		return fitSame
+	case foldable(have, want):
+		return fitFold
+	case inflatable(have, want):
+		return fitInflate
+	}
+	return fitNone
+}
+
+// Compare says what [Load] would do, by names and shapes alone. kernels is how many of the network's kernels and matrices there are, and
+// found how many of them would find their values.
+func Compare(m Module, shapes map[string][]int64) (r LoadReport, found, kernels int) {
 	known := map[string]bool{}
-	var kernels, found int
 	m.Visit("", func(name string, p *Param) {
 		known[name] = true
 		if p.Decays() {
 			kernels++
 		}
-		a, ok := weights[name]
+		have, ok := shapes[name]
 		if !ok {
-			if !p.Int {
+			if !p.Int { // running batch counts may be absent
 				r.Missing = append(r.Missing, name)
 			}
+			return
+		}
+		switch fitOf(have, p.Shape) {
+		case fitSame:
+			r.Matched = append(r.Matched, name)
+		case fitFold:
+			r.Folded = append(r.Folded, name)
+		case fitInflate:
+			r.Inflated = append(r.Inflated, name)
+		default:
+			r.Resized = append(r.Resized, name)
+			return
+		}
+		if p.Decays() {
+			found++
+		}
+	})
+	for name := range shapes {
+		if !known[name] {
+			r.Unexpected = append(r.Unexpected, name)
+		}
+	}
+	slices.Sort(r.Unexpected)
+	return r, found, kernels
+}
+
+// Load copies weights into a materialised network by name and reports what matched. Running batch counts may be absent. It fails
+// when fewer than half of the kernels and matrices find their values, because then the weights are of another network, or when a value
+// is not finite.
+func Load(e *torch.Engine, m Module, weights map[string]torch.Array) (LoadReport, error) {
+	shapes := make(map[string][]int64, len(weights))
+	for name, a := range weights {
+		shapes[name] = a.Shape
+	}
+	r, found, kernels := Compare(m, shapes)
+	var failed error
+	m.Visit("", func(name string, p *Param) {
+		a, ok := weights[name]
+		if !ok || failed != nil {
 			return
 		}
 		values, err := a.Float32s()
@@ -70,33 +129,23 @@ func Load(e *torch.Engine, m Module, weights map[string]torch.Array) (LoadReport
 			failed = fault.New(fault.Input, "weights: %s holds %v at %d", name, values[i], i)
 			return
 		}
-		switch {
-		case slices.Equal(a.Shape, p.Shape):
-			r.Matched = append(r.Matched, name)
-		case slices.Equal(withoutOnes(a.Shape), p.Shape): // a classifier written as a 1×1×1 convolution is a matrix
-			a = torch.ArrayOf(values, p.Shape...)
-			r.Matched = append(r.Matched, name)
-		case foldable(a.Shape, p.Shape):
+		switch fitOf(a.Shape, p.Shape) {
+		case fitSame:
+			if !slices.Equal(a.Shape, p.Shape) {
+				a = torch.ArrayOf(values, p.Shape...)
+			}
+		case fitFold:
 			a = torch.ArrayOf(fold(values, a.Shape, p.Shape), p.Shape...)
-			r.Folded = append(r.Folded, name)
+		case fitInflate:
+			a = torch.ArrayOf(inflate(values, a.Shape, p.Shape), p.Shape...)
 		default:
-			r.Resized = append(r.Resized, name)
 			return
-		}
-		if p.Decays() {
-			found++
 		}
 		p.set(e, a)
 	})
-	for name := range weights {
-		if !known[name] {
-			r.Unexpected = append(r.Unexpected, name)
-		}
-	}
-	slices.Sort(r.Unexpected)
 	if failed == nil && 2*found < kernels {
 		failed = fault.New(fault.Input, "weights: %d of the network's %d kernels are in the file (%s)", found, kernels, r).
-			WithHint("are they weights of another architecture or width?")
+			WithHint("are they weights of another architecture or width? cineloop weights inspect says what they fit")
 	}
 	return r, failed
 }
@@ -108,13 +157,9 @@ func (p *Param) set(e *torch.Engine, a torch.Array) {
 	e.NoGrad(func() { p.T.Copy_(e.FromArray(a)) })
 }
 
-// withoutOnes is a shape less its trailing ones.
+// withoutOnes is a shape without its ones.
 func withoutOnes(shape []int64) []int64 {
-	n := len(shape)
-	for n > 2 && shape[n-1] == 1 {
-		n--
-	}
-	return shape[:n]
+	return slices.DeleteFunc(slices.Clone(shape), func(n int64) bool { return n == 1 })
 }
 
 func notFinite(v float32) bool { return v-v != 0 }
@@ -140,6 +185,34 @@ func fold(v []float32, have, want []int64) []float32 {
 				} else {
 					*dst = src / float32(want[1])
 				}
+			}
+		}
+	}
+	return out
+}
+
+// inflatable says whether have is a kernel [out, in, h, w] and want one [out, in, t, h, w] that repeats it over time; the number of input
+// channels may differ as for [foldable].
+func inflatable(have, want []int64) bool {
+	if len(have) != 4 || len(want) != 5 || !slices.Equal(have[2:], want[3:]) {
+		return false
+	}
+	flat := []int64{want[0], want[1], want[3], want[4]}
+	return slices.Equal(have, flat) || foldable(have, flat)
+}
+
+// inflate repeats a 2D kernel over time and divides it by its length, so that a still clip gives what its frame gave.
+func inflate(v []float32, have, want []int64) []float32 {
+	flat := []int64{want[0], want[1], want[3], want[4]}
+	if !slices.Equal(have, flat) {
+		v = fold(v, have, flat)
+	}
+	area, t := want[3]*want[4], want[2]
+	out := make([]float32, 0, numel(want))
+	for k := int64(0); k < int64(len(v)); k += area {
+		for range t {
+			for _, x := range v[k : k+area] {
+				out = append(out, x/float32(t))
 			}
 		}
 	}

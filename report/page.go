@@ -13,8 +13,11 @@ type Page struct {
 	Warnings []string // what a reader must know before believing anything
 	Limits   []string // what the run does not show
 
-	Flow     Flow
-	Splits   []Split
+	Flow   Flow
+	Splits []Split
+
+	Shortcuts []Shortcut // fields that predict a target without the picture, the strongest first
+
 	Sheets   []Picture // contact sheets
 	Variants []Variant // the first is the main one
 	Examples []Example
@@ -61,6 +64,14 @@ type Split struct {
 	Name  string
 	Rule  string // in words: "by patient, 70/10/20, stratified by outcome"
 	Parts []Part
+}
+
+// Shortcut is how well a field of the table, or a fact of the files, predicts a target alone.
+type Shortcut struct {
+	Field, Target    string
+	AUROC, Low, High float64
+	Rows             int
+	Strong           bool // it alone does what many networks do
 }
 
 // Variant is the network trained and judged under one split.

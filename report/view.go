@@ -29,6 +29,7 @@ type view struct {
 	Results  []variantView
 	FlowView *chart
 	Splits   []table
+	Fields   *table // shortcuts
 	Shown    []exampleView
 	SheetsV  []pictureView
 	Facts    []factTable
@@ -120,6 +121,9 @@ func (p Page) view() (*view, error) {
 	for _, s := range p.Splits {
 		v.Splits = append(v.Splits, splitTable(s, p.Flow.noun()))
 	}
+	if len(p.Shortcuts) > 0 {
+		v.Fields = shortcutTable(p.Shortcuts)
+	}
 	if err := v.pictures(p); err != nil {
 		return nil, err
 	}
@@ -172,6 +176,19 @@ func (v *view) compare(variants []Variant) {
 		}
 		v.Sides = append(v.Sides, t)
 	}
+}
+
+// shortcutTable lists fields with how well they predict a target alone.
+func shortcutTable(list []Shortcut) *table {
+	t := &table{Head: []string{"Field", "target", "AUROC of the field alone", "rows"}}
+	for _, s := range list {
+		field := s.Field
+		if s.Strong {
+			field += " (strong)"
+		}
+		t.Rows = append(t.Rows, []string{field, s.Target, number(s.AUROC, true) + " (" + number(s.Low, true) + "\u00a0to\u00a0" + number(s.High, true) + ")", thousands(s.Rows)})
+	}
+	return t
 }
 
 func splitTable(s Split, noun string) table {

@@ -8,12 +8,12 @@ import (
 
 	"github.com/cineloop/cineloop/cohort"
 	"github.com/cineloop/cineloop/internal/fault"
-	"github.com/cineloop/cineloop/internal/progress"
 )
 
 // CohortCheck is what a look at a recipe's data found before any training: items that lie on both sides of a division, fields that
 // give a target away, and items that should be looked at.
 type CohortCheck struct {
+	Key        string              `json:"key"` // of the data and its divisions: a check with the same key is the same check
 	Name       string              `json:"name"`
 	Items      int                 `json:"items"`
 	Patients   int                 `json:"patients"`
@@ -35,31 +35,21 @@ type SplitCheck struct {
 
 // CheckCohort reads a recipe's data and looks at every item. Nothing is written but the phantom study, if the recipe has one.
 func CheckCohort(ctx context.Context, opt Options) (*CohortCheck, error) {
-	plan, err := readRecipe(opt)
+	r, err := openData(ctx, opt)
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{Dir: Folder(opt.Out), Plan: plan, log: opt.Log}
-	if plan.Phantom != nil && plan.Data.Root == "" {
-		if opt.Out == "" {
-			return nil, fault.New(fault.Usage, "%s simulates its data: say with --out where", opt.Recipe)
-		}
-		plan.Data.Root = opt.Out
-	}
-	if err := r.simulate(ctx, false); err != nil {
-		return nil, err
-	}
-	if err := r.load(ctx); err != nil {
-		return nil, err
-	}
-	c := r.Cohort
-	bar := progress.New(r.log, "looking at items", int64(len(c.Rows)))
-	facts, err := c.Inspect(ctx, cohort.InspectOptions{Workers: plan.Train.Threads, Progress: func(n int) { bar.Set(int64(n)) }})
-	bar.Close()
+	return r.check(ctx)
+}
+
+// check looks at every item of the run's data.
+func (r *Run) check(ctx context.Context) (*CohortCheck, error) {
+	plan, c := r.Plan, r.Cohort
+	facts, err := r.inspect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := &CohortCheck{Name: plan.Name, Items: len(c.Rows), Patients: c.Patients(c.All()), Flow: c.Flow, Quarantine: append([]cohort.Quarantine{}, c.Quarantine...)}
+	out := &CohortCheck{Key: r.dataKey(), Name: plan.Name, Items: len(c.Rows), Patients: c.Patients(c.All()), Flow: c.Flow, Quarantine: append([]cohort.Quarantine{}, c.Quarantine...)}
 	if out.Duplicates, err = c.Duplicates(ctx, facts); err != nil {
 		return nil, err
 	}

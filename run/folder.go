@@ -20,6 +20,7 @@ func (f Folder) Plan() string        { return filepath.Join(string(f), "plan.yam
 func (f Folder) Fingerprint() string { return filepath.Join(string(f), "fingerprint.json") }
 func (f Folder) Quarantine() string  { return filepath.Join(string(f), "quarantine.json") }
 func (f Folder) Splits() string      { return filepath.Join(string(f), "splits.csv") }
+func (f Folder) Check() string       { return filepath.Join(string(f), "check.json") }
 func (f Folder) Checkpoints() string { return filepath.Join(string(f), "checkpoints") }
 func (f Folder) Predictions() string { return filepath.Join(string(f), "predictions.csv") }
 func (f Folder) Metrics() string     { return filepath.Join(string(f), "metrics.json") }

@@ -49,6 +49,7 @@ func (r *Run) Report(ctx context.Context) error {
 		return err
 	}
 	page.Flow.Parts = r.flowParts(r.Splits[0])
+	page.Shortcuts = r.shortcuts()
 	page.Timing, err = r.timing()
 	if err != nil {
 		return err

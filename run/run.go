@@ -17,6 +17,9 @@ func Do(ctx context.Context, opt Options) (*Run, *Metrics, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := r.Audit(ctx); err != nil {
+		return nil, nil, err
+	}
 	if err := r.Train(ctx); err != nil {
 		return nil, nil, err
 	}

@@ -18,7 +18,7 @@ type cohortCheckOptions struct {
 func newCohortCmd(io ioStreams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cohort",
-		Short: "Look at a recipe's data before training: leaks, shortcuts, broken and doubtful items",
+		Short: "Describe a recipe's data, check it for leaks and shortcuts, export it for other programs",
 	}
 	var opts cohortCheckOptions
 	check := &cobra.Command{
@@ -44,7 +44,7 @@ Exit status: 0 done, 2 a wrong flag or key, 3 data that cannot be used, 5 done b
 	check.Flags().StringArrayVar(&opts.Set, "set", nil, "change a key of the recipe, as in --set data.root=/data/echo (repeatable)")
 	check.Flags().StringVar(&opts.Out, "out", "", "where a simulated study is written")
 	check.Flags().BoolVar(&opts.JSON, "json", false, "print JSON")
-	cmd.AddCommand(check)
+	cmd.AddCommand(check, newCohortDescribeCmd(io), newCohortExportCmd(io))
 	return cmd
 }
 
