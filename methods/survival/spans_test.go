@@ -138,3 +138,38 @@ func TestSpanLossesStayNumbers(t *testing.T) {
 		}
 	}
 }
+
+// Accelerated failure times with intervals: gradients equal differences, and far outputs stay numbers (they were NaN once the lower end lay
+// far in the tail, where both survivals are 0, and lost all digits far before the event, where both are 1).
+func TestAFTIntervalsFarOut(t *testing.T) {
+	l := Labels{Time: []float64{1, 1, 2, 0}, Event: []int{0, 0, 0, 0}, Upper: []float64{2, 1.001, inf, 1}, Entry: []float64{0, 0.5, 1, 0}}
+	for _, f := range []Family{Weibull, LogNormal} {
+		for _, location := range []float64{-300, -4, 0, 3, 9} {
+			for _, logScale := range []float64{-3, 0, 1} {
+				output := make([]float64, 8)
+				for i := 0; i < 8; i += 2 {
+					output[i], output[i+1] = location, logScale
+				}
+				got := AFTLoss(output, l, f)
+				for i, g := range got.Grad {
+					if math.IsNaN(g) || math.IsInf(g, 0) || math.IsNaN(got.Value) {
+						t.Fatalf("family %d at %g, %g: loss %g, gradient %v", f, location, logScale, got.Value, got.Grad)
+					}
+					if math.Abs(location) > 4 || logScale < 0 || i%2 == 1 {
+						continue
+					}
+					const h = 1e-5
+					output[i] = location + h
+					up := AFTLoss(output, l, f).Value
+					output[i] = location - h
+					down := AFTLoss(output, l, f).Value
+					output[i] = location
+					near(t, "gradient", g, (up-down)/(2*h), 1e-5)
+				}
+			}
+		}
+	}
+	// Early: S is 1 − 1e-20 at both ends, and the interval's probability still is the normal's between −9 and −8.
+	early := AFTLoss([]float64{9, 0}, Labels{Time: []float64{1}, Event: []int{0}, Upper: []float64{math.E}}, LogNormal)
+	near(t, "probability", math.Exp(-early.Value), math.Erfc(8/math.Sqrt2)/2-math.Erfc(9/math.Sqrt2)/2, 1e-6)
+}

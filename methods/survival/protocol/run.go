@@ -48,6 +48,7 @@ func FixedRows() []Row {
 		r.Name += " (20 quantile cuts)"
 		rows = append(rows, r)
 	}
+	rows = append(rows, net(tabular.DeSurv, nil))
 	return append(rows, Row{Name: "RandomSurvivalForest", Classic: "forest"})
 }
 
