@@ -49,7 +49,10 @@ func TestIntervalsAndLateEntryAreLearnt(t *testing.T) {
 	engine(t, func(e *torch.Engine) {
 		for _, name := range withIntervals {
 			s := Settings{Model: name, Dropout: 0.1, Epochs: 30, Seed: 5}
-			if name == Weibull || name == LogNormal { // far from home at first: intervals say little of the scale
+			switch name { // far from home at first: intervals say little of the scale
+			case Weibull:
+				s.Dropout, s.Epochs, s.Patience = 0, 120, 30
+			case LogNormal:
 				s.Rate, s.Epochs = 0.02, 60
 			}
 			m, err := Fit(t.Context(), e, s, train, val)
@@ -62,7 +65,12 @@ func TestIntervalsAndLateEntryAreLearnt(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 				continue
 			}
-			if got := survival.AntoliniConcordance(c, test.Labels, nil).Adjusted; got < best-0.03 {
+			// Order at the median: what happens before the first visit nobody saw, and a shape of one's own may be anything there.
+			risk := make([]float64, test.Len())
+			for i, s := range c.Row(medianTime(test.Labels)) {
+				risk[i] = -s
+			}
+			if got := survival.Concordance(risk, test.Labels, survival.ConcordanceOptions{}).C; got < best-0.03 {
 				t.Errorf("%s: concordance %.3f, the truth's is %.3f", name, got, best)
 			}
 		}
