@@ -107,6 +107,8 @@ type PhantomSpec struct {
 	Rho      float64  `yaml:"rho,omitempty"` // confounder strength, 0..1
 	Preset   string   `yaml:"preset,omitempty"`
 	Bias     float64  `yaml:"bias,omitempty"` // planted demographic bias, 0..1: reduced ejection fractions of women go unrecorded that often
+
+	Confounders map[string]float64 `yaml:"confounders,omitempty"` // strength of single ones, in place of rho
 }
 
 // Planned is what the planner saw and decided.

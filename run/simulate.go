@@ -20,6 +20,12 @@ func (r *Run) simulate(ctx context.Context, dry bool) error {
 			WithHint("cineloop phantom %s --patients %d --seed %d makes it", root, p.Patients, r.Plan.Seed)
 	}
 	cfg := phantom.Config{Seed: r.Plan.Seed, Patients: p.Patients, Frames: p.Frames, Height: p.Height, Width: p.Width, Rho: p.Rho, Preset: p.Preset, Bias: p.Bias}
+	for k, v := range p.Confounders {
+		if cfg.Confounders == nil {
+			cfg.Confounders = map[phantom.Confounder]float64{}
+		}
+		cfg.Confounders[phantom.Confounder(k)] = v
+	}
 	for _, name := range p.Views {
 		v, err := phantom.ParseView(name)
 		if err != nil {

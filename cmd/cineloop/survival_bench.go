@@ -29,6 +29,7 @@ type survivalBenchOptions struct {
 	Models   []string
 	Workers  int
 	Search   int
+	Journal  string
 	Seed     uint64
 	JSON     bool
 }
@@ -45,6 +46,10 @@ DIR holds NAME.csv for each data set, with the columns duration and event (0 cen
 are a CSV with a column a fold and tr, va or te in each row: either one file, whose name says which data set it divides, or a
 folder with NAME.csv for several (default DIR/folds).
 
+--search N draws N configurations for each network and fold (the first is the row's own), trains each on the fold's training rows and
+keeps the one that is best on its validation rows; test rows are judged once. With --journal FILE an interrupted search goes on, and a
+larger N adds to a smaller one.
+
 C-td counts equal predictions as wrong, as the paper does, and beside it as half; discrete models with few cuts differ much between
 the two. Brier scores are weighted by the Kaplan–Meier estimate of censoring on the test fold.
 
@@ -60,6 +65,7 @@ Exit status: 0 done, 2 a wrong flag, 3 data that cannot be used, 4 libtorch is n
 	cmd.Flags().StringSliceVar(&opts.Models, "model", nil, "only these rows of the table (a name, or its beginning with *)")
 	cmd.Flags().IntVar(&opts.Workers, "workers", 2, "engines that run at once, one thread each")
 	cmd.Flags().IntVar(&opts.Search, "search", 0, "configurations of a random search for each network and fold, chosen on the validation rows (default: fixed settings)")
+	cmd.Flags().StringVar(&opts.Journal, "journal", "", "file that remembers the search's trials, one JSON object a line: the same command goes on after an interruption")
 	cmd.Flags().Uint64Var(&opts.Seed, "seed", 1, "seed of initial values, shuffling and dropout")
 	cmd.Flags().BoolVar(&opts.JSON, "json", false, "print every fold as JSON instead of the table")
 	return cmd
@@ -90,10 +96,15 @@ func runSurvivalBench(ctx context.Context, opts survivalBenchOptions, io ioStrea
 	if err != nil {
 		return err
 	}
+	journal, err := openTrials(opts.Journal)
+	if err != nil {
+		return err
+	}
+	defer journal.close()
 	bar := progress.New(io.Err, "fits", int64(len(inputs)*len(rows)*len(inputs[0].Folds)))
 	started := time.Now()
 	results, err := protocol.Run(ctx, inputs, protocol.Options{
-		Rows: rows, Workers: opts.Workers, Search: opts.Search, Seed: stats.Seed(opts.Seed), Log: io.Err,
+		Rows: rows, Workers: opts.Workers, Search: opts.Search, Journal: &journal.Journal, Seed: stats.Seed(opts.Seed), Log: io.Err,
 		Done: func(int, int, string) { bar.Add(1) },
 	})
 	bar.Close()

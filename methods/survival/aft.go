@@ -15,10 +15,14 @@ const (
 // tail is log S, log f, and their derivatives by the standardised time z; f is the density of z.
 func (f Family) tail(z float64) (logS, dLogS, logF, dLogF float64) {
 	if f == Weibull {
-		e := math.Exp(math.Min(z, 700))
+		e := math.Exp(math.Min(z, 80)) // a gradient still fits a float32
 		return -e, -e, z - e, 1 - e
 	}
 	logF = -z*z/2 - math.Log(2*math.Pi)/2
+	if z < 0 { // S is near 1: its logarithm keeps the digits that S loses
+		logS = math.Log1p(-math.Erfc(-z/math.Sqrt2) / 2)
+		return logS, -math.Exp(logF - logS), logF, -z
+	}
 	s := math.Erfc(z/math.Sqrt2) / 2
 	if s > 1e-300 {
 		logS = math.Log(s)
@@ -74,7 +78,10 @@ func AFTLoss(output []float64, l Labels, family Family) Loss {
 				sa, da = 0, 0
 			}
 			gap := math.Exp(sb - sa)
-			rest := math.Max(1-gap, 1e-300)
+			rest := math.Max(-math.Expm1(sb-sa), 1e-300)
+			if sa < -1e8 { // so far out that nothing is left at the interval's end
+				gap, rest = 0, 1
+			}
 			value += sa + math.Log(rest)
 			wa, wb := 1/rest, -gap/rest
 			byZLoc += (wa*da + wb*db) * (-1 / scale)

@@ -213,3 +213,54 @@ func TestMeasuredJSON(t *testing.T) {
 		}
 	}
 }
+
+// A search that was interrupted goes on from its journal: known trials are not fitted again, and the result is that of one run.
+func TestSearchGoesOn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains small networks")
+	}
+	in := toy()
+	rows := []Row{{Name: "net", Settings: tabular.Settings{Model: tabular.CoxPH, Hidden: []int{4}, Epochs: 3}}}
+	run := func(n int, j *Journal) []Result {
+		r, err := Run(t.Context(), []*Input{in}, Options{Rows: rows, Search: n, Journal: j, Workers: 1, Seed: 3})
+		if fault.CodeOf(err) == fault.Missing {
+			t.Skip("no engine here")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	var trials []Trial
+	whole := run(4, &Journal{Write: func(tr Trial) error { trials = append(trials, tr); return nil }})
+	if len(trials) != 4*len(in.Folds) || trials[0].Dataset != "toy" || trials[0].Fold != 1 || trials[1].Index != 1 {
+		t.Fatalf("%d trials, the first %+v", len(trials), trials[0])
+	}
+	var fresh int
+	half := &Journal{Write: func(Trial) error { fresh++; return nil }}
+	for _, tr := range trials[:7] {
+		b, err := json.Marshal(tr) // as a file keeps it
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back Trial
+		if err := json.Unmarshal(b, &back); err != nil {
+			t.Fatal(err)
+		}
+		half.Add(back)
+	}
+	again := run(4, half)
+	if fresh != len(trials)-7 {
+		t.Errorf("%d trials were new, want %d", fresh, len(trials)-7)
+	}
+	for f := range whole[0].Folds {
+		if a, b := whole[0].Folds[f], again[0].Folds[f]; a.CTD != b.CTD || a.IBS != b.IBS {
+			t.Errorf("fold %d: C-td %g and %g", f+1, a.CTD, b.CTD)
+		}
+	}
+	fresh = 0
+	failing := &Journal{Write: func(Trial) error { return fault.New(fault.Resource, "full") }}
+	if _, err := Run(t.Context(), []*Input{in}, Options{Rows: rows, Search: 2, Journal: failing, Workers: 1}); fault.CodeOf(err) != fault.Resource {
+		t.Errorf("a journal that cannot be written: %v", err)
+	}
+}

@@ -48,6 +48,7 @@ func FixedRows() []Row {
 		r.Name += " (20 quantile cuts)"
 		rows = append(rows, r)
 	}
+	rows = append(rows, net(tabular.DeSurv, nil))
 	return append(rows, Row{Name: "RandomSurvivalForest", Classic: "forest"})
 }
 
@@ -110,8 +111,9 @@ func OneHot(dataset string) bool { return dataset == "support" }
 // Options say how a run is done.
 type Options struct {
 	Rows    []Row
-	Search  int // configurations of a random search for each network and fold; 0 and 1: the row's own settings
-	Workers int // engines, one thread each; default 2
+	Search  int      // configurations of a random search for each network and fold; 0 and 1: the row's own settings
+	Journal *Journal // of a search; nil: it cannot be resumed
+	Workers int      // engines, one thread each; default 2
 	Seed    stats.Seed
 	Log     io.Writer                     // of the engine's first start
 	Done    func(done, all int, r string) // after each job; may be called from several goroutines, one at a time
@@ -237,7 +239,7 @@ func (j job) run(ctx context.Context, e *torch.Engine, o Options) (Measured, err
 		s := j.row.Settings
 		s.Seed = seed + stats.Seed(j.fold)
 		train, val := design.Data(t, f.Train), design.Data(t, f.Val)
-		model, err := searched(ctx, e, s, max(o.Search, 1), train, val)
+		model, err := j.search(ctx, e, s, o, train, val)
 		if err != nil {
 			return m, err
 		}

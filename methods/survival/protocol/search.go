@@ -4,7 +4,9 @@ import (
 	"context"
 	"math"
 	"slices"
+	"sync"
 
+	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/methods/survival"
 	"github.com/cineloop/cineloop/methods/survival/tabular"
 	"github.com/cineloop/cineloop/stats"
@@ -37,30 +39,129 @@ func draw(s tabular.Settings, k int, seed stats.Seed) tabular.Settings {
 	return s
 }
 
-// searched fits n configurations and keeps the best on the validation rows: by concordance for DeepHit, whose loss depends on alpha and
-// sigma, and by the loss for the others, as the paper does.
-func searched(ctx context.Context, e *torch.Engine, s tabular.Settings, n int, train, val tabular.Data) (*tabular.Model, error) {
+// Trial is a configuration of a search and how it did on the validation rows: smaller is better.
+type Trial struct {
+	Dataset  string           `json:"dataset"`
+	Model    string           `json:"model"`
+	Fold     int              `json:"fold"` // from 1
+	Index    int              `json:"index"`
+	Seed     stats.Seed       `json:"seed"`
+	Score    *float64         `json:"score"` // null: the configuration did not learn
+	Epochs   int              `json:"epochs"`
+	Settings tabular.Settings `json:"settings"`
+}
+
+// key names what a trial's score depends on.
+func (t Trial) key() trialKey { return trialKey{t.Dataset, t.Model, t.Fold, t.Index, t.Seed} }
+
+type trialKey struct {
+	dataset, model string
+	fold, index    int
+	seed           stats.Seed
+}
+
+// Journal remembers trials, so that a search goes on where it was interrupted, and a longer one begins where a shorter one ended. Its
+// zero value is empty. It is safe for use by several goroutines.
+type Journal struct {
+	// Write, if set, is called with every new trial, one call at a time.
+	Write func(Trial) error
+
+	mu    sync.Mutex
+	known map[trialKey]Trial
+}
+
+// Add takes a trial of an earlier run.
+func (j *Journal) Add(t Trial) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.known == nil {
+		j.known = map[trialKey]Trial{}
+	}
+	j.known[t.key()] = t
+}
+
+func (j *Journal) find(t Trial) (Trial, bool) {
+	if j == nil {
+		return t, false
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	found, ok := j.known[t.key()]
+	return found, ok
+}
+
+func (j *Journal) record(t Trial) error {
+	if j == nil {
+		return nil
+	}
+	j.Add(t)
+	if j.Write == nil {
+		return nil
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.Write(t)
+}
+
+// search fits n configurations and keeps the best on the validation rows: by concordance for DeepHit, whose loss depends on alpha and
+// sigma, and by the loss for the others, as the paper does. Trials that the journal knows are not fitted again, but for the best.
+func (j job) search(ctx context.Context, e *torch.Engine, s tabular.Settings, o Options, train, val tabular.Data) (*tabular.Model, error) {
 	var best *tabular.Model
-	score := math.Inf(1)
-	for k := range n {
-		m, err := tabular.Fit(ctx, e, draw(s, k, s.Seed), train, val)
-		if err != nil {
-			if ctx.Err() != nil || k == 0 {
+	var first error
+	at, score := -1, math.Inf(1)
+	for k := range max(o.Search, 1) {
+		t := Trial{Dataset: j.input.Table.Name, Model: j.row.Name, Fold: j.fold + 1, Index: k, Seed: s.Seed, Settings: draw(s, k, s.Seed)}
+		known, ok := o.Journal.find(t)
+		var m *tabular.Model
+		if ok {
+			t = known
+		} else {
+			var err error
+			if m, err = tabular.Fit(ctx, e, t.Settings, train, val); err != nil {
+				if ctx.Err() != nil {
+					return nil, err
+				}
+				if first == nil {
+					first = err
+				}
+			} else if t.Score, err = validationScore(e, m, val); err != nil {
 				return nil, err
+			} else {
+				t.Epochs = m.Epochs
 			}
-			continue // a configuration that does not learn is one that is not chosen
-		}
-		v := m.Losses[m.Best-1]
-		if s.Model == tabular.DeepHit {
-			c, err := m.Survival(e, val.X)
-			if err != nil {
-				return nil, err
+			if o.Search > 1 {
+				if err := o.Journal.record(t); err != nil {
+					return nil, err
+				}
 			}
-			v = -survival.AntoliniConcordance(c, val.Labels, nil).Strict
 		}
-		if v < score {
-			best, score = m, v
+		if t.Score != nil && *t.Score < score {
+			best, at, score = m, k, *t.Score
 		}
 	}
-	return best, nil
+	switch {
+	case best != nil:
+		return best, nil
+	case at >= 0:
+		return tabular.Fit(ctx, e, draw(s, at, s.Seed), train, val)
+	case first != nil:
+		return nil, first
+	}
+	return nil, fault.New(fault.Input, "none of %d configurations learnt anything", o.Search)
+}
+
+// validationScore is what the search minimises; nil where it is not a number.
+func validationScore(e *torch.Engine, m *tabular.Model, val tabular.Data) (*float64, error) {
+	v := m.Losses[m.Best-1]
+	if m.Settings.Model == tabular.DeepHit {
+		c, err := m.Survival(e, val.X)
+		if err != nil {
+			return nil, err
+		}
+		v = -survival.AntoliniConcordance(c, val.Labels, nil).Strict
+	}
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil, nil
+	}
+	return &v, nil
 }

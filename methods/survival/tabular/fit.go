@@ -27,6 +27,8 @@ type Model struct {
 	head     head
 	baseline survival.Baseline
 	scale    survival.TimeScale
+	unit     float64   // DeSurv: of the integral
+	times    []float64 // DeSurv: of its curves
 }
 
 // Fit trains on one set and stops early on the other. The engine must be on a CPU. The error is Input where the labels cannot be learnt
@@ -48,13 +50,21 @@ func Fit(ctx context.Context, e *torch.Engine, s Settings, train, val Data) (*Mo
 	if val.P != train.P {
 		return nil, fault.New(fault.Internal, "tabular fit: %d training covariates, %d for validation", train.P, val.P)
 	}
+	for _, l := range []survival.Labels{train.Labels, val.Labels} {
+		if err := canUse(s.Model, l); err != nil {
+			return nil, err
+		}
+	}
 	m := &Model{Settings: s, p: train.P}
 	scope := e.Scope()
 	defer scope.Close()
 	var f fitter
-	if s.Model == CoxCC || s.Model == CoxTime {
+	switch s.Model {
+	case CoxCC, CoxTime:
 		f, err = newSampled(m, e, train, val)
-	} else {
+	case DeSurv:
+		f = newMonotone(m, e, train, val)
+	default:
 		f, err = newEverybody(m, e, train, val)
 	}
 	if err != nil {
@@ -167,7 +177,7 @@ func newEverybody(m *Model, e *torch.Engine, train, val Data) (*everybody, error
 		if s.Equidistant {
 			cut = survival.EquidistantCuts
 		}
-		if m.Cuts, err = cut(train.Labels, num); err != nil {
+		if m.Cuts, err = cut(seen(train.Labels), num); err != nil {
 			return nil, err
 		}
 	}

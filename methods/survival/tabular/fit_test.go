@@ -110,7 +110,7 @@ func TestBackwardEqualsAutograd(t *testing.T) {
 // Every model learns a simulated hazard: concordance near that of the truth.
 func TestEveryModelLearns(t *testing.T) {
 	if testing.Short() {
-		t.Skip("trains eleven networks")
+		t.Skip("trains twelve networks")
 	}
 	train, _ := simulated(900, 1)
 	val, _ := simulated(300, 2)

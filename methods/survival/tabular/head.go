@@ -36,8 +36,30 @@ func newHead(s Settings, l survival.Labels, cuts survival.Cuts) head {
 				return survival.Interpolate(mass(o, len(cuts)), cuts, s.Sub, survival.ConstantDensity)
 			}}
 	}
+	// spans is discrete for labels with interval censoring or late entry.
+	spans := func(loss func(phi []float64, s survival.Spans) survival.Loss, mass func([]float64, int) []float64) head {
+		h := discrete(nil, mass)
+		h.loss = func(o []float64, people []int) survival.Loss { return loss(o, cuts.Spans(l.Select(people))) }
+		return h
+	}
+	whole := l.Entry == nil && l.Upper == nil
 	fromMass := func(mass func([]float64, int) []float64) func([]float64, int) []float64 {
 		return func(o []float64, k int) []float64 { return survival.PMFSurvival(mass(o, k), k) }
+	}
+	switch {
+	case whole:
+	case s.Model == LogisticHazard:
+		return spans(survival.LogisticHazardSpanLoss, survival.LogisticHazardSurvival)
+	case s.Model == PMF:
+		return spans(survival.PMFSpanLoss, fromMass(survival.PMF))
+	case s.Model == MTLR:
+		return spans(survival.MTLRSpanLoss, fromMass(survival.MTLRPMF))
+	case s.Model == PCHazard:
+		return head{out: len(cuts) - 1, outputBias: true,
+			loss: func(o []float64, people []int) survival.Loss {
+				return survival.PCHazardSpanLoss(o, cuts, l.Select(people))
+			},
+			curves: func(o []float64) survival.Curves { return survival.PCHazardCurves(o, cuts, s.Sub) }}
 	}
 	switch s.Model {
 	case LogisticHazard:
@@ -77,12 +99,16 @@ func newHead(s Settings, l survival.Labels, cuts survival.Cuts) head {
 			family = survival.LogNormal
 		}
 		scale := medianTime(l)
+		grid := gridOf(l.Time)
+		if l.Upper != nil { // ends of intervals repeat: between a few of them everybody would look alike
+			grid = survival.Grid(0, slices.Max(seen(l).Time), 400)
+		}
 		return head{out: 2, outputBias: true,
 			loss: func(o []float64, people []int) survival.Loss {
 				return survival.AFTLoss(o, scaled(l.Select(people), scale), family)
 			},
 			curves: func(o []float64) survival.Curves {
-				return survival.AFTCurves(o, gridOf(l.Time), scale, family)
+				return survival.AFTCurves(o, grid, scale, family)
 			}}
 	default: // CoxPH
 		return head{out: 1,

@@ -14,7 +14,7 @@ func (m *Model) Survival(e *torch.Engine, x []float32) (survival.Curves, error) 
 	scope := e.Scope()
 	defer scope.Close()
 	in := m.p
-	if m.Settings.Model == CoxTime {
+	if m.Settings.Model == CoxTime || m.Settings.Model == DeSurv {
 		in++
 	}
 	net := newMLP(e, in, m.Settings.Hidden, m.out, m.Settings, m.bias, 0)
@@ -27,6 +27,9 @@ func (m *Model) Survival(e *torch.Engine, x []float32) (survival.Curves, error) 
 		case CoxTime:
 			d := Data{X: x, P: m.p, Labels: survival.Labels{Time: make([]float64, n), Event: make([]int, n)}}
 			c = survival.CoxTimeCurves(m.baseline, n, timeScores(net, d, m.scale))
+		case DeSurv:
+			d := Data{X: x, P: m.p, Labels: survival.Labels{Time: make([]float64, n), Event: make([]int, n)}}
+			c = survival.DeSurvCurves(m.times, n, m.unit, timeScores(net, d, m.scale))
 		case CoxPH, CoxCC:
 			c = m.baseline.Curves(net.eval(e.FromFloat32(x, int64(n), int64(m.p))).Float64s())
 		default:

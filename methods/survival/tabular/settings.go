@@ -21,10 +21,11 @@ const (
 	BCESurv        = "BCESurv"
 	Weibull        = "Weibull"
 	LogNormal      = "LogNormal"
+	DeSurv         = "DeSurv" // monotone network
 )
 
 // Models lists them in the order of tables.
-var Models = []string{CoxPH, CoxCC, CoxTime, LogisticHazard, PMF, MTLR, PCHazard, DeepHit, BCESurv, Weibull, LogNormal}
+var Models = []string{CoxPH, CoxCC, CoxTime, LogisticHazard, PMF, MTLR, PCHazard, DeepHit, BCESurv, Weibull, LogNormal, DeSurv}
 
 // Settings are a model and its choices. The zero value of a number means the default in brackets.
 type Settings struct {
