@@ -37,7 +37,9 @@ func (b *BatchNorm) Forward(p *Pass, x *torch.Tensor) *torch.Tensor {
 			panic(err)
 		}
 	}
-	return torch.BatchNorm(x, b.Weight.T, b.Bias.T, b.Mean.T, b.Var.T, p.Train, b.Momentum, b.Eps)
+	return p.Apply(b, func(x *torch.Tensor) *torch.Tensor {
+		return torch.BatchNorm(x, b.Weight.T, b.Bias.T, b.Mean.T, b.Var.T, p.Train, b.Momentum, b.Eps)
+	}, x)
 }
 
 // Cost implements [Module].

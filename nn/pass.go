@@ -11,6 +11,9 @@ type Pass struct {
 	E     *torch.Engine
 	Train bool // batch statistics are used and learnt, dropout drops
 
+	// Rule, where not nil, computes the layers that it knows in another way: see [Rule].
+	Rule Rule
+
 	path     []string
 	wanted   map[string]bool
 	captured map[string]*torch.Tensor
@@ -40,7 +43,7 @@ func (p *Pass) Release() {
 	p.captured = map[string]*torch.Tensor{}
 }
 
-func (p *Pass) capturing() bool { return len(p.wanted) > 0 }
+func (p *Pass) capturing() bool { return len(p.wanted) > 0 || p.Rule != nil }
 
 // Run runs a child module under its name. Temporaries of the child end with it; its output moves to the caller's scope.
 func (p *Pass) Run(name string, m Module, x *torch.Tensor) *torch.Tensor {
