@@ -11,7 +11,6 @@ import (
 
 func init() {
 	register(newTrainCmd)
-	register(newExplainCmd)
 	register(newReportCmd)
 }
 
@@ -47,14 +46,6 @@ func newTrainCmd(io ioStreams) *cobra.Command {
 		"Train every split and fold of the plan. Stopping at any moment, also by kill -9, loses at most the steps since the last checkpoint; repeating the command goes on from there, bit for bit.",
 		func(ctx context.Context, r *run.Run) (string, error) {
 			return "checkpoints: " + r.Dir.Checkpoints(), r.Train(ctx)
-		})
-}
-
-func newExplainCmd(io ioStreams) *cobra.Command {
-	return stage(io, "explain", "Draw and test what a trained run looks at",
-		"Draw Grad-CAM in space and time for examples that the model got right, got wrong and was most unsure of, and test each map: a region test by occlusion, a network with random weights, an edge detector.",
-		func(ctx context.Context, r *run.Run) (string, error) {
-			return "explanations: " + r.Dir.Explain(), r.Explain(ctx)
 		})
 }
 
