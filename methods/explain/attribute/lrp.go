@@ -76,20 +76,16 @@ type lrp struct {
 	layers    int // with weights, so far
 	attention bool
 	last      *torch.Tensor // output of the convolution before, with what made it
-	conv      linear
+	conv      *nn.Conv
+	in        *torch.Tensor
 	law       Law
 }
 
 func (r *lrp) Layer(m nn.Module, plain func(*torch.Tensor) *torch.Tensor, x *torch.Tensor) *torch.Tensor {
 	switch l := m.(type) {
 	case *nn.Conv:
-		var bias *torch.Tensor
-		if l.Bias != nil {
-			bias = l.Bias.T.Detach()
-		}
-		r.conv = linear{x: x, w: l.Weight.T.Detach(), b: bias, with: l.With}
-		r.law = r.choose(r.c.Conv, true)
-		r.last = r.conv.follow(r.law)
+		r.conv, r.in, r.law = l, x, r.choose(r.c.Conv, true)
+		r.last = convolution(l, x).follow(r.law)
 		return r.last
 	case *nn.Linear:
 		return linear{x: x, w: l.Weight.T.Detach(), b: l.Bias.T.Detach(), with: torch.Linear}.follow(r.choose(r.c.Dense, false))
@@ -110,7 +106,7 @@ func (r *lrp) Layer(m nn.Module, plain func(*torch.Tensor) *torch.Tensor, x *tor
 			}
 			return linear{x: x, w: scale.Reshape(shape...), b: shift.Reshape(shape...), with: affine}.follow(Epsilon(1e-6))
 		}
-		merged := r.conv
+		merged := convolution(r.conv, r.in)
 		shape := make([]int64, merged.w.Dim())
 		for i := range shape {
 			shape[i] = 1
@@ -136,6 +132,15 @@ func (r *lrp) Layer(m nn.Module, plain func(*torch.Tensor) *torch.Tensor, x *tor
 		r.attention = true
 	}
 	return plain(x)
+}
+
+// convolution is a layer with constants of the innermost scope.
+func convolution(l *nn.Conv, x *torch.Tensor) linear {
+	out := linear{x: x, w: l.Weight.T.Detach(), with: l.With}
+	if l.Bias != nil {
+		out.b = l.Bias.T.Detach()
+	}
+	return out
 }
 
 func (r *lrp) choose(law Law, conv bool) Law {
