@@ -51,6 +51,7 @@ type Relevances struct {
 // fromScore is set. Networks with attention are refused: their softmax has no law here; see [Net.AttentionRelevance].
 func (n Net) LRP(x *torch.Tensor, target Target, c Composite, fromScore bool) (Relevances, error) {
 	rule := &lrp{c: c}
+	defer func() { rule.in.Free() }()
 	s := n.E.Scope()
 	defer s.Close()
 	start := n.E.Ones(x.DType(), x.Size(0))
@@ -84,7 +85,9 @@ type lrp struct {
 func (r *lrp) Layer(m nn.Module, plain func(*torch.Tensor) *torch.Tensor, x *torch.Tensor) *torch.Tensor {
 	switch l := m.(type) {
 	case *nn.Conv:
-		r.conv, r.in, r.law = l, x, r.choose(r.c.Conv, true)
+		r.in.Free()
+		r.conv, r.law = l, r.choose(r.c.Conv, true)
+		r.in = x.Reshape(x.Shape()...).Keep() // x may end with its scope before the batch norm behind it comes
 		r.last = convolution(l, x).follow(r.law)
 		return r.last
 	case *nn.Linear:
