@@ -14,8 +14,8 @@ func (n Net) DeepLIFT(x, baseline *torch.Tensor, target Target) (Integrated, err
 	return n.lift(x, baseline, target, false)
 }
 
-// DeepLIFTCaptum is what captum computes where a maximum follows an activation: its hooks hand the activation the gradient from before
-// the maximum's rule, so that maxima pass the gradient at x and completeness is lost (Delta says how much). For comparisons only.
+// DeepLIFTCaptum gives captum's numbers where a maximum follows an activation: those of the plain gradient through the maximum, by which
+// completeness is lost (Delta says how much). For comparisons only.
 func (n Net) DeepLIFTCaptum(x, baseline *torch.Tensor, target Target) (Integrated, error) {
 	return n.lift(x, baseline, target, true)
 }
