@@ -11,7 +11,7 @@ setup: ## install what running needs
 	@scripts/setup run
 
 build: setup ## bin/cineloop
-	@go build -trimpath -o bin/cineloop ./cmd/cineloop
+	@go build -trimpath -ldflags='-s -w' -tags disable_grpc_modules -o bin/cineloop ./cmd/cineloop
 
 demo: build ## the main job on the built-in phantom study; ends with the path of the report
 	@bin/cineloop run examples/demo.yaml

@@ -114,6 +114,9 @@ func Load(ctx context.Context, spec Spec) (*Cohort, error) {
 	if err := c.readSubgroups(); err != nil {
 		return nil, err
 	}
+	if err := c.checkTabular(); err != nil {
+		return nil, err
+	}
 	return c, c.checkDerive()
 }
 

@@ -24,8 +24,11 @@ type LoaderConfig struct {
 	Seed      stats.Seed
 	Train     bool   // shuffled, augmented, whole batches; else rows in order, every evaluation clip, nothing random
 	Balance   string // binary or class target whose classes training draws equally often; empty: off
-	Workers   int    // goroutines that decode and transform; 0: GOMAXPROCS
-	Ahead     int    // batches prepared beyond the one that the consumer has; 0: 2
+	// BalanceBy, if set, is the number of a row's class instead (below 0: none); training draws each equally often.
+	BalanceBy func(r Row) int
+	View      int // outside training: 0 as it is; k: augmented, another draw for each k (test-time augmentation)
+	Workers   int // goroutines that decode and transform; 0: GOMAXPROCS
+	Ahead     int // batches prepared beyond the one that the consumer has; 0: 2
 
 	Cache      *Cache // shared with other loaders; nil: one of its own with CacheBytes
 	CacheBytes int64
@@ -167,8 +170,10 @@ func NewLoader(c *Cohort, rows []int, cfg LoaderConfig) (*Loader, error) {
 	for i, r := range byKey {
 		l.rank[r] = i
 	}
-	if cfg.Train && cfg.Balance != "" {
-		if err := l.classify(cfg.Balance); err != nil {
+	if cfg.Train && (cfg.Balance != "" || cfg.BalanceBy != nil) {
+		if cfg.BalanceBy != nil {
+			l.classifyBy(cfg.BalanceBy)
+		} else if err := l.classify(cfg.Balance); err != nil {
 			return nil, err
 		}
 		l.classOf = map[int]int{}

@@ -84,17 +84,30 @@ func (l *Loader) classify(name string) error {
 		}
 		return fault.New(fault.Usage, "balance: %q is no binary or class target (%s)", name, nearest.Hint(name, names))
 	}
-	l.classes = make([][]int, max(2, l.c.Spec.Targets[i].Width()))
+	l.classifyBy(func(r Row) int {
+		v := r.Truth[name][0]
+		if math.IsNaN(v) {
+			return -1
+		}
+		return int(v)
+	})
+	return nil
+}
+
+// classifyBy sorts the loader's rows by class, for balancing; rows below 0 have none. Classes without rows are left out.
+func (l *Loader) classifyBy(class func(r Row) int) {
 	sorted := slices.Clone(l.rows)
 	slices.SortFunc(sorted, func(a, b int) int { return l.rank[a] - l.rank[b] })
 	for _, r := range sorted {
-		v := l.c.Rows[r].Truth[name][0]
-		if math.IsNaN(v) {
+		k := class(l.c.Rows[r])
+		if k < 0 {
 			l.unlabelled = append(l.unlabelled, r)
 			continue
 		}
-		l.classes[int(v)] = append(l.classes[int(v)], r)
+		for len(l.classes) <= k {
+			l.classes = append(l.classes, nil)
+		}
+		l.classes[k] = append(l.classes[k], r)
 	}
 	l.classes = slices.DeleteFunc(l.classes, func(rows []int) bool { return len(rows) == 0 })
-	return nil
 }

@@ -175,6 +175,9 @@ func (p *pipeline) fill(j job) error {
 	if l.cfg.Train {
 		rng = l.cfg.Seed.Stream("augment", p.epoch, l.c.Rows[s.row].ID, s.nth)
 	}
+	if !l.cfg.Train && l.cfg.View > 0 {
+		rng = l.cfg.Seed.Stream("view", l.cfg.View, l.c.Rows[s.row].ID)
+	}
 	err := p.read(j, s.row, rng)
 	if err == nil || fatal(p.ctx, err) {
 		return err

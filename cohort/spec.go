@@ -13,6 +13,7 @@ type Spec struct {
 	Subgroups []string          `yaml:"subgroups,omitempty"` // columns to audit by; numeric ones as "age:50,65" with cut points
 	Where     map[string]string `yaml:"where,omitempty"`     // keep rows whose column has this value ("a|b" for either, "!a" for not)
 	Targets   []TargetSpec      `yaml:"targets,omitempty"`
+	Tabular   []TabularSpec     `yaml:"tabular,omitempty"` // columns that the network may use beside the picture
 	Derive    []DeriveSpec      `yaml:"derive,omitempty"`
 
 	Base string `yaml:"-"` // the recipe's folder, where relative roots are looked for after the working directory
@@ -29,8 +30,9 @@ type TargetSpec struct {
 	Unit     string   `yaml:"unit,omitempty"`
 	Weight   float64  `yaml:"weight,omitempty"` // of its loss; default 1
 
-	Event string    `yaml:"event,omitempty"` // for time-to-event: the column that says whether the event happened at the time in Column
-	Cuts  []float64 `yaml:"cuts,omitempty"`  // for time-to-event: times at which survival is predicted, from 0; default: quantiles of the event times
+	Event  string    `yaml:"event,omitempty"`  // for time-to-event: the column that says whether the event happened at the time in Column
+	Method string    `yaml:"method,omitempty"` // for time-to-event: logistic-hazard (default) | pmf | mtlr | deephit | cox | cox-time
+	Cuts   []float64 `yaml:"cuts,omitempty"`   // for time-to-event: times at which survival is predicted, from 0; default: quantiles of the event times
 }
 
 // DeriveSpec computes a patient-level quantity from item-level predictions after the network has run.

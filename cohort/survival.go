@@ -5,11 +5,24 @@ import (
 	"slices"
 
 	"github.com/cineloop/cineloop/internal/fault"
+	"github.com/cineloop/cineloop/internal/nearest"
 )
 
 // TimeToEvent is a target whose truth is a time and whether the event happened then (1) or follow-up ended (0): [time, event]. The network
 // answers with the probability of being free of the event at each of Cuts.
 const TimeToEvent = "time-to-event"
+
+// The methods of a time-to-event target. Cox and Cox-Time compare the rows of a batch: theirs should be 16 or more.
+const (
+	LogisticHazard = "logistic-hazard" // Gensheimer and Narasimhan 2019
+	PMF            = "pmf"             // Kvamme and Borgan 2021
+	MTLR           = "mtlr"            // Yu et al. 2011; Fotso 2018
+	DeepHit        = "deephit"         // Lee et al. 2018
+	Cox            = "cox"             // Katzman et al. 2018 (DeepSurv)
+	CoxTime        = "cox-time"        // Kvamme, Borgan and Scheel 2019
+)
+
+var survivalMethods = []string{LogisticHazard, PMF, MTLR, DeepHit, Cox, CoxTime}
 
 // DefaultCuts is the number of times at which survival is predicted where the recipe names none.
 const DefaultCuts = 15
@@ -18,6 +31,9 @@ const DefaultCuts = 15
 // errors that say so. Without cuts in the recipe they are 0 and quantiles of the times of events, of all rows: places on the axis of
 // time, which say nothing about anybody.
 func (c *Cohort) readTimeToEvent(t *TargetSpec, what string) error {
+	if t.Method != "" && !slices.Contains(survivalMethods, t.Method) {
+		return fault.New(fault.Usage, "%s.method is %q (%s)", what, t.Method, nearest.Hint(t.Method, survivalMethods))
+	}
 	if t.Event == "" {
 		return fault.New(fault.Usage, "%s.event is not set: a time-to-event target reads the time from column %s and whether the event happened from another", what, t.Column)
 	}

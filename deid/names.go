@@ -32,4 +32,13 @@ gerald carl harold dylan arthur lawrence jordan jesse bryan billy bruce gabriel 
 hans klaus jurgen wolfgang dieter heinz helmut manfred uwe stefan andreas thorsten matthias ulrich bernd horst gerhard karl fritz heidi ingrid ursula petra sabine monika renate brigitte claudia gisela anja katrin silke birgit pierre jacques
 francois philippe nicolas isabelle nathalie sophie giuseppe giovanni francesco antonio mario luigi paolo marco luca giulia chiara carlos luis miguel pedro javier fernando rafael carmen pilar ivan sergei dmitri olga natasha svetlana tatiana elena
 vladimir alexei jan piotr anna katarzyna lars sven erik bjorn olaf astrid ingmar yuki hiroshi kenji takashi akira yoko wei ming mei ying jun hao fatima aisha omar yusuf mehmet ayse mustafa raj priya anil sunil
+rose violet glen rex sandy pat rich joy hope faith mercy
+`
+
+// placeNames are towns, which leave the vocabulary as names do: coded concepts have some.
+const placeNames = `
+berlin boston munich cambridge oxford dublin miami portland tokyo osaka kyoto beijing shanghai bordeaux york manchester cleveland mayo london paris toronto melbourne edinburgh copenhagen helsinki oslo stockholm vienna zurich geneva hamburg
+madrid barcelona rome milan lyon chicago houston dallas denver detroit baltimore philadelphia seattle atlanta phoenix seoul delhi mumbai sydney brisbane perth adelaide auckland cairo athens lisbon brussels amsterdam rotterdam utrecht leiden
+prague warsaw budapest heidelberg freiburg mainz bonn cologne frankfurt stuttgart leipzig dresden basel bern lausanne turin naples bologna florence lille toulouse marseille montreal ottawa vancouver bogota santiago liverpool leeds
+sheffield birmingham bristol glasgow cardiff belfast rochester stanford hopkins
 `

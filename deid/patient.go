@@ -26,10 +26,16 @@ type identity struct {
 	places   map[string]bool // folded words of other values that are taken out: masked in free text
 	compact  []string        // names and identifiers as letters and digits only, six or more of them: searched inside anything, joined or not
 	spoken   []string        // other values in that form, for free text
+	long     []string        // words of names of six letters and more: searched inside unknown words
+	numbers  map[string]bool // identifiers of digits alone, without leading zeros
+	sites    map[string]bool // folded words of the institution's name that are nothing else
 	initials map[string]bool
 	wide     []string // names in scripts without blanks
 	dates    map[string]bool
-	birth    time.Time
+	// shortDates are the dates that the profile moves or takes out as digits alone, in the orders of several countries: 600314, 14031960.
+	shortDates map[string]bool
+	birth      time.Time
+	birthYear  string
 
 	mu    sync.Mutex
 	clean map[string]string // texts cleaned before
@@ -122,6 +128,8 @@ func (c *collector) walk(ds *dicom.DataSet) {
 			continue
 		case !v.IsText() || v == vr.UI || v == vr.TM || e.Len() == 0 || e.Len() > 4096 || e.Tag.IsPrivate():
 			continue
+		case e.Tag == tag.DeviceSerialNumber && c.pr.on[RetainDevice]:
+			continue // what may stay is not looked for
 		case identifying[e.Tag]:
 			for _, s := range e.Strings() {
 				c.add('i', s)
@@ -134,9 +142,40 @@ func (c *collector) walk(ds *dicom.DataSet) {
 		if !listed || r.Action == Keep || r.Action == Clean || r.Action == MapUID || descriptive[e.Tag] {
 			continue
 		}
-		for _, s := range e.Strings() {
-			c.add('v', s)
+		kind := byte('v')
+		if institution[e.Tag] {
+			kind = 's'
 		}
+		for _, s := range e.Strings() {
+			c.add(kind, s)
+		}
+	}
+}
+
+// institution are the attributes that name the place, whose words must not stand in names of stations and the like either.
+var institution = tagSet(tag.InstitutionName, tag.InstitutionalDepartmentName, 0x00080116, 0x00120030, 0x00120031, 0x00380300)
+
+// addSite adds the words of an institution's name that no vocabulary has.
+func (id *identity) addSite(s string) {
+	for _, w := range wordsOf(fold(s).text) {
+		if len(w) >= 4 && !digits(w) && !standardWords()[w] && !shortTitles[w] && !definedTerm(w) && !isMaker[w] {
+			id.sites[w] = true
+		}
+	}
+}
+
+// isMaker are makers of devices that hospitals and laboratories are named after too.
+var isMaker = map[string]bool{"imaging": true, "research": true, "university": true, "hospital": true, "clinic": true, "radiology": true, "institute": true, "national": true, "institutes": true, "medizin": true, "klinik": true, "centre": true, "health": true,
+	"toyon": true, "dcm4che": true, "offis": true, "pixelmed": true, "rsna": true, "agility": true, "mevis": true, "brainlab": true, "intelerad": true, "slicer": true, "nema": true, "nist": true}
+
+// addShortDate adds a date yyyymmdd as it is written in digits alone.
+func (id *identity) addShortDate(d string) {
+	if !digits(d) || d == "00000000" || d == "19000101" || d == "20000101" {
+		return
+	}
+	y, m, day := d[:4], d[4:6], d[6:8]
+	for _, s := range []string{y + m + day, day + m + y, m + day + y, y[2:] + m + day, day + m + y[2:], m + day + y[2:]} {
+		id.shortDates[s] = true
 	}
 }
 
@@ -151,7 +190,8 @@ func (c *collector) add(kind byte, s string) {
 }
 
 func (c *collector) build(k *Key) *identity {
-	id := &identity{key: c.key(), words: map[string]bool{}, places: map[string]bool{}, initials: map[string]bool{}, dates: map[string]bool{}, clean: map[string]string{}}
+	id := &identity{key: c.key(), words: map[string]bool{}, places: map[string]bool{}, initials: map[string]bool{}, dates: map[string]bool{},
+		numbers: map[string]bool{}, sites: map[string]bool{}, shortDates: map[string]bool{}, clean: map[string]string{}}
 	id.code = k.PatientCode(id.key)
 	id.days = k.shift(id.key, c.pr.Policy.Dates.MinDays, c.pr.Policy.Dates.MaxDays)
 	id.birth, _ = dicom.ParseDA(c.birth)
@@ -163,13 +203,24 @@ func (c *collector) build(k *Key) *identity {
 			id.addValue(s, true)
 		case 'v':
 			id.addValue(s, false)
+		case 's':
+			id.addValue(s, false)
+			if !c.pr.on[RetainInstitution] {
+				id.addSite(s)
+			}
 		case 'd', 'b':
 			if len(s) >= 8 {
 				id.dates[s[:8]] = true
+				if kind == 'b' || !c.pr.on[RetainFullDates] {
+					id.addShortDate(s[:8])
+				}
 			}
 		}
 	}
-	for _, list := range []*[]string{&id.names, &id.values, &id.ids, &id.compact, &id.spoken, &id.wide, &id.printable} {
+	if !id.birth.IsZero() {
+		id.birthYear = id.birth.Format("2006")
+	}
+	for _, list := range []*[]string{&id.long, &id.names, &id.values, &id.ids, &id.compact, &id.spoken, &id.wide, &id.printable} {
 		slices.Sort(*list)
 		*list = slices.Compact(*list)
 	}
@@ -209,13 +260,41 @@ func (id *identity) addName(s string) {
 		}
 		if whole := wordsOf(fold(strings.Join(parts[:min(3, len(parts))], " ")).text); len(whole) > 0 {
 			id.names = append(id.names, strings.Join(whole, " "))
-			if j := strings.Join(whole, ""); len(j) >= 6 {
-				id.compact = append(id.compact, j)
-			}
+			id.addCompact(strings.Join(whole, ""))
 		}
+		id.glued(parts)
 		id.print(strings.Join(parts, " "), strings.ReplaceAll(group, "^", ", "), group)
 		for _, part := range parts {
 			id.print(part)
+		}
+	}
+}
+
+func (id *identity) addCompact(s string) {
+	if len(s) >= 6 {
+		id.compact = append(id.compact, s)
+	}
+}
+
+// glued adds a name's parts written as one: smithjohn, johnsmith, jsmith, smithj.
+func (id *identity) glued(parts []string) {
+	var p [3]string
+	for i := range min(3, len(parts)) {
+		p[i] = strings.Join(wordsOf(fold(parts[i]).text), "")
+	}
+	if p[0] == "" || p[1] == "" {
+		return
+	}
+	for _, s := range []string{p[0] + p[1], p[1] + p[0], p[1] + p[2] + p[0], p[0] + p[1] + p[2]} {
+		id.addCompact(s)
+		if len(s) >= 4 {
+			id.words[s] = true
+		}
+	}
+	if r, n := utf8.DecodeRuneInString(p[1]); r < utf8.RuneSelf && len(p[0]) >= 3 {
+		id.words[p[1][:n]+p[0]], id.words[p[0]+p[1][:n]] = true, true
+		if p[2] != "" && p[2][0] < utf8.RuneSelf {
+			id.words[p[1][:n]+p[2][:1]+p[0]], id.words[p[0]+p[1][:n]+p[2][:1]] = true, true
 		}
 	}
 }
@@ -228,6 +307,9 @@ func (id *identity) addWord(w string) {
 		id.wide = append(id.wide, w)
 	case utf8.RuneCountInString(w) >= 2:
 		id.words[w] = true
+		if len(w) >= 6 && !standardWords()[w] && !knownCompound(w) {
+			id.long = append(id.long, w)
+		}
 	}
 }
 
@@ -259,8 +341,11 @@ func (id *identity) addValue(s string, identifier bool) {
 	if identifier && n >= 3 && !standardWords()[c] {
 		id.ids = append(id.ids, c)
 		id.words[c] = true
-		if trimmed := strings.TrimLeft(c, "0"); digits(c) && len(trimmed) >= 4 {
-			id.words[trimmed] = true
+		for _, run := range strings.FieldsFunc(c, func(r rune) bool { return r < '0' || r > '9' }) {
+			if trimmed := strings.TrimLeft(run, "0"); len(trimmed) >= 4 && (len(trimmed) >= 6 || run == c) {
+				id.words[trimmed], id.words[run], id.numbers[trimmed] = true, true, true
+				id.addCompact(trimmed)
+			}
 		}
 	}
 	if len(words) > 1 && n >= 6 || !known && n >= 4 {

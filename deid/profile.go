@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/cineloop/cineloop/dicom/tag"
 	"github.com/cineloop/cineloop/dicom/vr"
@@ -32,6 +33,17 @@ type maskedRule struct {
 	tag, mask uint32
 	rule      Rule
 }
+
+// safeVR are the VRs that Table E.3.10-1 is known to mean, where one is known.
+var safeVR = sync.OnceValue(func() map[privateKey]vr.VR {
+	m := make(map[privateKey]vr.VR, len(safePrivateTable))
+	for _, r := range safePrivateTable {
+		if len(r.vr) == 2 {
+			m[privateKey{r.creator, r.group, r.low}] = vr.VR(uint16(r.vr[0])<<8 | uint16(r.vr[1]))
+		}
+	}
+	return m
+})
 
 type privateKey struct {
 	creator string
@@ -104,8 +116,11 @@ func (pr *Profile) addRow(row *profileRow) {
 		a, why = Code, why+", as a pseudonym"
 	}
 	kind := freeText
-	if by == RetainDevice.String() || by == RetainInstitution.String() {
+	switch by {
+	case RetainDevice.String():
 		kind = technical
+	case RetainInstitution.String(): // names and addresses of places look like those of people
+		kind = place
 	}
 	pr.rules[t] = Rule{a, why, kind, true}
 }

@@ -96,6 +96,8 @@ func (pr *Profile) withhold(ds *dicom.DataSet) string {
 		return "no SOP class"
 	case ds.Has(tag.EncapsulatedDocument) || strings.HasPrefix(class, "1.2.840.10008.5.1.4.1.1.104."):
 		return "encapsulated document"
+	case class == uid.BasicVoiceAudioWaveformStorage || class == uid.GeneralAudioWaveformStorage:
+		return "a sound recording, which may say who the patient is"
 	case class == uid.RawDataStorage:
 		return "raw data: private content that can't be examined"
 	case ds.String(tag.SOPInstanceUID) == "":
@@ -167,6 +169,14 @@ func (w *walker) set(ds, parent *dicom.DataSet, path string) *dicom.DataSet {
 				creator = ds.String(c)
 			}
 			rule = w.pr.PrivateRule(creator, t)
+			if e.Kind() == vr.UN && rule.Action != Remove && !e.IsSequence() {
+				known := w.typed(ds, e, creator)
+				if known == nil {
+					w.did(path, e, Rule{Action: Remove, Why: "private, and of no form that can be examined"}, "")
+					continue
+				}
+				e = known
+			}
 			if rule.Action != Remove && block != t.Creator() && creator != "" {
 				block = t.Creator()
 				out.SetText(block, vr.LO, creator)

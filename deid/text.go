@@ -18,6 +18,8 @@ const (
 	freeText  textKind = iota // only words of the vocabulary stay
 	technical                 // names of products, kernels, coils: what no list knows may stay, unless it looks like an identifier
 	coded1                    // code strings
+	product                   // technical, where the names of makers stand, which places are called after
+	place                     // technical, where names and addresses of institutions may stay
 	verbatim                  // codes of coding schemes: nothing but the patient's own words is looked for
 )
 
@@ -39,6 +41,10 @@ func (pr *Profile) cleanText(k *Key, id *identity, s string, kind textKind) stri
 		}
 	}
 	t := text{pr: pr, key: k, id: id, kind: kind, raw: s, folded: fold(s)}
+	if kind == product || kind == place {
+		t.kind, t.maker, t.address = technical, true, kind == place
+	}
+	t.spaced = strings.ReplaceAll(t.folded.text, "_", " ")
 	out := t.run()
 	if len(s) <= 256 {
 		id.mu.Lock()
@@ -53,14 +59,17 @@ func (pr *Profile) cleanText(k *Key, id *identity, s string, kind textKind) stri
 
 // text is one value while it is cleaned. Marks are made on the folded text and carried over to the original at the end.
 type text struct {
-	pr     *Profile
-	key    *Key
-	id     *identity
-	kind   textKind
-	raw    string
-	folded folded
-	spans  []span
-	tokens []token
+	pr      *Profile
+	key     *Key
+	id      *identity
+	kind    textKind
+	maker   bool // words of the institution's name may stay
+	address bool // streets too
+	raw     string
+	folded  folded
+	spaced  string // folded, with underscores as blanks: what the patterns are looked for in
+	spans   []span
+	tokens  []token
 }
 
 // span is a stretch of the folded text that is taken out, or replaced.
@@ -77,18 +86,22 @@ type token struct {
 
 func (t *text) run() string {
 	t.tokenise()
+	pieces := t.pieces()
 	if t.kind == verbatim {
 		if strings.Count(t.folded.text, ".")+strings.Count(t.folded.text, "-")+strings.Count(t.folded.text, "/") > 1 {
 			t.uids()
 			t.dates()
 		}
 	} else {
-		t.patterns()
+		t.patterns(pieces)
 	}
 	t.tokens = slices.DeleteFunc(t.tokens, func(tok token) bool {
 		return slices.ContainsFunc(t.spans, func(s span) bool { return s.pinned && tok.from < s.to && tok.to > s.from })
 	})
-	t.own()
+	pieces = slices.DeleteFunc(pieces, func(p piece) bool {
+		return slices.ContainsFunc(t.spans, func(s span) bool { return s.pinned && p.from < s.to && p.to > s.from })
+	})
+	t.own(pieces)
 	if t.kind == verbatim {
 		return t.render()
 	}
@@ -127,81 +140,13 @@ func (t *text) tokenise() {
 	}
 }
 
-// own marks the identity's own words and values, whatever stands between their parts.
-func (t *text) own() {
-	id := t.id
-	for i, tok := range t.tokens {
-		if id.words[tok.w] && !(t.kind == coded1 && definedTerm(tok.w)) || t.kind == freeText && id.places[tok.w] {
-			t.mask(tok.from, tok.to)
-		}
-		if t.kind != freeText {
-			continue
-		}
-		// Initials: J.D., J. D., and JD where the vocabulary doesn't know it.
-		if len(tok.w) == 1 && i+1 < len(t.tokens) && len(t.tokens[i+1].w) == 1 && id.initials[tok.w+t.tokens[i+1].w] && t.between(i) == "." {
-			t.mask(tok.from, t.tokens[i+1].to)
-		}
-		if len(tok.w) > 1 && len(tok.w) <= 3 && id.initials[tok.w] && !t.pr.cleaner.has(tok.w) {
-			t.mask(tok.from, tok.to)
-		}
-	}
-	if len(id.compact) > 0 && t.kind != coded1 {
-		t.joined(id.compact)
-	}
-	if len(id.spoken) > 0 && t.kind == freeText {
-		t.joined(id.spoken)
-	}
-	for _, w := range id.wide {
-		for at := 0; ; {
-			i := strings.Index(t.folded.text[at:], w)
-			if i < 0 {
-				break
-			}
-			t.mask(at+i, at+i+len(w))
-			at += i + len(w)
-		}
-	}
-}
-
-// between is what stands between token i and the next one, without blanks.
-func (t *text) between(i int) string {
-	return strings.TrimSpace(t.folded.text[t.tokens[i].to:t.tokens[i+1].from])
-}
-
-// joined finds values in the text with everything but letters and digits taken away: 123-45-678 is 12345678, and J_o_h_n is John.
-func (t *text) joined(values []string) {
-	total := 0
-	for _, tok := range t.tokens {
-		total += len(tok.w)
-	}
-	if total < 6 {
-		return
-	}
-	var b strings.Builder
-	place := make([]int, 0, total)
-	for _, tok := range t.tokens {
-		b.WriteString(tok.w)
-		for i := range len(tok.w) {
-			place = append(place, tok.from+i)
-		}
-	}
-	c := b.String()
-	for _, w := range values {
-		for at := 0; ; {
-			i := strings.Index(c[at:], w)
-			if i < 0 {
-				break
-			}
-			t.mask(place[at+i], place[at+i+len(w)-1]+1)
-			at += i + len(w)
-		}
-	}
-}
-
 // introducers come before names. Those that are also something else need a point or colon after them.
 var introducers = map[string]bool{"dr": true, "prof": true, "professor": true, "doctor": true, "frau": true, "herr": true, "mme": true, "monsieur": true, "madame": true, "mrs": true, "sra": true, "nurse": true,
 	"mr": false, "ms": false, "sr": false, "name": false, "patient": false, "pt": false, "physician": false, "radiologist": false, "technologist": false, "tech": false, "operator": false, "by": true, "dear": true,
 	"cardiologist": false, "sonographer": false, "surgeon": false, "attn": false, "contact": false, "address": false, "mother": false, "father": false, "wife": false, "husband": false, "referring": false, "requested": false}
+
+// nameJoiners stand between a title and a name.
+var nameJoiners = map[string]bool{"med": true, "habil": true, "univ": true, "h": true, "c": true, "phil": true, "dent": true, "van": true, "von": true, "der": true, "den": true, "de": true, "la": true, "di": true, "el": true, "al": true, "st": true}
 
 // titles marks the words after a title or a word such as "name:", up to three, as long as they begin with a capital.
 func (t *text) titles() {
@@ -213,12 +158,17 @@ func (t *text) titles() {
 		if !known {
 			continue
 		}
+		if w := t.tokens[i].w; w == "mr" || w == "ms" { // Mr is a title, MR a modality
+			alone = t.upper(t.tokens[i].from) && !t.upper(t.tokens[i].from+1)
+		}
 		sep := t.folded.text[t.tokens[i].to:t.tokens[i+1].from]
 		if !alone && !strings.ContainsAny(sep, ".:=") {
 			continue
 		}
-		for j := i + 1; j < len(t.tokens) && j <= i+3; j++ {
-			if _, again := introducers[t.tokens[j].w]; again {
+		joiners := 0
+		for j := i + 1; j < len(t.tokens) && j <= i+3+joiners; j++ {
+			if _, again := introducers[t.tokens[j].w]; again || nameJoiners[t.tokens[j].w] && joiners < 3 {
+				joiners++
 				continue
 			}
 			r, _ := utf8.DecodeRuneInString(t.raw[t.folded.at(t.tokens[j].from):])
@@ -234,6 +184,8 @@ func (t *text) titles() {
 func (t *text) allowed(tok token) bool {
 	w := tok.w
 	switch {
+	case w == "ninety" || w == "nonagenarian" || w == "centenarian":
+		return t.kind != freeText || t.pr.Policy.AgeCap == 0
 	case digits(w):
 		return len(w) < 5 || t.kind == coded1 && len(w) < 7 || t.kind == technical && len(w) < 8
 	case t.pr.cleaner.has(w):
@@ -280,6 +232,11 @@ func (t *text) knownRun(s string) bool { return len(s) <= 2 || t.pr.cleaner.has(
 
 // technicalWord allows what names of products are made of; identifiers have long numbers or look like dates.
 func (t *text) technicalWord(tok token) bool {
+	for _, c := range []byte(t.raw[t.folded.at(tok.from):t.folded.end(tok.to)]) {
+		if c >= utf8.RuneSelf { // products have plain names; bytes of another set than the declared one don't
+			return false
+		}
+	}
 	n := 0
 	for i := 0; i < len(tok.w); i++ {
 		if tok.w[i] >= '0' && tok.w[i] <= '9' {

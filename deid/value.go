@@ -1,6 +1,7 @@
 package deid
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -115,14 +116,14 @@ func (w *walker) keep(out *dicom.DataSet, e *dicom.Element, v vr.VR, rule Rule) 
 			if _, err := strconv.ParseFloat(s, 64); err != nil && s != "" || strings.ContainsAny(s, "xXpP_nN") {
 				return false
 			}
-			if len(s) >= 5 && w.id.words[strings.TrimLeft(s, "+0")] {
+			if !w.measure(t, s) {
 				return false
 			}
 		}
 		return w.raw(out, e, ov)
 	case vr.PN, vr.AE, vr.UR:
-		if exact && rule.listed && rule.kind == technical {
-			return w.cleanValues(out, e, ov, technical)
+		if exact && rule.listed && rule.kind != freeText {
+			return w.cleanValues(out, e, ov, rule.kind)
 		}
 		return false
 	case vr.CS:
@@ -134,6 +135,9 @@ func (w *walker) keep(out *dicom.DataSet, e *dicom.Element, v vr.VR, rule Rule) 
 		}
 		if technicalText[t] {
 			kind = technical
+		}
+		if t == tag.Manufacturer || t == tag.ManufacturerModelName {
+			kind = product
 		}
 		if codeText[t] {
 			kind = verbatim
@@ -159,10 +163,61 @@ func (w *walker) keep(out *dicom.DataSet, e *dicom.Element, v vr.VR, rule Rule) 
 		}
 		return w.raw(out, e, ov)
 	}
-	if b, err := e.Bytes(); err != nil || e.Len() >= 8 && e.Len() <= 1<<20 && (w.id.patterns.inBytes(b) != "" || wordy(b)) {
+	if b, err := e.Bytes(); err != nil || e.Len() >= 8 && e.Len() <= 1<<20 && (w.id.patterns.inBytes(b) != "" || wordy(b)) || tooMany(t, ov, b) {
 		return false
 	}
+	if ov.WordSize() > 1 && e.Len() <= 32 {
+		for _, s := range e.Strings() {
+			if len(s) >= 5 && w.id.numbers[strings.TrimSuffix(s, ".0")] {
+				return false
+			}
+		}
+	}
 	return w.raw(out, e, ov)
+}
+
+// measure reports whether a number in decimal is a measured one: neither one of the patient's own, nor of so many digits that it must be somebody's.
+func (w *walker) measure(t tag.Tag, s string) bool {
+	if len(s) >= 5 && (w.id.words[strings.TrimLeft(s, "+0")] || w.id.shortDates[s] && !ordinal[t]) {
+		return false
+	}
+	x, err := strconv.ParseFloat(s, 64)
+	if err != nil || x < 1e4 && x > -1e4 || x != math.Trunc(x) || x >= 1e18 || x <= -1e18 {
+		return true
+	}
+	if w.id.numbers[strconv.FormatInt(int64(math.Abs(x)), 10)] {
+		return false
+	}
+	return math.Abs(x) < 1e7 || t.IsPrivate() || bigNumber[t]
+}
+
+// ordinal are numbers that count from a date's digits at some sites, which is what they are for.
+var ordinal = tagSet(tag.FrameTime, tag.RescaleSlope)
+
+// bigNumber are the decimal attributes whose values have eight digits and more: counts, doses in Bq, times in milliseconds, frequencies, intensities.
+var bigNumber = tagSet(0x00180070, 0x00181074, 0x00181242, 0x00180084, 0x00541300, 0x00541310, 0x00541311, 0x00280034, 0x00181060, 0x00181243, 0x00180071, 0x00180073, 0x00281050, 0x00281051, 0x00281052, 0x00281053, 0x00540033,
+	0x00180040, 0x0018106A, 0x00409094, 0x3004000E, 0x30080022, 0x30080010, 0x300A0086, 0x300C0006, 0x00186024, 0x0040A30A, 0x0018115E, 0x00189074, 0x0054133E, 0x00541330, 0x00541321, 0x00541322, 0x00541323, 0x00541324,
+	tag.SeriesNumber, tag.InstanceNumber, tag.AcquisitionNumber)
+
+// tooMany reports whether binary numbers are more than the attribute has by the standard, and have a word in them: text, or a sequence, in their place.
+func tooMany(t tag.Tag, v vr.VR, b []byte) bool {
+	n := v.WordSize()
+	if n < 2 || !speaks(b) {
+		return false
+	}
+	if t.IsPrivate() {
+		return len(b) <= 256
+	}
+	in, ok := tag.Lookup(t)
+	if !ok {
+		return true
+	}
+	_, most, ranged := strings.Cut(in.VM, "-")
+	if !ranged {
+		most = in.VM
+	}
+	count, err := strconv.Atoi(most)
+	return err == nil && len(b) > n*count || err != nil && len(b) <= 256 // lists without an end
 }
 
 // wordy reports whether what should be numbers reads as text.
@@ -268,6 +323,9 @@ func (w *walker) keepCodes(out *dicom.DataSet, e *dicom.Element, rule Rule) bool
 	}
 	for i, s := range list {
 		c := w.pr.cleanCode(w.key, w.id, s)
+		if c != "" && w.pr.strange(e.Tag, c) {
+			c = ""
+		}
 		if c != s {
 			list[i], changed = c, true
 		}
@@ -297,8 +355,8 @@ func hasControls(b []byte) bool {
 // cleanValues sets text with everything taken out that identifies. Text in bytes that its character set does not have is removed.
 func (w *walker) cleanValues(out *dicom.DataSet, e *dicom.Element, v vr.VR, kind textKind) bool {
 	s, ok := e.Text()
-	if b, err := e.Bytes(); err != nil || mislabelled(out, b) {
-		ok = false
+	if b, err := e.Bytes(); err != nil || mislabelled(out, b) || strings.ContainsRune(s, 0x1B) || strings.Contains(s, "~{") {
+		ok = false // letters of a set that nobody declared, in seven bits
 	}
 	if !ok {
 		w.note("text that its character set does not have")
@@ -328,6 +386,12 @@ func (w *walker) cleanValues(out *dicom.DataSet, e *dicom.Element, v vr.VR, kind
 			parts[i], changed = Mask, true
 		}
 	}
+	if len(parts) > 1 && w.across(parts, kind) {
+		for i := range parts {
+			parts[i] = Mask
+		}
+		changed = true
+	}
 	if changed {
 		w.note("text cleaned")
 		out.SetText(e.Tag, v, parts...)
@@ -347,6 +411,27 @@ func (w *walker) cleanValues(out *dicom.DataSet, e *dicom.Element, v vr.VR, kind
 	}
 	out.SetBytes(e.Tag, v, b[:end:end])
 	return true
+}
+
+// across reports whether values that are clean one by one identify together: a name or number that goes on in the next value.
+func (w *walker) across(parts []string, kind textKind) bool {
+	for _, sep := range []string{" ", ""} {
+		whole := strings.Join(parts, sep)
+		if len(whole) > 4096 {
+			return false
+		}
+		t := text{pr: w.pr, key: w.key, id: w.id, kind: verbatim, raw: whole, folded: fold(whole)}
+		t.tokenise()
+		t.own(t.pieces())
+		if sep == " " && kind == freeText {
+			t.spaced = t.folded.text
+			t.phones()
+		}
+		if len(t.spans) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // mislabelled reports whether text is UTF-8 although a set of single bytes is declared: read as declared it would be other letters, and names in it

@@ -18,6 +18,9 @@ var standardWords = sync.OnceValue(func() map[string]bool {
 	for w := range strings.FieldsSeq(personNames) {
 		delete(m, w)
 	}
+	for w := range strings.FieldsSeq(placeNames) {
+		delete(m, w)
+	}
 	for w := range strings.FieldsSeq(protocolWords) {
 		m[w] = true
 	}

@@ -65,6 +65,9 @@ func (e *Element) Bytes() ([]byte, error) {
 	if e.value != nil || e.head < 0 || e.n == 0 {
 		return e.value, nil
 	}
+	if b := e.in.src.lent(e.at, e.n); int64(len(b)) == e.n {
+		return b, nil
+	}
 	return e.in.src.read(e.at, e.n)
 }
 

@@ -10,6 +10,7 @@ type reader struct {
 	base  int64 // offset of buf in src
 	step  int64 // size of the next window
 	reuse bool
+	lent  bool  // buf is the source's own memory
 	err   error // the first error of the source other than its end
 }
 
@@ -32,6 +33,10 @@ func (r *reader) at(off int64, need, want int64) []byte {
 		}
 		need = left
 	}
+	if b := r.src.lent(off, min(left, maxWindow)); int64(len(b)) >= need {
+		r.buf, r.base, r.lent = b, off, true
+		return b[:min(want, int64(len(b)))]
+	}
 	switch end := r.base + int64(len(r.buf)); {
 	case r.step == 0:
 		r.step = firstWindow
@@ -44,8 +49,8 @@ func (r *reader) at(off int64, need, want int64) []byte {
 		r.step = min(2*r.step, maxWindow)
 	}
 	n := min(max(r.step, want), left)
-	if !r.reuse || int64(cap(r.buf)) < n {
-		r.buf = make([]byte, n)
+	if !r.reuse || r.lent || int64(cap(r.buf)) < n {
+		r.buf, r.lent = make([]byte, n), false
 	}
 	got, err := r.src.r.ReadAt(r.buf[:n], off)
 	if err != nil && err != io.EOF && r.err == nil {

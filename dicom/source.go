@@ -15,6 +15,22 @@ type source struct {
 	size int64
 }
 
+// Lender is a source of bytes that has some of them in memory. Lend is the bytes from off on, at most n of them, or fewer, or none, where it does not have them; it
+// does not read. What it lent must stay as it is while the [File] that was read from it is in use: small values are slices of it. The File does not change it.
+type Lender interface {
+	io.ReaderAt
+	Lend(off, n int64) []byte
+}
+
+// lent is up to n bytes at off that the source has in memory.
+func (s *source) lent(off, n int64) []byte {
+	if m, ok := s.r.(Lender); ok {
+		b := m.Lend(off, n)
+		return b[:len(b):len(b)]
+	}
+	return nil
+}
+
 // read is the n bytes at off, fewer at the end of the source. n is trusted: callers have checked it against size.
 func (s *source) read(off, n int64) ([]byte, error) {
 	b := make([]byte, n)

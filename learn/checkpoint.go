@@ -42,6 +42,7 @@ type State struct {
 	Seed         stats.Seed     `json:"seed"`
 	Network      video.Spec     `json:"network"`
 	Heads        []head         `json:"heads"`
+	Table        *tableCode     `json:"table,omitempty"` // of the columns beside the picture
 	Input        clip.InputSpec `json:"input"`
 	Eval         float64        `json:"eval_scale,omitempty"`    // [clip.AugmentSpec.EvalScale]
 	Threads      int            `json:"threads"`                 // bits are equal for equal thread counts
@@ -57,11 +58,12 @@ type State struct {
 	Scale          float64 `json:"loss_scale,omitempty"`
 	Good           int     `json:"good_steps,omitempty"` // since the loss scale last changed
 
-	Running Running `json:"running"` // of the unfinished epoch
-	Best    *Best   `json:"best,omitempty"`
-	Stale   int     `json:"stale"`             // epochs since the best
-	Metric  string  `json:"metric,omitempty"`  // monitored value of the last epoch, as progress shows it
-	Stopped string  `json:"stopped,omitempty"` // why training ended: finished, patience, max_minutes
+	Fair    *fairState `json:"fair,omitempty"` // of train.fairness: multipliers, group weights, mistakes
+	Running Running    `json:"running"`        // of the unfinished epoch
+	Best    *Best      `json:"best,omitempty"`
+	Stale   int        `json:"stale"`             // epochs since the best
+	Metric  string     `json:"metric,omitempty"`  // monitored value of the last epoch, as progress shows it
+	Stopped string     `json:"stopped,omitempty"` // why training ended: finished, patience, max_minutes
 }
 
 // Running sums up the batches of an epoch.

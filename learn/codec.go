@@ -55,7 +55,10 @@ func (p *Plan) Digest() string {
 	q := p.Clone()
 	key := &Plan{Seed: q.Seed, Data: q.Data, Input: q.Input, Augment: q.Augment, Model: q.Model, Train: q.Train}
 	key.Data.Root = "" // where the data lie on this machine; what they are is checked by the rows' digest
-	key.Data.Subgroups, key.Data.Derive = nil, nil
+	key.Data.Derive = nil
+	if key.Train.Fairness == nil { // else the groups are part of the training
+		key.Data.Subgroups = nil
+	}
 	key.Input.EvalClips = 0
 	key.Train.Threads, key.Train.Device, key.Train.MaxMinutes, key.Train.CheckpointSteps = 0, "", 0, 0
 	data, err := EncodePlan(key)

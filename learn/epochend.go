@@ -10,6 +10,9 @@ import (
 // endEpoch validates, keeps the best, decides whether to stop, and saves.
 func (t *trainer) endEpoch(ctx context.Context, overtime bool) error {
 	begin := time.Now()
+	if err := t.baselines(ctx); err != nil {
+		return t.interrupted(err)
+	}
 	v, err := t.validate(ctx)
 	if err != nil {
 		return t.interrupted(err)
@@ -31,13 +34,20 @@ func (t *trainer) endEpoch(ctx context.Context, overtime bool) error {
 	if !math.IsNaN(value) {
 		t.state.Metric = fmt.Sprintf("%s %.4g (best %.4g)", t.monitor.name, value, t.state.Best.Value)
 	}
-	line := LogLine{Event: "epoch", Epoch: t.state.Epoch, Step: t.state.Step, Loss: &loss, Val: v.values, Undefined: v.undefined,
+	dead := t.loss.belief.dead(t.heads)
+	line := LogLine{Dead: dead, Event: "epoch", Epoch: t.state.Epoch, Step: t.state.Step, Loss: &loss, Val: v.values, Undefined: v.undefined,
 		Best: better, Rows: r.Rows, Seconds: round3(r.Seconds), Wait: round3(r.Wait), Time: begin.UTC().Format(time.RFC3339)}
 	if err := t.journal.write(line); err != nil {
 		return err
 	}
 	t.report.say("epoch %d/%d  %.1f s (loading %.1f %%)  loss %.4g%s", t.state.Epoch+1, t.plan.Train.Epochs,
 		r.Seconds, 100*r.Wait/math.Max(r.Seconds, 1e-9), loss, summary(v, t.state.Metric))
+	for _, d := range dead {
+		t.report.say("no evidence for %s: its output gets no gradient any more; use evidence exp or softplus, or another seed", d)
+	}
+	if err := t.collectSWAG(); err != nil {
+		return err
+	}
 	t.state.Epoch, t.state.Batch, t.state.Running = t.state.Epoch+1, 0, Running{}
 	t.state.Seconds = t.elapsed()
 	switch patience := t.plan.Train.Patience; {

@@ -22,8 +22,13 @@ func input(e *torch.Engine, b *cohort.Batch) *torch.Tensor {
 
 // forward runs a network on a batch; the scores [N, Width] of each head are float32.
 func forward(e *torch.Engine, net *video.Net, p *nn.Pass, autocast string, x *torch.Tensor) []*torch.Tensor {
-	var outs []*torch.Tensor
-	run := func() { outs = net.Heads(p, x) }
+	outs, _ := forwardWithFeatures(e, net, p, autocast, x)
+	return outs
+}
+
+// forwardWithFeatures is forward with the features that the heads saw, in whatever type they are.
+func forwardWithFeatures(e *torch.Engine, net *video.Net, p *nn.Pass, autocast string, x *torch.Tensor) (outs []*torch.Tensor, features *torch.Tensor) {
+	run := func() { outs, features = net.HeadsAndFeatures(p, x) }
 	switch autocast {
 	case "bf16":
 		e.Autocast(torch.BFloat16, run)
@@ -37,5 +42,5 @@ func forward(e *torch.Engine, net *video.Net, p *nn.Pass, autocast string, x *to
 			outs[i] = o.To(torch.Float32)
 		}
 	}
-	return outs
+	return outs, features
 }

@@ -30,6 +30,7 @@ type LogLine struct {
 	Rows      int                `json:"rows,omitempty"`
 	Reason    string             `json:"reason,omitempty"` // of a stop
 	Undefined map[string]string  `json:"undefined,omitempty"`
+	Dead      []string           `json:"dead,omitempty"` // "target: class" for which no item of the epoch found evidence
 }
 
 // journal writes the log and the TensorBoard events of a run.

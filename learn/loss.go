@@ -13,6 +13,7 @@ type losses struct {
 	heads     []head
 	smoothing float64 // class and binary targets
 	kind      string  // of regression: mse, l1, huber
+	belief    beliefs
 }
 
 func newLosses(e *torch.Engine, heads []head, spec TrainSpec) (*losses, error) {
@@ -21,7 +22,7 @@ func newLosses(e *torch.Engine, heads []head, spec TrainSpec) (*losses, error) {
 	default:
 		return nil, fault.New(fault.Usage, "train.regression_loss: no loss %q", spec.RegressionLoss).WithHint("there are mse, l1 and huber")
 	}
-	return &losses{e, heads, spec.LabelSmoothing, spec.RegressionLoss}, nil
+	return &losses{e: e, heads: heads, smoothing: spec.LabelSmoothing, kind: spec.RegressionLoss}, nil
 }
 
 // ignored marks rows without a class, as in torch's cross_entropy_loss.
@@ -32,6 +33,9 @@ const ignored = -100
 func (l *losses) sum(h head, out *torch.Tensor, rows []cohort.Row) (*torch.Tensor, int) {
 	if h.Kind == evaluate.TimeToEvent {
 		return survivalSum(h, out, rows)
+	}
+	if h.belief() {
+		return l.beliefSum(h, out, rows)
 	}
 	value, present, count := h.truths(rows)
 	if count == 0 {
@@ -98,6 +102,7 @@ func (l *losses) tally(t *tally, outs []*torch.Tensor, rows []cohort.Row) {
 	if t.sum == nil {
 		t.sum, t.count = make([]float64, len(l.heads)), make([]int, len(l.heads))
 	}
+	defer l.belief.judging()()
 	for i, h := range l.heads {
 		if s, n := l.sum(h, outs[i], rows); n > 0 {
 			t.sum[i] += s.Item()

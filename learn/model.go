@@ -6,8 +6,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/cineloop/cineloop/clip"
+	"github.com/cineloop/cineloop/cohort"
 	"github.com/cineloop/cineloop/evaluate"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/nn"
@@ -24,7 +26,8 @@ type Model struct {
 	Augment clip.AugmentSpec
 	State   State
 
-	e *torch.Engine
+	e     *torch.Engine
+	about func(n int) *nn.Table // the table of the row that is looked at, n times; nil: none
 }
 
 // bestPath is the best checkpoint of a training folder, or of its checkpoints folder.
@@ -84,6 +87,18 @@ func (m *Model) Randomise(seed stats.Seed) {
 	}
 }
 
+// About says which row of a cohort the inputs of [Model.Score] and [Model.Activation] are of, for networks that use columns of its table.
+func (m *Model) About(c *cohort.Cohort, row int) {
+	m.about = func(n int) *nn.Table { return m.State.Table.table(m.e, c, slices.Repeat([]int{row}, n)) }
+}
+
+func (m *Model) table(n int) *nn.Table {
+	if m.about == nil {
+		return nil
+	}
+	return m.about(n)
+}
+
 // target is the position of the named target; the first for an empty name.
 func (m *Model) target(name string) (int, error) {
 	for i, t := range m.Targets {
@@ -110,8 +125,8 @@ func (m *Model) Score(x []float32, n int, target string) (scores [][]float64, er
 	defer s.Close()
 	err = m.e.Try(func() {
 		m.e.NoGrad(func() {
-			outs := m.Net.Heads(&nn.Pass{E: m.e}, m.e.FromFloat32(x, m.shape(n)...))
-			for _, raw := range split(outs[i].Float32s(), m.Targets[i].Width()) {
+			outs := m.Net.Heads(&nn.Pass{E: m.e, Table: m.table(n)}, m.e.FromFloat32(x, m.shape(n)...))
+			for _, raw := range split(outs[i].Float32s(), m.State.Heads[i].outputs()) {
 				scores = append(scores, m.State.Heads[i].decode(raw))
 			}
 		})
@@ -144,7 +159,7 @@ func (m *Model) Activation(x []float32, layer, target string, index int) (a *Act
 	}
 	s := m.e.Scope()
 	defer s.Close()
-	p := &nn.Pass{E: m.e}
+	p := &nn.Pass{E: m.e, Table: m.table(1)}
 	p.Capture(layer)
 	defer p.Release()
 	err = m.e.Try(func() {
@@ -153,7 +168,7 @@ func (m *Model) Activation(x []float32, layer, target string, index int) (a *Act
 		if at == nil {
 			return
 		}
-		raw := outs[i].Select(1, int64(index)).Sum()
+		raw := outs[i].Select(1, int64(m.State.Heads[i].output(index))).Sum()
 		grad := m.e.Grad([]*torch.Tensor{raw}, []*torch.Tensor{at}, torch.GradOptions{})[0]
 		v, g := m.Net.Volume(at, 1), m.Net.Volume(grad, 1)
 		d := v.Shape()

@@ -21,8 +21,9 @@ type Plan struct {
 	Train       TrainSpec          `yaml:"train,omitempty"`
 	Evaluate    EvaluateSpec       `yaml:"evaluate,omitempty"`
 	Explain     ExplainSpec        `yaml:"explain,omitempty"`
-	Phantom     *PhantomSpec       `yaml:"phantom,omitempty"` // when set, the data are simulated into Data.Root first (if absent)
-	Planned     *Planned           `yaml:"planned,omitempty"` // written by the planner: what it saw and why it chose
+	Uncertainty *UncertaintySpec   `yaml:"uncertainty,omitempty"` // how sure the scores are, and when not to answer
+	Phantom     *PhantomSpec       `yaml:"phantom,omitempty"`     // when set, the data are simulated into Data.Root first (if absent)
+	Planned     *Planned           `yaml:"planned,omitempty"`     // written by the planner: what it saw and why it chose
 }
 
 // ModelSpec picks and sizes a network.
@@ -32,6 +33,8 @@ type ModelSpec struct {
 	Weights    string  `yaml:"weights,omitempty"`     // .pth or .safetensors to start from; the head and resized stems may differ
 	Dropout    float64 `yaml:"dropout,omitempty"`     // before the head
 	StemStride []int   `yaml:"stem_stride,omitempty"` // [T, H, W]; torchvision's is [1, 2, 2]; small inputs want [1, 1, 1]
+
+	Fusion *FusionSpec `yaml:"fusion,omitempty"` // with data.tabular: how columns join the picture
 }
 
 // TrainSpec is the trainer's settings.
@@ -63,6 +66,8 @@ type TrainSpec struct {
 	Threads         int      `yaml:"threads,omitempty"`         // 0: all cores
 	Device          string   `yaml:"device,omitempty"`          // auto | cpu | cuda | cuda:N
 	MaxMinutes      float64  `yaml:"max_minutes,omitempty"`     // budget that the plan sizes the network and epochs for, and training stops at
+
+	Fairness *FairnessSpec `yaml:"fairness,omitempty"` // training with an eye on groups of people
 }
 
 // EvaluateSpec is the protocol's settings.
@@ -91,6 +96,7 @@ type PhantomSpec struct {
 	Width    int      `yaml:"width,omitempty"`
 	Rho      float64  `yaml:"rho,omitempty"` // confounder strength, 0..1
 	Preset   string   `yaml:"preset,omitempty"`
+	Bias     float64  `yaml:"bias,omitempty"` // planted demographic bias, 0..1: reduced ejection fractions of women go unrecorded that often
 }
 
 // Planned is what the planner saw and decided.

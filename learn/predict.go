@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/cineloop/cineloop/cohort"
 	"github.com/cineloop/cineloop/evaluate"
@@ -110,6 +111,9 @@ func predictOne(ctx context.Context, e *torch.Engine, opts PredictOptions, dir s
 	if err := m.fits(opts.Cohort); err != nil {
 		return nil, err
 	}
+	if names := m.State.Table.absent(opts.Cohort); len(names) > 0 && opts.Progress != nil {
+		fmt.Fprintf(opts.Progress, "the table has no column %s: it counts as missing in every row\n", strings.Join(names, ", "))
+	}
 	in := m.Input
 	in.EvalClips = max(1, opts.Plan.Input.EvalClips)
 	loader, err := cohort.NewLoader(opts.Cohort, opts.Rows, cohort.LoaderConfig{
@@ -131,9 +135,9 @@ func predictOne(ctx context.Context, e *torch.Engine, opts PredictOptions, dir s
 		}
 		s := e.Scope()
 		e.NoGrad(func() {
-			heads := forward(e, m.Net, &nn.Pass{E: e}, opts.Plan.Train.Autocast, input(e, b))
+			heads := forward(e, m.Net, &nn.Pass{E: e, Table: m.State.Table.table(e, opts.Cohort, b.Rows)}, opts.Plan.Train.Autocast, input(e, b))
 			for i, h := range m.State.Heads {
-				for j, raw := range split(heads[i].Float32s(), h.Width()) {
+				for j, raw := range split(heads[i].Float32s(), h.outputs()) {
 					out.put(b.Rows[j], h.Name, h.decode(raw))
 				}
 			}

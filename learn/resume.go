@@ -117,6 +117,9 @@ func (t *trainer) restore(path string) (bool, error) {
 	}
 	threads, last := t.state.Threads, t.state.ChannelsLast
 	t.state, t.opt.steps = s, s.OptimizerSteps
+	if t.fair != nil && s.Fair != nil {
+		t.fair.state = s.Fair
+	}
 	if s.ChannelsLast != last {
 		t.report.say("the checkpoint was made in another memory format: results will agree, but not to the last bit")
 		t.state.ChannelsLast = last

@@ -7,6 +7,7 @@ import (
 	"github.com/cineloop/cineloop/cohort"
 	"github.com/cineloop/cineloop/evaluate"
 	"github.com/cineloop/cineloop/internal/fault"
+	"github.com/cineloop/cineloop/methods/uncertainty"
 )
 
 // head is a target as the network sees it. It is kept in the checkpoint, because scores mean nothing without it.
@@ -18,6 +19,14 @@ type head struct {
 	// Offset of a time-to-event head: log odds of the training rows' hazard at each cut. The network learns what to add, so that an
 	// untrained one predicts about the Kaplan–Meier curve of everybody.
 	Offset []float64 `json:"offset,omitempty"`
+	// Method of a time-to-event head; empty: logistic hazard. Base is the baseline hazard of Cox and Cox-Time.
+	Method string      `json:"method,omitempty"`
+	Base   *baseHazard `json:"base,omitempty"`
+	// What the outputs are where they are not a score each: see uncertainhead.go.
+	Evidence *uncertainty.Evidential `json:"evidence,omitempty"`
+	Law      string                  `json:"law,omitempty"`
+	Strength float64                 `json:"strength,omitempty"` // beta of heteroscedastic, penalty of evidential
+	Levels   []float64               `json:"levels,omitempty"`   // of quantile
 }
 
 // newHeads reads the targets of a cohort; mean and SD come from the training rows alone.
@@ -29,8 +38,8 @@ func newHeads(targets []cohort.TargetSpec, rows []cohort.Row, train []int) ([]he
 	for _, t := range targets {
 		h := head{
 			Target: evaluate.Target{Name: t.Name, Kind: evaluate.Kind(t.Kind), Classes: t.Classes, Unit: t.Unit, Cuts: t.Cuts},
-			Weight: t.Weight,
-			SD:     1,
+			Weight: t.Weight, Method: t.Method,
+			SD: 1,
 		}
 		if h.Weight == 0 {
 			h.Weight = 1
@@ -46,7 +55,7 @@ func newHeads(targets []cohort.TargetSpec, rows []cohort.Row, train []int) ([]he
 		if len(seen) == 0 {
 			return nil, fault.New(fault.Input, "target %q has no value in any training row", t.Name)
 		}
-		if h.Kind == evaluate.TimeToEvent {
+		if h.Kind == evaluate.TimeToEvent && (h.Method == "" || h.Method == cohort.LogisticHazard) {
 			h.Offset = hazardOffsets(h, rows, train)
 		}
 		if h.Kind == evaluate.Regression {
@@ -98,6 +107,9 @@ func (h head) truths(rows []cohort.Row) (value, present []float32, count int) {
 
 // decode turns a row's raw outputs into scores: probabilities, or the value in the target's unit. raw is overwritten.
 func (h head) decode(raw []float64) []float64 {
+	if h.belief() {
+		return h.scoreOf(raw)
+	}
 	switch h.Kind {
 	case evaluate.Regression:
 		raw[0] = raw[0]*h.SD + h.Mean

@@ -9,6 +9,7 @@ import (
 	"github.com/cineloop/cineloop/evaluate"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/internal/version"
+	"github.com/cineloop/cineloop/methods/fairness"
 	"github.com/cineloop/cineloop/nn"
 	"github.com/cineloop/cineloop/nn/video"
 	"github.com/cineloop/cineloop/torch"
@@ -54,6 +55,7 @@ func Train(ctx context.Context, opts TrainOptions) (*TrainResult, error) {
 	if err := checkFilled(opts.Plan); err != nil {
 		return nil, err
 	}
+	opts.Plan.Uncertainty.mark(heads)
 	var result *TrainResult
 	cfg := torch.Config{Device: opts.Plan.Train.Device, Threads: opts.Plan.Train.Threads, Seed: opts.Plan.Seed, Log: opts.Progress}
 	err = torch.Run(ctx, cfg, func(e *torch.Engine) error {
@@ -67,6 +69,9 @@ func Train(ctx context.Context, opts TrainOptions) (*TrainResult, error) {
 			return err
 		}
 		if err := t.epochs(ctx); err != nil {
+			return err
+		}
+		if err := t.drawSWAG(ctx); err != nil {
 			return err
 		}
 		result = t.result()
@@ -100,6 +105,9 @@ func checkFilled(p *Plan) error {
 			return fault.New(fault.Usage, "the plan cannot be trained: %s is not set, or impossible", c.what)
 		}
 	}
+	if err := p.Uncertainty.check(p); err != nil {
+		return err
+	}
 	a, err := video.Find(p.Model.Name)
 	if err != nil {
 		return err
@@ -123,7 +131,7 @@ func networkSpec(p *Plan, heads []head) video.Spec {
 		s.Size = [3]int64{int64(p.Input.Frames), int64(p.Input.Height), int64(p.Input.Width)}
 	}
 	for _, h := range heads {
-		s.Heads = append(s.Heads, video.Head{Name: h.Name, Width: int64(h.Width())})
+		s.Heads = append(s.Heads, video.Head{Name: h.Name, Width: int64(h.outputs())})
 	}
 	return s
 }
@@ -142,7 +150,17 @@ func newTrainer(e *torch.Engine, opts TrainOptions, heads []head) (*trainer, err
 	if t.loss, err = newLosses(e, heads, p.Train); err != nil {
 		return nil, err
 	}
-	if t.net, err = video.New(networkSpec(p, heads)); err != nil {
+	if t.fair, err = newFair(p.Train.Fairness, opts.Cohort, heads, opts.Fold.Train); err != nil {
+		return nil, err
+	}
+	if t.table, err = newTableCode(opts.Cohort, opts.Fold.Train); err != nil {
+		return nil, err
+	}
+	spec := networkSpec(p, heads)
+	if spec.Fusion, err = t.table.spec(p.Model.Fusion); err != nil {
+		return nil, err
+	}
+	if t.net, err = video.New(spec); err != nil {
 		return nil, err
 	}
 	if err := t.loaders(); err != nil {
@@ -168,7 +186,10 @@ func newTrainer(e *torch.Engine, opts TrainOptions, heads []head) (*trainer, err
 	}
 	t.state = State{
 		Version: version.String(), Plan: p.Digest(), Rows: rowsDigest(ids(opts.Fold.Train), ids(opts.Fold.Val)), Seed: p.Seed,
-		Network: t.net.Spec, Heads: heads, Input: p.Input, Eval: p.Augment.EvalScale, Threads: e.Threads(), ChannelsLast: last,
+		Network: t.net.Spec, Heads: heads, Table: t.table, Input: p.Input, Eval: p.Augment.EvalScale, Threads: e.Threads(), ChannelsLast: last,
+	}
+	if t.fair != nil {
+		t.state.Fair = t.fair.state
 	}
 	if p.Train.Autocast == "fp16" {
 		t.state.Scale = firstScale
@@ -183,6 +204,7 @@ func (t *trainer) loaders() error {
 	if err != nil {
 		return err
 	}
+	t.cache = cache
 	cfg := cohort.LoaderConfig{Input: p.Input, Augment: p.Augment, BatchSize: p.Train.BatchSize, Seed: p.Seed, Train: true,
 		Cache: cache, Alloc: t.e.PinnedFloat32}
 	if p.Train.Balance {
@@ -192,13 +214,16 @@ func (t *trainer) loaders() error {
 		}
 		cfg.Balance = t.heads[i].Name
 	}
+	if t.fair != nil && t.fair.method == fairness.MethodResample {
+		cfg.Balance, cfg.BalanceBy = "", t.fair.cell(t.heads[t.fair.head])
+	}
 	if t.train, err = cohort.NewLoader(o.Cohort, o.Fold.Train, cfg); err != nil {
 		return err
 	}
 	if len(o.Fold.Val) == 0 {
 		return nil
 	}
-	cfg.Train, cfg.Balance, cfg.Input.EvalClips = false, "", 1
+	cfg.Train, cfg.Balance, cfg.BalanceBy, cfg.Input.EvalClips = false, "", nil, 1
 	t.val, err = cohort.NewLoader(o.Cohort, o.Fold.Val, cfg)
 	return err
 }

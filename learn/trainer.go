@@ -23,12 +23,16 @@ type trainer struct {
 	net     *video.Net
 	opt     *optimiser
 	ema     *averager // nil: off
+	swag    *swagger  // nil: off
 	loss    *losses
+	fair    *fair // nil: the plan has no train.fairness
 	heads   []head
+	table   *tableCode // of the columns beside the picture; nil: none
 	monitor monitor
 	lr      schedule
 	train   *cohort.Loader
 	val     *cohort.Loader // nil: no validation rows
+	cache   *cohort.Cache  // of decoded clips, shared by the loaders
 	journal *journal
 	report  *reporter
 	state   State
@@ -66,7 +70,11 @@ func (t *trainer) epochs(ctx context.Context) error {
 
 // epoch trains one epoch from where the state stands, then validates.
 func (t *trainer) epoch(ctx context.Context) error {
+	if err := t.again(); err != nil {
+		return err
+	}
 	t.opt.thaw(t.state.Epoch)
+	t.loss.belief.begin(t.state.Epoch)
 	total := t.train.Steps()
 	asked := time.Now()
 	t.stepped, t.waited = asked, 0
@@ -113,8 +121,12 @@ func (t *trainer) microStep(b *cohort.Batch, batch, group int) error {
 	// Dropout draws from the engine's generator: seeded here, it gives the same masks in a resumed epoch.
 	t.e.ManualSeed(stats.Seed(t.plan.Seed.Stream("step", t.state.Epoch, batch).Uint64()))
 	rows := pick(t.opts.Cohort.Rows, b.Rows)
-	outs := forward(t.e, t.net, &nn.Pass{E: t.e, Train: true}, t.plan.Train.Autocast, input(t.e, b))
-	loss := t.loss.total(outs, rows)
+	pass := &nn.Pass{E: t.e, Train: true, Table: t.table.table(t.e, t.opts.Cohort, b.Rows)}
+	outs, features := forwardWithFeatures(t.e, t.net, pass, t.plan.Train.Autocast, input(t.e, b))
+	loss := t.fair.apply(t.loss, t.loss.total(outs, rows), outs, features, b.Rows, t.opts.Cohort, t.state.Epoch)
+	if aux := pass.Aux(); aux != nil && loss != nil {
+		loss = loss.Add(aux)
+	}
 	value := 0.0
 	if loss != nil {
 		if value = loss.Item(); math.IsNaN(value) || math.IsInf(value, 0) {
@@ -169,7 +181,7 @@ func (t *trainer) update() error {
 			t.state.Scale, t.state.Good = 2*t.state.Scale, 0
 		}
 	}
-	lr := t.lr.at(t.state.Step)
+	lr := t.swagRate(t.lr.at(t.state.Step))
 	t.opt.step(lr)
 	t.opt.zeroGrad()
 	if t.ema != nil {

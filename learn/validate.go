@@ -37,10 +37,10 @@ func (t *trainer) validate(ctx context.Context) (validation, error) {
 			s := t.e.Scope()
 			rows := pick(t.opts.Cohort.Rows, b.Rows)
 			t.e.NoGrad(func() {
-				outs := forward(t.e, t.net, &nn.Pass{E: t.e}, t.plan.Train.Autocast, input(t.e, b))
+				outs := forward(t.e, t.net, &nn.Pass{E: t.e, Table: t.table.table(t.e, t.opts.Cohort, b.Rows)}, t.plan.Train.Autocast, input(t.e, b))
 				t.loss.tally(&sums, outs, rows)
 				for i, h := range t.heads {
-					for j, raw := range split(outs[i].Float32s(), h.Width()) {
+					for j, raw := range split(outs[i].Float32s(), h.outputs()) {
 						truth[h.Name] = append(truth[h.Name], rows[j].Truth[h.Name])
 						score[h.Name] = append(score[h.Name], h.decode(raw))
 					}

@@ -2,7 +2,7 @@ package nn
 
 import "github.com/cineloop/cineloop/torch"
 
-// Dropout sets values to zero with probability Rate in training and scales the rest by 1/(1−Rate).
+// Dropout sets values to zero with probability Rate in training, and where [Pass.Drop] is set, and scales the rest by 1/(1−Rate).
 type Dropout struct{ Rate float64 }
 
 // Visit implements [Module].
@@ -10,7 +10,7 @@ func (Dropout) Visit(string, func(string, *Param)) {}
 
 // Forward implements [Module].
 func (d Dropout) Forward(p *Pass, x *torch.Tensor) *torch.Tensor {
-	if d.Rate == 0 || !p.Train {
+	if d.Rate == 0 || !p.Train && !p.Drop {
 		return x
 	}
 	return torch.Dropout(x, d.Rate, true)

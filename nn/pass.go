@@ -9,7 +9,11 @@ import (
 // Pass is one run through a network on an engine.
 type Pass struct {
 	E     *torch.Engine
-	Train bool // batch statistics are used and learnt, dropout drops
+	Train bool   // batch statistics are used and learnt, dropout drops
+	Drop  bool   // dropout drops outside training too (Gal and Ghahramani, ICML 2016)
+	Table *Table // columns beside the pictures; nil: none is known
+
+	aux []*torch.Tensor
 
 	// Rule, where not nil, computes the layers that it knows in another way: see [Rule].
 	Rule Rule
@@ -41,6 +45,27 @@ func (p *Pass) Release() {
 		t.Free()
 	}
 	p.captured = map[string]*torch.Tensor{}
+}
+
+// AddLoss adds a term that a module wants to be small besides the heads' losses, a scalar. It belongs to the scope that [Pass.Aux] is
+// called in.
+func (p *Pass) AddLoss(loss *torch.Tensor) { p.aux = append(p.aux, loss.Keep()) }
+
+// Aux is the sum of what modules added, nil when none did. It is called once, after the network has run.
+func (p *Pass) Aux() *torch.Tensor {
+	var sum *torch.Tensor
+	for _, l := range p.aux {
+		if sum == nil {
+			sum = l.MulScalar(1)
+		} else {
+			sum = sum.Add(l)
+		}
+	}
+	for _, l := range p.aux {
+		l.Free()
+	}
+	p.aux = nil
+	return sum
 }
 
 func (p *Pass) capturing() bool { return len(p.wanted) > 0 || p.Rule != nil }

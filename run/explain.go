@@ -16,6 +16,7 @@ import (
 	"github.com/cineloop/cineloop/internal/progress"
 	"github.com/cineloop/cineloop/learn"
 	"github.com/cineloop/cineloop/methods/explain"
+	"github.com/cineloop/cineloop/nn/fusion"
 	"github.com/cineloop/cineloop/nn/video"
 	"github.com/cineloop/cineloop/torch"
 )
@@ -53,6 +54,10 @@ func (r *Run) Explain(ctx context.Context) error {
 	}
 	var old Explanations
 	if exists(r.Dir.explanations()) && readJSON(r.Dir.explanations(), &old) == nil && old.PlanDigest == r.Plan.Digest() {
+		return nil
+	}
+	if f := r.Plan.Model.Fusion; f != nil && fusion.Kind(f.Kind) == fusion.Table {
+		r.say("no maps are drawn: the network does not see the picture")
 		return nil
 	}
 	if r.Plan.Explain.Layer == "" && !video.HasLastStage(r.Plan.Model.Name) {
@@ -289,6 +294,8 @@ func (r *Run) explainOne(ctx context.Context, n int, ex example, model string) (
 		}
 		defer control.Close()
 		control.Randomise(r.Plan.Seed)
+		m.About(r.Cohort, ex.row)
+		control.About(r.Cohort, ex.row)
 		view := viewOf(ex, r.Plan.Explain.Layer)
 		exam := explain.Examination{Input: input, Rand: r.Plan.Seed.Stream("explain", e.Item), Effect: view.effect}
 		if exam.Score, err = view.scorer(m, input); err != nil {

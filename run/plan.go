@@ -99,6 +99,7 @@ func (r *Run) fits() int {
 	for _, s := range r.Splits {
 		n += len(s.Folds)
 	}
+	n *= r.Plan.Uncertainty.Copies()
 	return n
 }
 

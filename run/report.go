@@ -240,10 +240,20 @@ func (r *Run) trainingWarnings() []string {
 			if err != nil {
 				continue
 			}
+			dead := map[string]int{}
 			for _, l := range lines {
+				if l.Event == "epoch" {
+					clear(dead) // what is alive at the end has not died
+				}
+				for _, d := range l.Dead {
+					dead[d] = l.Epoch + 1
+				}
 				if l.Event == "stop" && l.Reason == "max_minutes" {
 					out = append(out, fmt.Sprintf("Training of %s ended by its limit of %g minutes, after %d epochs.", r.label(i, k), r.Plan.Train.MaxMinutes, l.Epoch))
 				}
+			}
+			for _, d := range sortedKeys(dead) {
+				out = append(out, fmt.Sprintf("Training of %s ended without evidence for %s: the network never answers it, and says that it knows nothing. Use evidence exp or softplus, or another seed.", r.label(i, k), d))
 			}
 		}
 	}

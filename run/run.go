@@ -27,6 +27,9 @@ func Do(ctx context.Context, opt Options) (*Run, *Metrics, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := r.Uncertain(ctx); err != nil {
+		return nil, nil, err
+	}
 	if err := r.Explain(ctx); err != nil {
 		return nil, nil, err
 	}

@@ -164,8 +164,9 @@ func setParts(p *evaluate.Predictions, c *cohort.Cohort, rows []int, parts []str
 
 func (r *Run) predict(ctx context.Context, c *cohort.Cohort, rows []int, models []string) (*evaluate.Predictions, error) {
 	var bad []cohort.Quarantine
-	p, err := learn.Predict(ctx, learn.PredictOptions{Plan: r.Plan, Cohort: c, Rows: rows, CheckpointDirs: models, Progress: r.log,
-		Cache: r.sharedCache(), Quarantine: &bad})
+	opts := learn.PredictOptions{Plan: r.Plan, Cohort: c, Rows: rows, CheckpointDirs: r.networks(models), Progress: r.log,
+		Cache: r.sharedCache(), Quarantine: &bad}
+	p, err := predictAs(ctx, opts)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ func (r *Run) simulate(ctx context.Context, dry bool) error {
 		return fault.New(fault.NotFound, "the phantom study is not simulated yet, and a dry run writes nothing").
 			WithHint("cineloop phantom %s --patients %d --seed %d makes it", root, p.Patients, r.Plan.Seed)
 	}
-	cfg := phantom.Config{Seed: r.Plan.Seed, Patients: p.Patients, Frames: p.Frames, Height: p.Height, Width: p.Width, Rho: p.Rho, Preset: p.Preset}
+	cfg := phantom.Config{Seed: r.Plan.Seed, Patients: p.Patients, Frames: p.Frames, Height: p.Height, Width: p.Width, Rho: p.Rho, Preset: p.Preset, Bias: p.Bias}
 	for _, name := range p.Views {
 		v, err := phantom.ParseView(name)
 		if err != nil {

@@ -49,16 +49,26 @@ func (r *Run) trainFold(ctx context.Context, split, k int) error {
 	if err := mkdir(string(fold)); err != nil {
 		return err
 	}
-	res, err := learn.Train(ctx, learn.TrainOptions{
-		Plan: r.Plan, Cohort: r.Cohort, Fold: s.Folds[k], Dir: string(fold),
-		Resume: true, Label: r.label(split, k) + ": ", Progress: r.log, Cache: r.sharedCache(),
-		Minutes: r.Plan.Train.MaxMinutes / float64(r.fits()),
-	})
-	if err != nil {
-		return err
-	}
-	if err := r.quarantine(res.Quarantine...); err != nil {
-		return err
+	for m := range r.Plan.Uncertainty.Copies() {
+		label := r.label(split, k)
+		if m > 0 {
+			label += fmt.Sprintf(", network %d", m+1)
+		}
+		at := learn.MemberDir(string(fold), m)
+		if err := mkdir(at); err != nil {
+			return err
+		}
+		res, err := learn.Train(ctx, learn.TrainOptions{
+			Plan: r.Plan.Member(m), Cohort: r.Cohort, Fold: s.Folds[k], Dir: at,
+			Resume: true, Label: label + ": ", Progress: r.log, Cache: r.sharedCache(),
+			Minutes: r.Plan.Train.MaxMinutes / float64(r.fits()),
+		})
+		if err != nil {
+			return err
+		}
+		if err := r.quarantine(res.Quarantine...); err != nil {
+			return err
+		}
 	}
 	return publish(dir, fold, k, len(s.Folds))
 }

@@ -92,3 +92,9 @@ func rotate(p []float32, degrees float64) []float32 {
 	}
 	return out
 }
+
+// first is at most n of the pictures.
+func (m images) first(n int) images {
+	n = min(n, m.len())
+	return images{m.pixels[:n*784], m.label[:n]}
+}

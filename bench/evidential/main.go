@@ -1,114 +1,137 @@
-// Command evidential repeats the experiments of Sensoy, Kaplan and Kandemir (2018) on MNIST: a LeNet with 20 and 50 filters of 5×5 and 500
-// hidden units, trained with softmax, with dropout, as an ensemble, and with evidential losses; accuracy, uncertainty of right and wrong
-// answers, entropy on notMNIST and Fashion, a rotated digit and adversarial steps (FGSM). It prints one table beside measured and published
-// numbers and, with -html, writes the pictures. With -n 60000 it uses all training images.
+// Command evidential repeats the experiments of Sensoy, Kaplan and Kandemir, Evidential deep learning to quantify classification
+// uncertainty (NeurIPS 2018), on MNIST: a LeNet with 20 and 50 filters of 5×5 and 500 hidden units, trained with softmax, with dropout,
+// as an ensemble, and with all nine pairs of evidential loss and evidence; accuracy, uncertainty of right and wrong answers, entropy on
+// notMNIST and Fashion, a rotated digit and adversarial steps (FGSM).
+//
+// One command does all of it and may be stopped at any time: networks are kept after each epoch and results after each method in
+// -out, and a repeated command goes on. It writes results.json and evidential.html there, with the published numbers beside ours.
+//
+//	go run ./bench/evidential -out evidential            all 60,000 images
+//	go run ./bench/evidential -out small -n 6000         a few minutes
+//	go run ./bench/evidential -out starts -starts 8      which starts let classes die, eight seeds each, 6,000 images
 package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"time"
 
-	"github.com/cineloop/cineloop/methods/uncertainty"
+	"github.com/cineloop/cineloop/internal/atomicfile"
 	"github.com/cineloop/cineloop/torch"
 )
 
+type options struct {
+	n, judged, members, starts int
+	out, only                  string
+	epochs                     float64
+	pageOnly                   bool
+}
+
 func main() {
-	n := flag.Int("n", 6000, "training images")
-	judged := flag.Int("judged", 10000, "pictures of each test set")
-	page := flag.String("html", "", "write pictures to this file")
-	members := flag.Int("members", 5, "networks of the ensemble")
+	var o options
+	flag.IntVar(&o.n, "n", 60000, "training images")
+	flag.IntVar(&o.judged, "judged", 10000, "pictures of each test set")
+	flag.IntVar(&o.members, "members", 3, "networks of the ensemble")
+	flag.IntVar(&o.starts, "starts", 0, "instead: so many seeds of each way to start, and how many classes die")
+	flag.StringVar(&o.out, "out", "evidential", "folder of networks, results and page")
+	flag.StringVar(&o.only, "only", "", "only methods whose key matches this pattern; the page is written from all that are there")
+	flag.Float64Var(&o.epochs, "epochs", 1, "factor on the numbers of epochs")
+	flag.BoolVar(&o.pageOnly, "page", false, "write the page from results that are there")
 	flag.Parse()
-	if err := run(*n, *judged, *members, *page); err != nil {
+	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/evidential:", err)
 		os.Exit(1)
 	}
 }
 
-// method is a way to train and to be unsure.
-type method struct {
-	name    string
-	kind    *uncertainty.Evidential // nil: softmax
-	epochs  int
-	dropout bool // left on when predicting, 10 passes
-	members int
-}
-
-// result is what a method's predictions say.
-type result struct {
-	method
-	accuracy          float64
-	right, wrong      float64 // mean uncertainty of right and wrong answers
-	errorAUROC        float64
-	notEntropy        float64 // mean on notMNIST
-	notSure           float64 // share of it with an entropy below 0.1
-	notAUROC, fashion float64
-	sureAccuracy      float64 // of answers with uncertainty below 0.5
-	sureCoverage      float64
-	dead              []int
-	seconds           float64
-	entropies         []float64    // on notMNIST
-	rotated           []rotation   // of a digit 1
-	adversarial       [][2]float64 // accuracy and mean entropy by step size
-}
-
-type rotation struct {
-	degrees     float64
-	class       int
-	probability float64
-	uncertainty float64
-}
-
-var steps = []float64{0, 0.05, 0.1, 0.2, 0.3, 0.4}
-
-func run(n, judged, members int, page string) error {
+func run(o options) error {
+	only, err := regexp.Compile(o.only)
+	if err != nil {
+		return err
+	}
 	shared := os.Getenv("CINELOOP_SHARED")
 	if shared == "" {
 		shared = "../shared"
 	}
-	dir := filepath.Join(shared, "data", "mnist")
-	d, err := readData(dir, n, judged)
+	if err := os.MkdirAll(filepath.Join(o.out, "networks"), 0o755); err != nil {
+		return err
+	}
+	if o.starts > 0 {
+		o.n = min(o.n, 6000)
+	}
+	d, err := readData(filepath.Join(shared, "data", "mnist"), o.n, o.judged)
 	if err != nil {
 		return err
 	}
-	epochs := func(small, large int) int {
-		if n >= 30000 {
-			return large
+	say := func(s string) { fmt.Fprintf(os.Stderr, "%s %s\n", time.Now().Format("15:04:05"), s) }
+	methods := methodsFor(o.n, o.members, o.epochs)
+	if !o.pageOnly {
+		err = torch.Run(context.Background(), torch.Config{Device: "cpu", Threads: 1, Seed: 1, Log: os.Stderr}, func(e *torch.Engine) error {
+			if o.starts > 0 {
+				return studyStarts(e, d, o, say)
+			}
+			for _, m := range methods {
+				path := filepath.Join(o.out, m.Key+".json")
+				if _, ok := readResult(path, m.identity()); ok || !only.MatchString(m.Key) {
+					continue
+				}
+				started := time.Now()
+				r, err := experiment(e, d, m, filepath.Join(o.out, "networks"), say)
+				if err != nil {
+					return err
+				}
+				r.Seconds = time.Since(started).Seconds()
+				if err := writeJSON(path, r); err != nil {
+					return err
+				}
+				say(fmt.Sprintf("%s: accuracy %.4f", m.Name, r.Accuracy))
+			}
+			return nil
+		})
+		if err != nil || o.starts > 0 {
+			return err
 		}
-		return small
-	}
-	edl := func(t uncertainty.DataTerm, e uncertainty.Evidence) *uncertainty.Evidential {
-		return &uncertainty.Evidential{Term: t, Evidence: e, Annealing: 10}
-	}
-	methods := []method{
-		{name: "softmax", epochs: epochs(5, 4)},
-		{name: "EDL log + exp", kind: edl(uncertainty.MarginalLikelihood, uncertainty.Exp), epochs: epochs(8, 8)},
-		{name: "EDL mse + relu", kind: edl(uncertainty.SquaredError, uncertainty.ReLU), epochs: epochs(10, 8)},
-		{name: fmt.Sprintf("ensemble of %d", members), epochs: epochs(5, 4), members: members},
-		{name: "dropout, 10 passes", epochs: epochs(8, 4), dropout: true},
-		{name: "EDL digamma + exp", kind: edl(uncertainty.CrossEntropy, uncertainty.Exp), epochs: epochs(8, 8)},
-		{name: "EDL mse + softplus", kind: edl(uncertainty.SquaredError, uncertainty.Softplus), epochs: epochs(10, 8)},
 	}
 	var results []result
-	err = torch.Run(context.Background(), torch.Config{Device: "cpu", Threads: 1, Seed: 1, Log: os.Stderr}, func(e *torch.Engine) error {
-		for k, m := range methods {
-			started := time.Now()
-			r := experiment(e, d, m, k)
-			r.seconds = time.Since(started).Seconds()
+	for _, m := range methods {
+		if r, ok := readResult(filepath.Join(o.out, m.Key+".json"), m.identity()); ok {
 			results = append(results, r)
-			table(os.Stderr, results[len(results)-1:], n)
 		}
-		return nil
-	})
+	}
+	table(os.Stdout, results, o.n)
+	if err := writeJSON(filepath.Join(o.out, "results.json"), map[string]any{"training_images": o.n, "judged": o.judged, "methods": results}); err != nil {
+		return err
+	}
+	return writePage(filepath.Join(o.out, "evidential.html"), results, d, o)
+}
+
+func digest(s string) string {
+	h := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(h[:8])
+}
+
+// identity says whether a stored result is of the same method.
+func (m method) identity() string {
+	b, err := json.Marshal(m)
+	if err != nil {
+		panic(err) // plain values
+	}
+	return string(b)
+}
+
+func unmarshal(b []byte, v any) bool { return json.Unmarshal(b, v) == nil }
+
+func writeJSON(path string, v any) error {
+	b, err := json.MarshalIndent(v, "", " ")
 	if err != nil {
 		return err
 	}
-	table(os.Stdout, results, n)
-	if page == "" {
-		return nil
-	}
-	return writePage(page, results, d, n)
+	return atomicfile.WriteBytes(path, append(b, '\n'))
 }

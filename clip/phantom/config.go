@@ -79,6 +79,10 @@ type Config struct {
 	Rho         float64                `json:"rho"`
 	Confounders map[Confounder]float64 `json:"confounders,omitempty"`
 	Preset      string                 `json:"preset"` // default echonet
+	// Bias plants a demographic bias of that strength, 0…1: with that probability a woman's reduced ejection fraction was missed by whoever
+	// recorded it, and gain and the probe marker's side tell the sex 19 times of 20. The table then has the columns reduced (the truth) and
+	// reduced_recorded (what a network would be taught).
+	Bias float64 `json:"bias,omitempty"`
 	// Tissue leaves out everything a scanner draws over the picture (text, ticks, ECG, logo, colour box): grey clips, C = 1.
 	// Otherwise clips are RGB, C = 3.
 	Tissue bool `json:"tissue,omitempty"`
@@ -137,6 +141,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Rho < 0 || c.Rho > 1 {
 		return c, fault.New(fault.Usage, "rho %g", c.Rho).WithHint("0 to 1")
 	}
+	if !(c.Bias >= 0 && c.Bias <= 1) {
+		return c, fault.New(fault.Usage, "bias %g", c.Bias).WithHint("0 to 1")
+	}
 	for k, v := range c.Confounders {
 		if !slices.Contains(Confounders, k) {
 			return c, fault.New(fault.Usage, "unknown confounder %q", k).WithHint("one of %v", Confounders)
@@ -171,6 +178,9 @@ func (c *Config) pictureDigest() string {
 	fmt.Fprintf(h, "phantom %s|%d|%d|%dx%d|%s|%t", Version, c.Seed, c.Frames, c.Height, c.Width, c.Preset, c.Tissue)
 	for _, k := range Confounders {
 		fmt.Fprintf(h, "|%s=%g", k, c.rho(k))
+	}
+	if c.Bias > 0 {
+		fmt.Fprintf(h, "|bias=%g", c.Bias)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

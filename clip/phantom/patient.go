@@ -39,6 +39,7 @@ type Patient struct {
 	Event       bool
 	OutcomeProb float64 // Bayes risk: the true probability of Outcome
 	Outcome     bool
+	Recorded    bool // whether a reduced ejection fraction was recorded; differs from Reduced where [Config.Bias] is planted
 
 	Identity Identity
 
@@ -115,6 +116,7 @@ func (c *Cohort) Patient(i int) *Patient {
 
 	p.drawBinaryOutcome(r)
 	c.drawSite(p)
+	c.plantBias(p)
 	c.drawSurvival(p)
 	p.Identity = drawIdentity(c.cfg.Seed.Stream("phantom identity", i), p)
 	return p

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/cineloop/cineloop/internal/fault"
@@ -49,16 +50,23 @@ func (c *Cohort) cohortRow(p *Patient, v View, t *Truth) []string {
 		}
 	}
 	shortcuts = shortcuts[:max(0, len(shortcuts)-1)]
-	return []string{
+	row := []string{
 		c.FileName(p, v), num(p.EF, 3), num(p.ESV, 3), num(p.EDV, 3), strconv.Itoa(c.cfg.Height), strconv.Itoa(c.cfg.Width), num(t.FPS, 3), strconv.Itoa(len(t.Phases)), p.Split,
 		p.Key, string(v), strconv.Itoa(p.Age), p.Sex, p.Group, num(p.BSA, 3), num(p.BMI, 2), SiteNames[p.Site], p.Device, num(p.HR, 1), rhythm, num(p.GLS, 2), num(p.TAPSE, 2),
 		num(p.Time, 4), flag(p.Event), num(p.LogHazard, 5), flag(p.Outcome), num(p.OutcomeProb, 5), motion, shortcuts, p.Report(),
 	}
+	if c.cfg.Bias > 0 {
+		row = append(row, flag(p.Reduced()), flag(p.Recorded))
+	}
+	return row
 }
 
 // writeTables writes the tables from the truth files, in the order of patients and views.
 func (c *Cohort) writeTables(dir string) error {
 	cohort := [][]string{cohortColumns}
+	if c.cfg.Bias > 0 {
+		cohort[0] = append(slices.Clone(cohortColumns), "reduced", "reduced_recorded")
+	}
 	tracings := [][]string{{"FileName", "X1", "Y1", "X2", "Y2", "Frame"}}
 	boxes := [][]string{{"FileName", "kind", "text", "font", "x0", "y0", "x1", "y1"}}
 	for i := range c.cfg.Patients {

@@ -41,6 +41,9 @@ number of cores. The command can be stopped and repeated: finished files are kep
 --rho plants shortcuts: at a strength of 1 every one (logo, marker, gain, framerate, sector, text, lead, flip, bmi) agrees with the
 outcome at the training sites and contradicts it at the test site. --rho logo=0.9,gain=0.2 sets single ones.
 
+--bias plants a demographic bias: women's reduced ejection fractions are missing from the record that often, and gain and
+the probe marker's side tell the sex. The table then has the columns reduced (the truth) and reduced_recorded.
+
 Exit status: 0 done, 2 a wrong flag, 3 a damaged file in DIR, 7 DIR was made with another seed or configuration, 8 out of disk,
 130 interrupted.`,
 		Example: `  cineloop phantom study --patients 200 --seed 7
@@ -61,6 +64,7 @@ Exit status: 0 done, 2 a wrong flag, 3 a damaged file in DIR, 7 DIR was made wit
 	f.IntVar(&opts.Width, "width", 112, "columns, pixels")
 	f.StringSliceVar(&opts.Rho, "rho", nil, "strength of the shortcuts, 0 to 1; NAME=VALUE for one")
 	f.StringVar(&opts.Preset, "preset", phantom.EchoNet, "distribution of ejection fraction: echonet, uniform, healthy")
+	f.Float64Var(&opts.Bias, "bias", 0, "planted demographic bias, 0 to 1: how often a woman's reduced ejection fraction goes unrecorded")
 	f.BoolVar(&opts.Tissue, "tissue", false, "leave out text, ECG, ticks, logo and colour")
 	f.BoolVar(&opts.NoMasks, "no-masks", false, "leave out masks/")
 	f.BoolVar(&opts.AVI, "avi", false, "also write avi/NAME.avi, motion JPEG")

@@ -22,6 +22,7 @@ type uncertaintyReportOptions struct {
 	Alpha  float64
 	Seed   uint64
 	JSON   bool
+	HTML   string
 }
 
 func newUncertaintyCmd(io ioStreams) *cobra.Command {
@@ -29,9 +30,9 @@ func newUncertaintyCmd(io ioStreams) *cobra.Command {
 	var opts uncertaintyReportOptions
 	report := &cobra.Command{
 		Use:   "report PREDICTIONS.csv",
-		Short: "Calibration, selective risk, conformal sets and their coverage by subgroup",
-		Long: `Reads the predictions.csv of a run, or any CSV of its form: item, patient, split, fold, subgroup columns, then TARGET_true with
-TARGET_prob (two classes) or TARGET_prob_CLASS. For each target it prints
+		Short: "Calibration, selective risk, conformal sets, intervals and bounds, and their coverage by subgroup",
+		Long: `Reads the predictions.csv of a run, or any CSV of its form: item, patient, split, fold, subgroup columns, then the columns of
+targets. Of classes (TARGET_true with TARGET_prob or TARGET_prob_CLASS) it prints
 
   calibration    accuracy, mean confidence, NLL, Brier, calibration errors; and the same after temperature scaling
   selective      the error rate when only the surest are answered, and the confidence that this asks for
@@ -39,12 +40,18 @@ TARGET_prob (two classes) or TARGET_prob_CLASS. For each target it prints
                  common threshold and with the group's own
   detection      where a subgroup column ood holds 1 for items unlike the training data: how well confidence finds them
 
+of numbers (TARGET_true, TARGET_pred) errors and conformal intervals with their coverage, width and interval score, also by subgroup;
+columns TARGET_std, or TARGET_low and TARGET_high, of a deviation or interval that the model itself says, add its calibration (PIT,
+likelihood, CRPS) and selective risk, and make intervals as wide as they are needed. Of times to an event (TARGET_time, TARGET_event,
+TARGET_surv@TIME) calibration over all times and at horizons, and lower bounds of the time. --html writes the same as a page.
+
 Thresholds are learnt on rows of split val where both val and test rows are there, else on a random half of the patients, and judged
 on the others.
 
 Exit status: 0 done, 2 a wrong flag, 3 a file that cannot be used, 6 no file there, 130 interrupted.`,
 		Example: `  cineloop uncertainty report runs/lus/predictions.csv
-  cineloop uncertainty report predictions.csv --alpha 0.05 --json`,
+  cineloop uncertainty report predictions.csv --alpha 0.05 --json
+  cineloop uncertainty report predictions.csv --html uncertainty.html`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Path = args[0]
@@ -54,9 +61,18 @@ Exit status: 0 done, 2 a wrong flag, 3 a file that cannot be used, 6 no file the
 	report.Flags().StringVar(&opts.Target, "target", "", "only this target")
 	report.Flags().Float64Var(&opts.Alpha, "alpha", 0.1, "miscoverage of conformal sets")
 	report.Flags().Uint64Var(&opts.Seed, "seed", 1, "of the division into halves")
+	report.Flags().StringVar(&opts.HTML, "html", "", "also write a page to this file")
 	report.Flags().BoolVar(&opts.JSON, "json", false, "print JSON instead of tables")
 	cmd.AddCommand(report)
 	return cmd
+}
+
+// found is what one target's predictions came to; one of the three is set.
+type found struct {
+	name, unit string
+	classes    *uncertainty.Judgement
+	numbers    *uncertainty.NumberJudgement
+	times      *uncertainty.TimeJudgement
 }
 
 func runUncertaintyReport(_ context.Context, opts uncertaintyReportOptions, io ioStreams) error {
@@ -64,85 +80,40 @@ func runUncertaintyReport(_ context.Context, opts uncertaintyReportOptions, io i
 	if err != nil {
 		return err
 	}
-	found := map[string]*uncertainty.Judgement{}
-	var names []string
+	var all []found
 	for _, t := range p.Targets {
-		if opts.Target != "" && t.Name != opts.Target {
+		if opts.Target != "" && t.Name != opts.Target || t.Kind == evaluate.MultiLabel {
 			continue
 		}
-		items, ok := itemsOf(p, t)
-		if !ok {
-			continue
-		}
-		j, err := uncertainty.Judge(items, uncertainty.JudgeOptions{Alpha: opts.Alpha, Seed: stats.Seed(opts.Seed)})
+		f, err := judgeTarget(p, t, uncertainty.JudgeOptions{Alpha: opts.Alpha, Seed: stats.Seed(opts.Seed)})
 		if err != nil {
 			return fault.New(fault.CodeOf(err), "target %s: %w", t.Name, err)
 		}
-		found[t.Name] = j
-		names = append(names, t.Name)
+		all = append(all, f)
 	}
-	if len(names) == 0 {
-		return fault.New(fault.Input, "%s: no target with class probabilities", opts.Path).WithHint("the report reads binary and class targets")
+	if len(all) == 0 {
+		return fault.New(fault.Input, "%s: no target that the report reads", opts.Path).WithHint("it reads binary, class, regression and time-to-event targets")
+	}
+	if opts.HTML != "" {
+		if err := writeUncertaintyPage(opts.HTML, opts.Path, all); err != nil {
+			return err
+		}
 	}
 	if opts.JSON {
 		enc := json.NewEncoder(io.Out)
 		enc.SetIndent("", "  ")
-		return enc.Encode(map[string]any{"targets": found})
+		targets := map[string]any{}
+		for _, f := range all {
+			targets[f.name] = f.any()
+		}
+		return enc.Encode(map[string]any{"targets": targets})
 	}
-	for _, name := range names {
-		if err := writeJudgement(io, name, found[name]); err != nil {
+	for _, f := range all {
+		if err := f.print(io); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// itemsOf takes a target's rows with a truth; ok is false for targets without classes.
-func itemsOf(p *evaluate.Predictions, t evaluate.Target) (uncertainty.Items, bool) {
-	it := uncertainty.Items{Groups: map[string][]string{}}
-	if t.Kind != evaluate.Binary && t.Kind != evaluate.Class {
-		return it, false
-	}
-	it.Classes = t.Classes
-	if t.Kind == evaluate.Binary {
-		it.Classes = []string{"no", "yes"}
-	}
-	var val, test bool
-	var rows []int
-	for i := range p.Item {
-		truth, score := p.Truth[t.Name][i][0], p.Score[t.Name][i]
-		if truth != truth || score[0] != score[0] {
-			continue
-		}
-		rows = append(rows, i)
-		val, test = val || p.Split[i] == "val", test || p.Split[i] == "test"
-		probs := score
-		if t.Kind == evaluate.Binary {
-			probs = []float64{1 - score[0], score[0]}
-		}
-		it.Probs = append(it.Probs, probs)
-		it.Label = append(it.Label, int(truth))
-		it.Patient = append(it.Patient, p.Patient[i])
-	}
-	if val && test {
-		for _, i := range rows {
-			it.Calibration = append(it.Calibration, p.Split[i] == "val")
-		}
-	}
-	for _, g := range p.Groups {
-		values := make([]string, len(rows))
-		for k, i := range rows {
-			values[k] = g.Values[i]
-		}
-		if g.Name == "ood" {
-			for _, v := range values {
-				it.Out = append(it.Out, v == "1")
-			}
-			continue
-		}
-		it.Groups[g.Name] = values
-	}
-	return it, true
 }
 
 func writeJudgement(io ioStreams, name string, j *uncertainty.Judgement) error {
@@ -157,7 +128,7 @@ func writeJudgement(io ioStreams, name string, j *uncertainty.Judgement) error {
 		{"accuracy", j.Raw.Accuracy, j.Scaled.Accuracy}, {"mean confidence", j.Raw.Sharpness, j.Scaled.Sharpness},
 		{"NLL", j.Raw.NLL, j.Scaled.NLL}, {"Brier", j.Raw.Brier, j.Scaled.Brier}, {"ECE, equal width", j.Raw.ECE, j.Scaled.ECE},
 		{"ECE, equal mass", j.Raw.ECEMass, j.Scaled.ECEMass}, {"calibration error, debiased", j.Raw.Debiased, j.Scaled.Debiased},
-		{"ECE, classwise", j.Raw.Classwise, j.Scaled.Classwise},
+		{"ECE, classwise", j.Raw.Classwise, j.Scaled.Classwise}, {"ECE, adaptive", j.Raw.Adaptive, j.Scaled.Adaptive},
 	} {
 		fmt.Fprintf(w, "%s\t%.4f\t%.4f\n", r.name, r.a, r.b)
 	}

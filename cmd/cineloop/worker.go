@@ -14,6 +14,7 @@ import (
 
 	"github.com/cineloop/cineloop/deid/batch"
 	"github.com/cineloop/cineloop/internal/fault"
+	"github.com/cineloop/cineloop/store/bucket"
 	"github.com/cineloop/cineloop/store/queue"
 )
 
@@ -26,6 +27,7 @@ type workerOptions struct {
 	deidOptions
 	Queue string
 	Drain bool
+	Lease time.Duration
 }
 
 func newWorkerCmd(io ioStreams) *cobra.Command {
@@ -41,7 +43,8 @@ is half written.
   cineloop worker IN OUT --queue postgres://…      on every machine
   cineloop deid IN OUT …                           at the end: checks everything, does what is missing, writes the manifest
 
-Queues: a file (SQLite), postgres://…, nats://… (JetStream).
+Queues: a file (SQLite), postgres://…, nats://… (JetStream). IN and OUT may be in object storage (s3://…, gs://…, azblob://…), see cineloop deid; nothing is shared then
+but the queue and the buckets.
 
 Exit status: 0 stopped or the queue is empty; otherwise as cineloop deid.`,
 		Args: cobra.ExactArgs(2),
@@ -56,6 +59,7 @@ Exit status: 0 stopped or the queue is empty; otherwise as cineloop deid.`,
 	f.StringVar(&opts.Key, "key", os.Getenv("CINELOOP_DEID_KEY"), "file with the project's secret; default $CINELOOP_DEID_KEY")
 	f.StringVar(&opts.Quarantine, "quarantine", "", "folder for copies of what is held back; it holds patients' data")
 	f.IntVar(&opts.Workers, "workers", 0, "how many files at a time; default one for each processor")
+	f.DurationVar(&opts.Lease, "lease", deidLease, "how long a task stays with a worker that is not heard of")
 	f.BoolVar(&opts.Drain, "drain", false, "stop when no task is left")
 	_ = cmd.MarkFlagRequired("queue")
 	return cmd
@@ -64,27 +68,46 @@ Exit status: 0 stopped or the queue is empty; otherwise as cineloop deid.`,
 func init() { register(newWorkerCmd) }
 
 func runWorker(ctx context.Context, opts workerOptions, io ioStreams) error {
+	small()
 	profile, key, err := openDeid(opts.Policy, opts.Key)
 	if err != nil {
 		return err
 	}
-	q, err := queue.Open(ctx, opts.Queue, queue.Options{Topic: deidTopic, Lease: deidLease})
+	q, err := queue.Open(ctx, opts.Queue, queue.Options{Topic: deidTopic, Lease: opts.Lease})
 	if err != nil {
 		return err
 	}
 	defer q.Close()
-	s, err := batch.OpenSession(batch.Options{In: opts.In, Out: opts.Out, Quarantine: opts.Quarantine, Profile: profile, Key: key, Masker: deidMasker(profile)})
-	if err != nil {
-		return err
+	var worker func() *batch.Worker
+	var file func(ctx context.Context, w *batch.Worker, rel string) error
+	if bucket.Is(opts.In) || bucket.Is(opts.Out) {
+		r, err := openBucketRun(ctx, opts.deidOptions, profile, key)
+		if err != nil {
+			if r != nil {
+				r.close()
+			}
+			return err
+		}
+		defer r.close()
+		worker, file = r.worker, func(ctx context.Context, w *batch.Worker, rel string) error {
+			_, err := r.file(ctx, w, rel)
+			return err
+		}
+	} else {
+		s, err := batch.OpenSession(batch.Options{In: opts.In, Out: opts.Out, Quarantine: opts.Quarantine, Profile: profile, Key: key, Masker: deidMasker(profile)})
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		worker, file = s.Worker, s.File
 	}
-	defer s.Close()
 	n := opts.Workers
 	if n <= 0 {
 		n = runtime.GOMAXPROCS(0)
 	}
 	idle := make(chan *batch.Worker, n)
 	for range n {
-		idle <- s.Worker()
+		idle <- worker()
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -93,10 +116,10 @@ func runWorker(ctx context.Context, opts workerOptions, io ioStreams) error {
 	}
 	var mu sync.Mutex
 	done := 0
-	err = queue.Work(ctx, q, deidLease, n, func(ctx context.Context, d queue.Delivery) error {
+	err = queue.Work(ctx, q, opts.Lease, n, func(ctx context.Context, d queue.Delivery) error {
 		w := <-idle
 		defer func() { idle <- w }()
-		if err := s.File(ctx, w, string(d.Payload)); err != nil {
+		if err := file(ctx, w, string(d.Payload)); err != nil {
 			return err
 		}
 		mu.Lock()
@@ -133,7 +156,7 @@ func newDeidEnqueueCmd(io ioStreams) *cobra.Command {
 Exit status: 0 done, 3 IN or the queue can't be read, 6 IN is not there.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if _, err := os.Stat(args[0]); err != nil {
+			if _, err := os.Stat(args[0]); err != nil && !bucket.Is(args[0]) {
 				return fault.New(fault.NotFound, "the input %s is not there", args[0])
 			}
 			q, err := queue.Open(cmd.Context(), location, queue.Options{Topic: deidTopic, Lease: deidLease})
@@ -149,7 +172,7 @@ Exit status: 0 done, 3 IN or the queue can't be read, 6 IN is not there.`,
 				tasks = tasks[:0]
 				return err
 			}
-			err = batch.Walk(cmd.Context(), args[0], func(rel string, size int64) error {
+			err = eachDeidInput(cmd.Context(), args[0], func(rel string, size int64) error {
 				found++
 				sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d", rel, size))
 				tasks = append(tasks, queue.Task{Key: hex.EncodeToString(sum[:]), Payload: []byte(rel)})

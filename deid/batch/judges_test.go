@@ -17,7 +17,7 @@ import (
 )
 
 var (
-	newUID = regexp.MustCompile(`<?\b[0-2](\.\d+){4,}>?`)
+	newUID = regexp.MustCompile(`<?\b[0-2](\.\d+){2,}>?`)
 	index  = regexp.MustCompile(`\[\d+\]`)
 )
 

@@ -1,11 +1,9 @@
 package batch
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"encoding/binary"
-	"hash"
-	"io"
 
 	"github.com/cineloop/cineloop/deid"
 	"github.com/cineloop/cineloop/deid/internal/strip"
@@ -160,7 +158,7 @@ func (b *bulk) frame(ctx context.Context, i int) (out []byte, why string, err er
 	var raw []byte
 	if b.fresh != nil {
 		if raw, err = b.fresh.Frame(ctx, i); err != nil {
-			return nil, "", err
+			return nil, unmade(ctx), ctx.Err()
 		}
 	} else if raw, err = b.image.Encoded(i); err != nil {
 		return nil, "a frame can't be read", nil
@@ -200,6 +198,14 @@ func (b *bulk) frame(ctx context.Context, i int) (out []byte, why string, err er
 	return out, "", nil
 }
 
+// unmade is why an object is held back whose masked frames can't be made: a decoder outside of the program failed on it, or took too long.
+func unmade(ctx context.Context) string {
+	if ctx.Err() != nil {
+		return ""
+	}
+	return "the masked frames can't be made"
+}
+
 // frames is the number of frames to write.
 func (b *bulk) frames() int {
 	switch {
@@ -209,20 +215,6 @@ func (b *bulk) frames() int {
 		return 1
 	}
 	return b.image.Frames
-}
-
-// writer writes an output file and hashes what it writes.
-type writer struct {
-	w   io.Writer
-	sum hash.Hash
-	n   int64
-}
-
-func (w *writer) Write(p []byte) (int, error) {
-	n, err := w.w.Write(p)
-	w.sum.Write(p[:n])
-	w.n += int64(n)
-	return n, err
 }
 
 func header(ts dicom.TransferSyntax, t tag.Tag, v vr.VR, length uint32) []byte {
@@ -240,25 +232,26 @@ func header(ts dicom.TransferSyntax, t tag.Tag, v vr.VR, length uint32) []byte {
 
 const (
 	maxItem    = 1<<32 - 2
-	tableBelow = 24 << 20 // pixel data up to this size are held in memory, so that their offset table can be written before them
+	tableBelow = 24 << 20 // pixel data up to this size get a table of the frames' offsets
 )
 
-// writeFrames writes the pixel data element with one fragment a frame. Long clips have an empty offset table, which the standard allows and readers follow,
-// since every frame is one fragment.
-func (b *bulk) writeFrames(ctx context.Context, w io.Writer) (why string, err error) {
-	if _, err = w.Write(header(b.ts, tag.PixelData, vr.OB, 0xFFFFFFFF)); err != nil {
-		return "", err
-	}
+// writeFrames writes head and the pixel data element with one fragment a frame. Long clips have an empty offset table, which the standard allows and readers
+// follow, since every frame is one fragment. The table's place is left free and filled at the end: no more than a frame is in memory.
+func (b *bulk) writeFrames(ctx context.Context, to *output, head []byte) (why string, err error) {
 	n := b.frames()
-	held := b.fresh == nil && b.elem.Len() <= tableBelow
-	var body bytes.Buffer
 	var table []byte
-	to := w
-	if held {
-		to = &body
-	} else if _, err = w.Write(header(b.ts, tag.Item, 0, 0)); err != nil {
-		return "", err
+	if b.fresh == nil && b.elem.Len() <= tableBelow && !b.ts.IsVideo() {
+		table = make([]byte, 0, 4*n)
 	}
+	if b.fresh == nil {
+		to.reserve(int64(len(head)) + b.elem.Len())
+	}
+	w := bufio.NewWriterSize(to, 64<<10)
+	w.Write(head) // bufio's errors stay until the end
+	w.Write(header(b.ts, tag.PixelData, vr.OB, 0xFFFFFFFF))
+	w.Write(header(b.ts, tag.Item, 0, uint32(cap(table))))
+	w.Write(table[:cap(table)])
+	at := int64(0) // from the end of the table
 	for i := range n {
 		if err := ctx.Err(); err != nil {
 			return "", err
@@ -271,33 +264,19 @@ func (b *bulk) writeFrames(ctx context.Context, w io.Writer) (why string, err er
 		if size > maxItem {
 			return "a frame of more than 4 GiB", nil
 		}
-		if held {
-			table = binary.LittleEndian.AppendUint32(table, uint32(body.Len()))
+		if table != nil {
+			table = binary.LittleEndian.AppendUint32(table, uint32(at))
 		}
-		if _, err = to.Write(header(b.ts, tag.Item, 0, uint32(size))); err == nil {
-			_, err = to.Write(raw)
+		w.Write(header(b.ts, tag.Item, 0, uint32(size)))
+		w.Write(raw)
+		if len(raw)&1 == 1 {
+			w.WriteByte(0)
 		}
-		if err == nil && len(raw)&1 == 1 {
-			_, err = to.Write([]byte{0})
-		}
-		if err != nil {
-			return "", err
-		}
+		at += 8 + size
 	}
-	if held {
-		if b.ts.IsVideo() {
-			table = nil
-		}
-		if _, err = w.Write(header(b.ts, tag.Item, 0, uint32(len(table)))); err == nil {
-			_, err = w.Write(table)
-		}
-		if err == nil {
-			_, err = body.WriteTo(w)
-		}
-		if err != nil {
-			return "", err
-		}
+	w.Write(header(b.ts, tag.SequenceDelimitationItem, 0, 0))
+	if err := w.Flush(); err != nil || len(table) == 0 {
+		return "", err
 	}
-	_, err = w.Write(header(b.ts, tag.SequenceDelimitationItem, 0, 0))
-	return "", err
+	return "", to.patch(table, to.n-8-at-int64(len(table)))
 }

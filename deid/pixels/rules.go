@@ -11,7 +11,6 @@ import (
 	"github.com/cineloop/cineloop/dicom/pixel"
 	"github.com/cineloop/cineloop/dicom/tag"
 	"github.com/cineloop/cineloop/dicom/uid"
-	"github.com/cineloop/cineloop/internal/strictyaml"
 )
 
 //go:embed devices.yaml
@@ -19,14 +18,15 @@ var devices []byte
 
 // catalogue is the rules for known devices that come with the program. Those of a policy are tried before.
 var catalogue = sync.OnceValue(func() []deid.DeviceRule {
-	var file struct {
-		Devices []deid.DeviceRule `yaml:"devices"`
-	}
-	if err := strictyaml.Unmarshal("devices.yaml", devices, &file); err != nil {
+	rules, err := deid.ParseDevices("devices.yaml", devices)
+	if err != nil {
 		panic("pixels: the device catalogue in the program does not parse: " + err.Error())
 	}
-	return file.Devices
+	return rules
 })
+
+// Catalogue is a copy of the rules that come with the program.
+func Catalogue() []deid.DeviceRule { return slices.Clone(catalogue()) }
 
 // match is the first rule that holds for an object.
 func match(rules []deid.DeviceRule, ds *dicom.DataSet, im *pixel.Image) (deid.DeviceRule, bool) {

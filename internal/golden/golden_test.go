@@ -74,7 +74,7 @@ func TestCompare(t *testing.T) {
 	}{
 		{1 + 1e-10, 1.0, true}, {1 + 1e-8, 1.0, false}, {1e9 + 0.5, 1e9, true}, {3, 3.0, true}, {true, 1.0, true}, {false, true, false},
 		{[]float64{1, math.Inf(1), math.NaN()}, inf, true}, {[]float64{1, 2, math.NaN()}, inf, false}, {[]float64{1}, inf, false},
-		{[][]int{{1}, {2, 3}}, []any{[]any{1.0}, []any{2.0, 3.0}}, true}, {[]float64{2}, 2.0, true}, {"x", 1.0, false}, {nil, 1.0, false},
+		{[][]int{{1}, {2, 3}}, []any{[]any{1.0}, []any{2.0, 3.0}}, true}, {[]float64{2}, 2.0, true}, {"x", 1.0, false}, {"x", "x", true}, {"y", "x", false}, {1.0, "x", false}, {nil, "x", false}, {nil, 1.0, false},
 		{map[string]any{"a": 1.0, "b": 2}, map[string]any{"a": 1.0}, true}, {map[string]any{"b": 2}, map[string]any{"a": 1.0}, false},
 	} {
 		if diff := compare(reflect.ValueOf(c.got), c.want, 1e-9); (diff == "") != c.ok {

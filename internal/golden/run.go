@@ -23,8 +23,8 @@ type T struct {
 	seen map[string]bool
 }
 
-// Want compares got with the expected value of that name within the case's tolerance. Numbers, whole numbers, truth values and slices
-// of them to any depth compare; not-a-number equals itself.
+// Want compares got with the expected value of that name within the case's tolerance. Numbers, whole numbers, truth values, texts and
+// slices of them to any depth compare; not-a-number equals itself.
 func (t *T) Want(name string, got any) {
 	t.Helper()
 	t.WantWithin(name, got, t.c.Tol)
@@ -79,6 +79,12 @@ func compare(got reflect.Value, want any, tol float64) string {
 		return ""
 	}
 	w, ok := number(want)
+	if text, isText := want.(string); !ok && isText {
+		if got.IsValid() && got.Kind() == reflect.String && got.String() == text {
+			return ""
+		}
+		return fmt.Sprintf(" is %v, want %q", got, text)
+	}
 	if !ok {
 		return fmt.Sprintf(" wants %v, which is no number", want)
 	}

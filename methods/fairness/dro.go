@@ -11,7 +11,9 @@ type GroupDRO struct {
 
 // StepGroupDRO takes logits [row][class] and the weights q of the groups. eta is q's step; c adds c/√n to each group that is present.
 func StepGroupDRO(logits [][]float64, label, group []int, q []float64, eta, c float64) GroupDRO {
-	n, out := make([]float64, len(q)), GroupDRO{GroupLoss: make([]float64, len(q)), Q: make([]float64, len(q))}
+	mustMatch(len(logits), len(label), len(group))
+	mustLie("group", group, 0, len(q))
+	n, out := make([]float64, len(q)), GroupDRO{GroupLoss: make([]float64, len(q))}
 	for i, z := range logits {
 		top, sum := math.Inf(-1), 0.0
 		for _, v := range z {
@@ -29,17 +31,12 @@ func StepGroupDRO(logits [][]float64, label, group []int, q []float64, eta, c fl
 		n[group[i]]++
 		out.Grad = append(out.Grad, p)
 	}
-	adjusted, total := make([]float64, len(q)), 0.0
 	for g := range q {
-		if n[g] > 0 {
-			out.GroupLoss[g] /= n[g]
-			adjusted[g] = out.GroupLoss[g] + c/math.Sqrt(n[g])
-		}
-		out.Q[g] = q[g] * math.Exp(eta*adjusted[g])
-		total += out.Q[g]
+		out.GroupLoss[g] = over(out.GroupLoss[g], n[g])
 	}
+	var adjusted []float64
+	out.Q, adjusted = UpdateDRO(q, out.GroupLoss, n, eta, c)
 	for g := range q {
-		out.Q[g] /= total
 		out.Loss += out.Q[g] * adjusted[g]
 	}
 	for i, row := range out.Grad {

@@ -14,6 +14,10 @@ func Overall(y, pred []int, weight []float64) Rates {
 
 // ByGroup are the rates of each of k groups; weight may be nil.
 func ByGroup(y, pred, group []int, k int, weight []float64) []Rates {
+	mustMatch(len(y), len(pred), len(group))
+	mustLie("label", y, 0, 2)
+	mustLie("prediction", pred, 0, 2)
+	mustLie("group", group, 0, k)
 	cells := make([][2][2]float64, k)
 	for i, g := range group {
 		w := 1.0
@@ -22,7 +26,12 @@ func ByGroup(y, pred, group []int, k int, weight []float64) []Rates {
 		}
 		cells[g][y[i]][pred[i]] += w
 	}
-	out := make([]Rates, k)
+	return ratesOf(cells)
+}
+
+// ratesOf are the rates of groups from their counts by label and prediction.
+func ratesOf(cells [][2][2]float64) []Rates {
+	out := make([]Rates, len(cells))
 	for g, c := range cells {
 		tn, fp, fn, tp := c[0][0], c[0][1], c[1][0], c[1][1]
 		n := tn + fp + fn + tp
@@ -73,3 +82,35 @@ func FPR(r Rates) float64 { return r.FPR }
 
 // EqualizedOdds is the larger of the gaps in TPR and FPR.
 func EqualizedOdds(groups []Rates) float64 { return max(Gap(groups, TPR), Gap(groups, FPR)) }
+
+// OddsRatio is the smaller of the ratios of TPR and FPR over the groups; a ratio of 0 over 0 is left out unless it is the TPR's.
+func OddsRatio(groups []Rates) float64 {
+	out := Ratio(groups, TPR)
+	if r := Ratio(groups, FPR); r < out {
+		out = r
+	}
+	return out
+}
+
+// ExpectedRates are [ByGroup] of a randomised classifier that says yes with the given probability; every rate is an expectation.
+func ExpectedRates(y []int, prob []float64, group []int, k int) []Rates {
+	return WeightedExpectedRates(y, prob, group, k, nil)
+}
+
+// WeightedExpectedRates are [ExpectedRates] where row i counts weight[i] times; weight may be nil.
+func WeightedExpectedRates(y []int, prob []float64, group []int, k int, weight []float64) []Rates {
+	mustMatch(len(y), len(prob), len(group))
+	mustLie("label", y, 0, 2)
+	mustLie("group", group, 0, k)
+	cells := make([][2][2]float64, k)
+	for i, p := range prob {
+		w := 1.0
+		if weight != nil {
+			w = weight[i]
+		}
+		c := &cells[group[i]][y[i]]
+		c[1] += w * p
+		c[0] += w * (1 - p)
+	}
+	return ratesOf(cells)
+}

@@ -10,20 +10,17 @@ func Penalty(logits []float64, event, group []int, events, k int, alpha float64)
 		p[i] = 1 / (1 + math.Exp(-z))
 	}
 	m := NewMoment(make([]int, len(logits)), event, group, events, k, false)
-	gap := m.Gamma(p)[:events*k]
+	gap := m.Gamma(p)[:len(m.cells)]
 	sum := make([]float64, events)
 	for j, d := range gap {
-		if m.nCell[j] == 0 {
-			gap[j], d = 0, 0
-		}
 		loss += alpha * d * d
-		sum[j/k] += d
+		sum[m.cells[j].Event] += d
 	}
 	grad = make([]float64, len(logits))
-	for i, e := range event {
-		if e >= 0 {
-			j := e*k + group[i]
-			grad[i] = 2 * alpha * (gap[j]/m.nCell[j] - sum[e]/m.nEvent[e]) * p[i] * (1 - p[i])
+	for i, c := range m.cell {
+		if c >= 0 {
+			e := m.cells[c].Event
+			grad[i] = 2 * alpha * (gap[c]/m.nCell[c] - sum[e]/m.nEvent[e]) * p[i] * (1 - p[i])
 		}
 	}
 	return loss, grad

@@ -37,7 +37,10 @@ type CalibrationNumbers struct {
 	ECEMass   float64 `json:"ece_equal_mass"`
 	Debiased  float64 `json:"calibration_error_debiased"`
 	Classwise float64 `json:"ece_classwise"`
+	Adaptive  float64 `json:"ece_adaptive"` // classwise with equal mass (Nixon et al. 2019)
 	MCE       float64 `json:"max_calibration_error"`
+	// Parts of the Brier score of the answer being right (Murphy 1973): reliability − resolution + uncertainty, by the bins of ECE.
+	Parts BrierParts `json:"brier_parts_of_answer"`
 }
 
 func numbersOf(probs [][]float64, label []int, bins int) CalibrationNumbers {
@@ -46,7 +49,8 @@ func numbersOf(probs [][]float64, label []int, bins int) CalibrationNumbers {
 	mass := ReliabilityOf(conf, right, bins, EqualMass)
 	return CalibrationNumbers{
 		Accuracy: Accuracy(probs, label), Sharpness: Sharpness(probs), NLL: NLL(probs, label), Brier: Brier(probs, label),
-		ECE: width.ECE, ECEMass: mass.ECE, Debiased: mass.Debiased, Classwise: ClasswiseECE(probs, label, bins, EqualWidth), MCE: width.MCE,
+		ECE: width.ECE, ECEMass: mass.ECE, Debiased: mass.Debiased, Classwise: ClasswiseECE(probs, label, bins, EqualWidth),
+		Adaptive: ClasswiseECE(probs, label, bins, EqualMass), MCE: width.MCE, Parts: DecomposeBrier(conf, right, bins),
 	}
 }
 
@@ -149,7 +153,11 @@ func Judge(it Items, o JudgeOptions) (*Judgement, error) {
 		}
 		return z
 	}
-	j.Temperature = FitTemperature(logits(calP), calY)
+	if j.Temperature = 1; Accuracy(calP, calY) < 1 {
+		j.Temperature = FitTemperature(logits(calP), calY)
+	} else {
+		j.Notes = append(j.Notes, "no error among the calibration items: no temperature can be learnt from them")
+	}
 	scaled := make([][]float64, len(p))
 	for i, z := range logits(p) {
 		scaled[i] = Softmax(z, j.Temperature)
@@ -235,11 +243,18 @@ func (j *Judgement) selective(conf []float64, right []bool) {
 	if a := j.Curve.AUROC; !math.IsNaN(a) {
 		j.ErrorAUROC = &a
 	}
+	j.Selective = selectivePoints(j.Curve, conf)
+}
+
+// selectivePoints are the risks of answering the surest share, for shares that people ask for.
+func selectivePoints(curve RiskCoverage, conf []float64) []SelectivePoint {
+	var out []SelectivePoint
 	sorted := slices.Sorted(slices.Values(conf))
 	for _, c := range []float64{1, 0.95, 0.9, 0.8, 0.7, 0.5} {
 		k := max(int(math.Ceil(c*float64(len(conf)))), 1)
-		j.Selective = append(j.Selective, SelectivePoint{c, j.Curve.Risk[k-1], sorted[len(sorted)-k]})
+		out = append(out, SelectivePoint{c, curve.Risk[k-1], sorted[len(sorted)-k]})
 	}
+	return out
 }
 
 func (j *Judgement) conformal(it Items, cal, test []int, alpha float64) {
@@ -253,31 +268,16 @@ func (j *Judgement) conformal(it Items, cal, test []int, alpha float64) {
 	all := Calibrate(score(cal), alpha)
 	j.Quantile = all.Quantile
 	j.Sets = append(j.Sets, cover(it, test, all))
-	var names []string
-	for g := range it.Groups {
-		names = append(names, g)
-	}
-	slices.Sort(names)
-	for _, g := range names {
-		values := slices.Compact(slices.Sorted(slices.Values(it.Groups[g])))
-		for _, v := range values {
-			in := func(rows []int) []int {
-				return slices.DeleteFunc(slices.Clone(rows), func(i int) bool { return it.Groups[g][i] != v })
-			}
-			t, c := in(test), in(cal)
-			if v == "" || len(t) < fewest {
-				continue
-			}
-			line := cover(it, t, all)
-			line.Group, line.Value = g, v
+	eachGroup(it.Groups, cal, test, func(g, v string, c, t []int) {
+		line := cover(it, t, all)
+		line.Group, line.Value = g, v
+		j.Sets = append(j.Sets, line)
+		if len(c) >= fewest { // Mondrian: the promise within the group
+			line := cover(it, t, Calibrate(score(c), alpha))
+			line.Group, line.Value, line.Own = g, v, true
 			j.Sets = append(j.Sets, line)
-			if len(c) >= fewest { // Mondrian: the promise within the group
-				line := cover(it, t, Calibrate(score(c), alpha))
-				line.Group, line.Value, line.Own = g, v, true
-				j.Sets = append(j.Sets, line)
-			}
 		}
-	}
+	})
 }
 
 func cover(it Items, rows []int, c Conformal) Covered {

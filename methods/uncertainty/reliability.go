@@ -137,7 +137,11 @@ func Brier(probs [][]float64, label []int) float64 {
 
 // BrierParts is Murphy's decomposition of a two-class Brier score by bins: Reliability − Resolution + Uncertainty, exact where a bin's
 // predictions are equal.
-type BrierParts struct{ Reliability, Resolution, Uncertainty float64 }
+type BrierParts struct {
+	Reliability float64 `json:"reliability"`
+	Resolution  float64 `json:"resolution"`
+	Uncertainty float64 `json:"uncertainty"`
+}
 
 // DecomposeBrier takes probabilities of an event and whether it happened.
 func DecomposeBrier(p []float64, happened []bool, bins int) BrierParts {

@@ -3,6 +3,8 @@ package uncertainty
 import (
 	"math"
 	"math/rand/v2"
+
+	"github.com/cineloop/cineloop/internal/fault"
 )
 
 // SWAG is a normal distribution over weights from the end of training (Maddox et al. 2019): the mean of snapshots, half of the
@@ -83,4 +85,23 @@ func Passes(n int, predict func(k int) ([][]float64, error)) ([]Committee, error
 		out[i] = Decide(item)
 	}
 	return out, nil
+}
+
+// State is what was collected, to be kept and given to [SWAG.Restore]. The slices are the distribution's own.
+func (s *SWAG) State() (n int, mean, square []float64, deviations [][]float64) {
+	return int(s.n), s.mean, s.square, s.deviations
+}
+
+// Restore goes on with what [SWAG.State] gave.
+func (s *SWAG) Restore(n int, mean, square []float64, deviations [][]float64) error {
+	if n < 1 || len(mean) == 0 || len(square) != len(mean) {
+		return fault.New(fault.Input, "SWAG: %d snapshots of %d weights with %d squares", n, len(mean), len(square))
+	}
+	for _, d := range deviations {
+		if len(d) != len(mean) {
+			return fault.New(fault.Input, "SWAG: a deviation of %d weights, want %d", len(d), len(mean))
+		}
+	}
+	s.n, s.mean, s.square, s.deviations = float64(n), mean, square, deviations
+	return nil
 }

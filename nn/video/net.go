@@ -7,6 +7,7 @@ import (
 
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/nn"
+	"github.com/cineloop/cineloop/nn/fusion"
 	"github.com/cineloop/cineloop/torch"
 )
 
@@ -19,6 +20,8 @@ type Spec struct {
 	Size       [3]int64 `json:",omitzero"` // [T, H, W] that tables of positions are made for; zero: the published network's. Others are interpolated
 	Dropout    float64  // before the heads
 	Heads      []Head   // at least one
+
+	Fusion *fusion.Spec `json:",omitempty"` // joins a table's columns with the picture; nil: the picture alone
 }
 
 // Head is a linear layer on the features.
@@ -33,6 +36,7 @@ type Net struct {
 	body
 	dropout nn.Dropout
 	heads   []nn.Named
+	fuse    *fusion.Fusion // nil: the heads see the picture's features
 }
 
 // New builds the network of a spec. Its parameters have no tensors until [nn.Materialise].
@@ -62,7 +66,10 @@ func New(s Spec) (*Net, error) {
 			s.Size[i] = n
 		}
 	}
-	n := &Net{Spec: s, dropout: nn.Dropout{Rate: s.Dropout}, body: build(s)}
+	n := &Net{Spec: s, dropout: nn.Dropout{Rate: s.Dropout}}
+	if err := n.build(build); err != nil {
+		return nil, err
+	}
 	seen := map[string]bool{}
 	for _, h := range s.Heads {
 		name := n.head
@@ -73,13 +80,70 @@ func New(s Spec) (*Net, error) {
 			return nil, fault.New(fault.Usage, "%s: head %q with %d scores: each head needs its own name and at least one score", s.Name, h.Name, h.Width)
 		}
 		seen[name] = true
-		n.heads = append(n.heads, nn.Named{Name: name, Module: nn.NewLinear(n.features, h.Width, n.weight, n.bias)})
+		n.heads = append(n.heads, nn.Named{Name: name, Module: n.newHead(h.Width)})
 	}
 	return n, nil
 }
 
-// Features is the length of the feature vector.
-func (n *Net) Features() int64 { return n.features }
+// build makes the trunk and what joins it with a table.
+func (n *Net) build(build func(Spec) body) error {
+	s := n.Spec
+	if s.Fusion == nil {
+		n.body = build(s)
+		return nil
+	}
+	f := *s.Fusion
+	if err := f.Check(); err != nil {
+		return err
+	}
+	s.Channels += f.Channels()
+	n.body = build(s)
+	n.Spec.Fusion = &f
+	if f.Kind == fusion.Early {
+		return nil
+	}
+	var err error
+	if n.fuse, err = fusion.New(f, n.features); err != nil {
+		return err
+	}
+	if f.Kind == fusion.Table {
+		n.trunk, n.last = noTrunk{}, ""
+	}
+	return nil
+}
+
+// newHead is a linear layer on what the heads see.
+func (n *Net) newHead(width int64) nn.Module {
+	switch {
+	case n.fuse == nil:
+		return nn.NewLinear(n.features, width, n.weight, n.bias)
+	case n.fuse.Spec.Kind == fusion.Late:
+		return fusion.NewLateHead(n.fuse, width, n.weight, n.bias)
+	}
+	return nn.NewLinear(n.Features(), width, n.weight, n.bias)
+}
+
+// noTrunk stands for a picture that is not looked at: its features are one zero a row.
+type noTrunk struct{}
+
+// Visit implements [nn.Module].
+func (noTrunk) Visit(string, func(string, *nn.Param)) {}
+
+// Forward implements [nn.Module].
+func (noTrunk) Forward(p *nn.Pass, x *torch.Tensor) *torch.Tensor {
+	return p.E.Zeros(torch.Float32, x.Size(0), 1)
+}
+
+// Cost implements [nn.Module].
+func (noTrunk) Cost(in []int64) ([]int64, nn.Cost) { return []int64{in[0], 1}, nn.Cost{} }
+
+// Features is the length of the feature vector that the heads see.
+func (n *Net) Features() int64 {
+	if n.fuse != nil {
+		return n.fuse.Features()
+	}
+	return n.features
+}
 
 // LastStage is the name of the module whose output has the last positions in space and time: where Grad-CAM looks. It is empty for
 // networks whose output has none (transformers).
@@ -88,24 +152,55 @@ func (n *Net) LastStage() string { return n.last }
 // Visit implements [nn.Module].
 func (n *Net) Visit(prefix string, v func(string, *nn.Param)) {
 	n.trunk.Visit(prefix, v)
+	if n.fuse != nil {
+		n.fuse.Visit(prefix+"fusion.", v)
+	}
 	nn.Chain(n.heads).Visit(prefix, v)
 }
 
 // Heads computes the raw scores of each head, [N, Width] each in the spec's order: logits, or standardised values for regression.
 // They are float32 also under autocast, which ends before the linear layers. The tensors belong to the innermost open scope.
 func (n *Net) Heads(p *nn.Pass, x *torch.Tensor) []*torch.Tensor {
-	f := n.dropout.Forward(p, n.trunk.Forward(p, x))
+	out, _ := n.HeadsAndFeatures(p, x)
+	return out
+}
+
+// HeadsAndFeatures is Heads with the features [N, Features] that the heads saw, dropout applied, in the trunk's own type under autocast.
+func (n *Net) HeadsAndFeatures(p *nn.Pass, x *torch.Tensor) (heads []*torch.Tensor, features *torch.Tensor) {
+	return n.headsOf(p, n.Embed(p, x))
+}
+
+// HeadsOf computes the heads' raw scores from features that [Net.Embed] made. Dropout lies in here: repeated passes with
+// [nn.Pass.Drop] need the features once.
+func (n *Net) HeadsOf(p *nn.Pass, features *torch.Tensor) []*torch.Tensor {
+	out, _ := n.headsOf(p, features)
+	return out
+}
+
+func (n *Net) headsOf(p *nn.Pass, features *torch.Tensor) ([]*torch.Tensor, *torch.Tensor) {
+	f := n.dropout.Forward(p, features)
 	out := make([]*torch.Tensor, len(n.heads))
 	p.E.NoAutocast(func() {
 		for i, h := range n.heads {
 			out[i] = p.Run(h.Name, h.Module, f)
 		}
 	})
-	return out
+	return out, f
 }
 
-// Embed computes the features [N, Features] that the heads see.
-func (n *Net) Embed(p *nn.Pass, x *torch.Tensor) *torch.Tensor { return n.trunk.Forward(p, x) }
+// Embed computes the features [N, Features] that the heads see. A table is taken from the pass; without one all its columns are unknown.
+func (n *Net) Embed(p *nn.Pass, x *torch.Tensor) *torch.Tensor {
+	if s := n.Spec.Fusion; s != nil && s.Kind == fusion.Early {
+		x = torch.Cat([]*torch.Tensor{x, fusion.Planes(p, *s, x.Shape())}, 1)
+	}
+	f := n.trunk.Forward(p, x)
+	if n.fuse == nil {
+		return f
+	}
+	var out *torch.Tensor
+	p.E.NoAutocast(func() { out = p.Run("fusion", n.fuse, f) })
+	return out
+}
 
 // Volume lays the output of a captured module out as [N, C, T, H, W], for a run of n clips. Networks that see single frames put out
 // [N·T, C, H, W].
@@ -131,7 +226,15 @@ func (n *Net) Cost(in []int64) ([]int64, nn.Cost) {
 	if len(in) != 5 || in[1] != n.Spec.Channels {
 		panic(fmt.Sprintf("video: cost of an input %v, want [N, %d, T, H, W]", in, n.Spec.Channels))
 	}
+	if s := n.Spec.Fusion; s != nil {
+		in = slices.Clone(in)
+		in[1] += s.Channels()
+	}
 	f, sum := n.trunk.Cost(in)
+	if n.fuse != nil {
+		g, c := n.fuse.Cost(f)
+		f, sum = g, sum.Plus(c)
+	}
 	out := []int64{in[0], 0}
 	for _, h := range n.heads {
 		o, c := h.Module.Cost(f)

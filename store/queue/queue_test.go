@@ -7,12 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
-
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/internal/queuetest"
 	"github.com/cineloop/cineloop/internal/storetest"
 	"github.com/cineloop/cineloop/store/queue"
+	"github.com/cineloop/cineloop/store/queue/natstest"
 )
 
 func TestMain(m *testing.M) { queuetest.Main(m, storetest.Main) }
@@ -36,21 +35,7 @@ func TestNATSInside(t *testing.T) {
 // TestNATSOutside talks to a server over TCP, as to one on another machine.
 func TestNATSOutside(t *testing.T) {
 	t.Parallel()
-	queuetest.Queue(t, func(t *testing.T) string {
-		srv, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		srv.Start()
-		t.Cleanup(func() {
-			srv.Shutdown()
-			srv.WaitForShutdown()
-		})
-		if !srv.ReadyForConnections(10 * time.Second) {
-			t.Fatal("the server does not start")
-		}
-		return srv.ClientURL()
-	})
+	queuetest.Queue(t, func(t *testing.T) string { return natstest.Server(t) })
 }
 
 func TestOpenRefuses(t *testing.T) {

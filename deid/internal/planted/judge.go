@@ -15,6 +15,7 @@ import (
 
 	"compress/flate"
 
+	"github.com/cineloop/cineloop/deid"
 	"github.com/cineloop/cineloop/dicom"
 	"github.com/cineloop/cineloop/dicom/pixel"
 	"github.com/cineloop/cineloop/dicom/tag"
@@ -35,6 +36,9 @@ type Verdict struct {
 	Shifts      []string // dates that moved by another number of days than the patient's
 	Identities  []string // patients with several pseudonyms, or pseudonyms with several patients
 	Pixels      []string // decoded pixels that changed
+	Moved       int      // dates that were held against the shift
+	Followed    int      // references that were followed
+	Same        int      // objects whose pixels are as they were
 	Kept, Asked int      // research attributes that stayed, of those that were there
 	Lost        map[string]int
 }
@@ -53,7 +57,8 @@ type line struct {
 
 // Judge reads every byte of the output folder and holds it against what was planted.
 func (s *Set) Judge(out string) (*Verdict, error) {
-	v := &Verdict{Planted: len(s.Words) + len(s.Digits), Inputs: s.Files, Lost: map[string]int{}}
+	s.index()
+	v := &Verdict{Planted: len(s.Words) + len(s.Digits) + len(s.Literals), Inputs: s.Files, Lost: map[string]int{}}
 	f, err := os.Open(filepath.Join(out, "manifest.jsonl"))
 	if err != nil {
 		return nil, err
@@ -125,7 +130,8 @@ func (s *Set) search(out string, v *Verdict) error {
 }
 
 func (s *Set) bytes(b []byte, where string, v *Verdict) {
-	low := bytes.ToLower(b)
+	low := lower(b)
+	s.literals(low, where, v)
 	m := []byte(strings.ToLower(mark))
 	for at := 0; ; {
 		i := bytes.Index(low[at:], m)
@@ -135,7 +141,7 @@ func (s *Set) bytes(b []byte, where string, v *Verdict) {
 		i += at
 		at = i + 2
 		for n := 10; n >= 8 && i+n <= len(low); n-- {
-			if from, ok := s.Words[string(low[i:i+n])]; ok {
+			if from, ok := s.Words[string(low[i:i+n])]; ok && !s.kept(from) {
 				v.Leaks = append(v.Leaks, fmt.Sprintf("%s: a word planted in %s", where, from))
 				break
 			}
@@ -150,13 +156,64 @@ func (s *Set) bytes(b []byte, where string, v *Verdict) {
 			j++
 		}
 		run := string(b[i:j])
-		if from, ok := s.Digits[run]; ok {
+		if from, ok := s.Digits[run]; ok && !s.kept(from) {
 			v.Leaks = append(v.Leaks, fmt.Sprintf("%s: a number planted in %s", where, from))
 		}
-		if from, ok := s.UIDs[strings.Trim(run, ".")]; ok && j-i > 8 {
+		if from, ok := s.UIDs[strings.Trim(run, ".")]; ok && j-i > 8 && !s.retains(deid.RetainUIDs) {
 			v.OldUIDs = append(v.OldUIDs, fmt.Sprintf("%s: a UID that stood in %s", where, from))
 		}
 	}
+}
+
+// lower is b with small letters of ASCII; bytes that are no UTF-8 stay what they are.
+func lower(b []byte) []byte {
+	out := bytes.Clone(b)
+	for i, c := range out {
+		if c >= 'A' && c <= 'Z' {
+			out[i] = c + 'a' - 'A'
+		}
+	}
+	return out
+}
+
+// index readies the literals for search.
+func (s *Set) index() {
+	s.byStart = map[[4]byte][]string{}
+	for l := range s.Literals {
+		k := [4]byte([]byte(l))
+		s.byStart[k] = append(s.byStart[k], l)
+	}
+}
+
+// literals looks for dates, numbers and names in forms of their own.
+func (s *Set) literals(low []byte, where string, v *Verdict) {
+	for i := 0; i+8 <= len(low); i++ {
+		list := s.byStart[[4]byte(low[i:])]
+		for _, l := range list {
+			if len(low)-i >= len(l) && string(low[i:i+len(l)]) == l && (i == 0 || l[0] > '9' || low[i-1] < '0' || low[i-1] > '9') {
+				v.Leaks = append(v.Leaks, fmt.Sprintf("%s: %q planted as %s", where, l, s.Literals[l]))
+			}
+		}
+	}
+}
+
+func (s *Set) retains(o deid.Option) bool {
+	return s.Profile != nil && slices.Contains(s.Profile.Policy.Options, o)
+}
+
+// kept reports whether the profile's options keep what was planted in an attribute on purpose.
+func (s *Set) kept(from string) bool {
+	if (from == "street" || from == "city") && s.retains(deid.RetainInstitution) { // in an institution's address
+		return true
+	}
+	if s.Profile == nil || len(from) != 11 || from[0] != '(' {
+		return false
+	}
+	t, err := deid.ParseTag(from)
+	if err != nil {
+		return false
+	}
+	return s.Profile.Rule(t, t.VR()).Action == deid.Keep
 }
 
 // compare holds each output against its input.
@@ -200,6 +257,8 @@ func (s *Set) compare(written map[string]*dicom.File, v *Verdict) {
 		if o.Pixels != "" {
 			if d, partial, err := pixel.Digest(f); err != nil || partial != nil || d != o.Pixels {
 				v.Pixels = append(v.Pixels, o.Source)
+			} else {
+				v.Same++
 			}
 		}
 	}
@@ -214,31 +273,43 @@ func sortedKeys[T any](m map[string]T) []string {
 	return k
 }
 
-// dates holds every date that stayed against the patient's shift.
+// dates holds every date that stayed, at any depth, against the patient's shift.
 func (s *Set) dates(before, after *dicom.DataSet, o *Object, shifts map[int]int, v *Verdict) {
+	if !s.Dates && !s.Full {
+		return
+	}
 	for e := range after.All() {
-		if k := e.Kind(); k != vr.DA && k != vr.DT {
-			continue
-		}
 		was, ok := before.Get(e.Tag)
 		if !ok {
+			continue
+		}
+		if e.IsSequence() {
+			if a, b := was.Items(), e.Items(); len(a) == len(b) {
+				for i := range a {
+					s.dates(a[i], b[i], o, shifts, v)
+				}
+			}
+			continue
+		}
+		if k := e.Kind(); k != vr.DA && k != vr.DT {
 			continue
 		}
 		a, b := was.Strings(), e.Strings()
 		for i := range min(len(a), len(b)) {
 			x, err1 := time.Parse("20060102", a[i][:min(8, len(a[i]))])
 			y, err2 := time.Parse("20060102", b[i][:min(8, len(b[i]))])
-			if err1 != nil || err2 != nil {
+			if err1 != nil || err2 != nil || strings.HasPrefix(b[i], "19000101") {
 				continue
 			}
+			v.Moved++
 			days := int(x.Sub(y).Hours() / 24)
 			if known, ok := shifts[o.Patient]; !ok {
 				shifts[o.Patient] = days
 			} else if known != days {
 				v.Shifts = append(v.Shifts, fmt.Sprintf("%s: %v moved by %d days, others of the patient by %d", o.Source, e.Tag, days, known))
 			}
-			if days == 0 {
-				v.Shifts = append(v.Shifts, fmt.Sprintf("%s: %v did not move", o.Source, e.Tag))
+			if (days == 0) != s.Full {
+				v.Shifts = append(v.Shifts, fmt.Sprintf("%s: %v moved by %d days", o.Source, e.Tag, days))
 			}
 		}
 	}
@@ -267,6 +338,9 @@ func (s *Set) references(before, after *dicom.DataSet, newUID map[string]string,
 		for i := range min(len(a), len(b)) {
 			if _, known := uid.Lookup(a[i]); known && a[i] != b[i] {
 				v.Broken = append(v.Broken, fmt.Sprintf("%s: %v: a registered UID changed", o.Source, e.Tag))
+			}
+			if newUID[a[i]] != "" {
+				v.Followed++
 			}
 			if want := newUID[a[i]]; want != "" && want != b[i] {
 				v.Broken = append(v.Broken, fmt.Sprintf("%s: %v: a reference leads nowhere", o.Source, e.Tag))

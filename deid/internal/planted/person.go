@@ -30,10 +30,12 @@ type maker struct {
 	rng    *rand.Rand
 	Words  map[string]string // every planted word, folded, and where it was planted last
 	Digits map[string]string // the same for numbers of six digits or more
+	// Literals are dates, numbers and names in forms of their own, which may not be found as they are, in lower case.
+	Literals map[string]string
 }
 
 func newMaker(seed uint64) *maker {
-	return &maker{rng: stats.Seed(seed).Stream("planted"), Words: map[string]string{}, Digits: map[string]string{}}
+	return &maker{rng: stats.Seed(seed).Stream("planted"), Words: map[string]string{}, Digits: map[string]string{}, Literals: map[string]string{}}
 }
 
 var syllables = strings.Fields("ba be bi bo da de do fa fe ga go ha ke ki ko la le li lo ma me mi mo na ne ni no pa pe po ra re ri ro sa se so ta te ti to va ve vo za")
@@ -80,7 +82,7 @@ func (m *maker) person() person {
 
 // forms are the ways in which a person's words stand in text.
 func (m *maker) form(p *person) string {
-	switch m.rng.IntN(14) {
+	switch m.rng.IntN(28) {
 	case 0:
 		return p.given + " " + p.family
 	case 1:
@@ -107,6 +109,8 @@ func (m *maker) form(p *person) string {
 		return "http://" + p.city + ".example.org/" + p.id
 	case 12:
 		return "https://pacs." + p.city + ".org?pid=" + p.id + "&n=" + p.family
+	case 13:
+		return p.family + p.given
 	}
-	return p.family + p.given
+	return m.moreForms(p)
 }

@@ -25,6 +25,13 @@ type Set struct {
 	Objects map[string]*Object // by the SHA-256 of the input file
 	UIDs    map[string]string  // every original UID of an instance, and where it stood
 	Files   int
+	// Profile is what the output was made by: what its options keep is no leak. Nil keeps nothing.
+	Profile *deid.Profile
+	Skipped []string // files that could not be written with what was planted
+	Full    bool     // the policy keeps dates as they are
+	Dates   bool     // the policy keeps dates, moved
+
+	byStart map[[4]byte][]string
 }
 
 // Object is one planted file as it was before it goes through a de-identifier.
@@ -54,7 +61,11 @@ func Plant(src, dst string, seed uint64, patients int) (*Set, error) {
 			return err
 		}
 		f, err := dicom.ReadBytes(raw)
-		if err != nil || f.Incomplete != nil || f.DataSet.Has(tag.DirectoryRecordSequence) || f.DataSet.String(tag.SOPClassUID) == "" || f.DataSet.String(tag.SOPInstanceUID) == "" {
+		if err == nil && f.Incomplete == nil && f.DataSet.Has(tag.DirectoryRecordSequence) {
+			n++
+			return s.directory(f, filepath.Join(dst, fmt.Sprintf("%d", n), "DICOMDIR"), &people[n%patients])
+		}
+		if err != nil || f.Incomplete != nil || f.DataSet.String(tag.SOPClassUID) == "" || f.DataSet.String(tag.SOPInstanceUID) == "" {
 			return nil
 		}
 		// Objects of one study stay with one patient.
@@ -67,7 +78,62 @@ func Plant(src, dst string, seed uint64, patients int) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.documents(dst, &people[0]); err != nil {
+		return nil, err
+	}
 	return s, s.sideFiles(dst, &people[0])
+}
+
+// directory plants in the records of a DICOMDIR.
+func (s *Set) directory(f *dicom.File, path string, p *person) error {
+	for _, item := range f.DataSet.Sequence(tag.DirectoryRecordSequence) {
+		item.SetText(tag.PatientName, vr.PN, p.family+"^"+p.given)
+		item.SetText(tag.StudyDescription, vr.LO, s.word("directory record"))
+	}
+	var out bytes.Buffer
+	if err := dicom.Write(&out, f.DataSet, dicom.WriteOptions{TransferSyntaxUID: string(f.TransferSyntax)}); err != nil {
+		return nil
+	}
+	s.Files++
+	return put(path, out.Bytes())
+}
+
+// documents are encapsulated documents and a sound recording: objects that must not go out whatever is removed.
+func (s *Set) documents(dst string, p *person) error {
+	for i, class := range []string{uid.EncapsulatedPDFStorage, uid.EncapsulatedCDAStorage, uid.EncapsulatedSTLStorage, uid.BasicVoiceAudioWaveformStorage, uid.RawDataStorage} {
+		ds := dicom.NewDataSet()
+		ds.SetText(tag.SOPClassUID, vr.UI, class)
+		ds.SetText(tag.SOPInstanceUID, vr.UI, fmt.Sprintf("1.2.826.0.1.3680043.8.%s.%d", p.id, i))
+		ds.SetText(tag.StudyInstanceUID, vr.UI, "1.2.826.0.1.3680043.8."+p.id)
+		ds.SetText(tag.SeriesInstanceUID, vr.UI, "1.2.826.0.1.3680043.9."+p.id)
+		ds.SetText(tag.Modality, vr.CS, "DOC")
+		s.header(ds, p)
+		s.set(ds, tag.DocumentTitle, vr.ST, "document title", p)
+		text := []byte("%PDF-1.4 " + s.word("document") + " " + p.family + " ")
+		if i < 3 {
+			ds.SetBytes(tag.EncapsulatedDocument, vr.OB, text)
+		} else {
+			item := dicom.NewDataSet()
+			item.SetBytes(0x54001010, vr.OB, text)
+			ds.SetSequence(0x54000100, item)
+		}
+		var out bytes.Buffer
+		if err := dicom.Write(&out, ds, dicom.WriteOptions{}); err != nil {
+			return err
+		}
+		s.Files++
+		if err := put(filepath.Join(dst, p.given+fmt.Sprintf("_doc%d.dcm", i)), out.Bytes()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func put(path string, raw []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, raw, 0o644)
 }
 
 // sideFiles are files that are no DICOM, as they lie beside images.
@@ -107,8 +173,10 @@ func (s *Set) object(f *dicom.File, path, source string, who int, p *person) err
 	s.nested(ds, p)
 	s.graphics(ds, p)
 	s.report(ds, p)
+	s.shapes(ds, p)
 	var out bytes.Buffer
 	if err := s.write(&out, f); err != nil {
+		s.Skipped = append(s.Skipped, source+": "+err.Error())
 		return nil // a file that can't be written anew is not planted
 	}
 	raw := out.Bytes()
@@ -163,9 +231,9 @@ func (s *Set) header(ds *dicom.DataSet, p *person) {
 	ds.SetText(tag.AccessionNumber, vr.SH, p.accession)
 	ds.SetText(tag.PatientSex, vr.CS, []string{"M", "F"}[s.rng.IntN(2)])
 	ds.SetText(tag.StudyDate, vr.DA, p.seen.AddDate(0, 0, s.rng.IntN(300)).Format("20060102"))
-	ds.SetText(tag.OtherPatientIDs, vr.LO, s.number(7, "other id"))
+	ds.SetText(tag.OtherPatientIDs, vr.LO, s.number(9, tag.OtherPatientIDs.String()))
 	ds.SetText(tag.ReferringPhysicianName, vr.PN, s.word("referring")+"^"+s.word("referring"))
-	ds.SetText(tag.InstitutionName, vr.LO, s.word("institution")+" General Hospital")
+	ds.SetText(tag.InstitutionName, vr.LO, s.word(tag.InstitutionName.String())+" General Hospital")
 	for _, t := range []tag.Tag{tag.SeriesDescription, tag.StudyDescription, tag.ImageComments, tag.ProtocolName} {
 		before := ds.String(t)
 		if len(before) > 20 || strings.ContainsAny(before, "\\") {
@@ -176,7 +244,7 @@ func (s *Set) header(ds *dicom.DataSet, p *person) {
 			text = text[:60]
 			// A number or word that is cut is another one: it is not asked for.
 		}
-		ds.SetText(t, t.VR(), text)
+		ds.SetBytes(t, t.VR(), []byte(text))
 	}
 }
 
