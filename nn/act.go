@@ -11,7 +11,7 @@ func (ReLU) Visit(string, func(string, *Param)) {}
 // Forward implements [Module].
 func (ReLU) Forward(p *Pass, x *torch.Tensor) *torch.Tensor {
 	if p.capturing() {
-		return x.Relu()
+		return p.Apply(ReLU{}, (*torch.Tensor).Relu, x)
 	}
 	return x.Relu_()
 }
@@ -33,7 +33,7 @@ var (
 func (Func) Visit(string, func(string, *Param)) {}
 
 // Forward implements [Module].
-func (f Func) Forward(_ *Pass, x *torch.Tensor) *torch.Tensor { return f(x) }
+func (f Func) Forward(p *Pass, x *torch.Tensor) *torch.Tensor { return p.Apply(f, f, x) }
 
 // Cost implements [Module].
 func (Func) Cost(in []int64) ([]int64, Cost) { return in, Cost{Activations: numel(in)} }

@@ -74,7 +74,8 @@ func Attend(p *Pass, q, k, v, bias *torch.Tensor, drop Dropout) *torch.Tensor {
 	if bias != nil {
 		scores = scores.Add(bias)
 	}
-	return drop.Forward(p, scores.Softmax(-1)).Matmul(v)
+	weights := p.Apply(AttentionWeights{}, func(s *torch.Tensor) *torch.Tensor { return s.Softmax(-1) }, scores)
+	return drop.Forward(p, weights).Matmul(v)
 }
 
 // Cost implements [Module].
@@ -133,7 +134,7 @@ func (b *EncoderBlock) Visit(prefix string, v func(string, *Param)) { b.parts().
 func (b *EncoderBlock) Forward(p *Pass, x *torch.Tensor) *torch.Tensor {
 	y := b.Dropout.Forward(p, p.Run(b.Names.Attn, b.Attn, b.Norm1.Forward(p, x)))
 	x = x.Add(DropPath(p, y, b.DropPath))
-	y = b.Dropout.Forward(p, b.FC1.Forward(p, b.Norm2.Forward(p, x)).Gelu())
+	y = b.Dropout.Forward(p, GELU.Forward(p, b.FC1.Forward(p, b.Norm2.Forward(p, x))))
 	y = b.Dropout.Forward(p, b.FC2.Forward(p, y))
 	return x.Add(DropPath(p, y, b.DropPath))
 }

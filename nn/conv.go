@@ -50,15 +50,20 @@ func (c *Conv) Visit(prefix string, v func(string, *Param)) {
 }
 
 // Forward implements [Module].
-func (c *Conv) Forward(_ *Pass, x *torch.Tensor) *torch.Tensor {
+func (c *Conv) Forward(p *Pass, x *torch.Tensor) *torch.Tensor {
 	var bias *torch.Tensor
 	if c.Bias != nil {
 		bias = c.Bias.T
 	}
+	return p.Apply(c, func(x *torch.Tensor) *torch.Tensor { return c.With(x, c.Weight.T, bias) }, x)
+}
+
+// With is the convolution with another kernel and bias, which may be nil, of the same shapes.
+func (c *Conv) With(x, weight, bias *torch.Tensor) *torch.Tensor {
 	if len(c.Stride) == 2 {
-		return torch.Conv2d(x, c.Weight.T, bias, c.Stride, c.Pad, c.Dilation, c.Groups)
+		return torch.Conv2d(x, weight, bias, c.Stride, c.Pad, c.Dilation, c.Groups)
 	}
-	return torch.Conv3d(x, c.Weight.T, bias, c.Stride, c.Pad, c.Dilation, c.Groups)
+	return torch.Conv3d(x, weight, bias, c.Stride, c.Pad, c.Dilation, c.Groups)
 }
 
 // Cost implements [Module].

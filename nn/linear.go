@@ -17,8 +17,8 @@ func (l *Linear) Visit(prefix string, v func(string, *Param)) {
 }
 
 // Forward implements [Module].
-func (l *Linear) Forward(_ *Pass, x *torch.Tensor) *torch.Tensor {
-	return torch.Linear(x, l.Weight.T, l.Bias.T)
+func (l *Linear) Forward(p *Pass, x *torch.Tensor) *torch.Tensor {
+	return p.Apply(l, func(x *torch.Tensor) *torch.Tensor { return torch.Linear(x, l.Weight.T, l.Bias.T) }, x)
 }
 
 // Cost implements [Module].

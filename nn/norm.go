@@ -40,7 +40,9 @@ func (b *BatchNorm) Forward(p *Pass, x *torch.Tensor) *torch.Tensor {
 	if p.Train && p.Sum != nil {
 		return b.synced(p, x)
 	}
-	return torch.BatchNorm(x, b.Weight.T, b.Bias.T, b.Mean.T, b.Var.T, p.Train, b.Momentum, b.Eps)
+	return p.Apply(b, func(x *torch.Tensor) *torch.Tensor {
+		return torch.BatchNorm(x, b.Weight.T, b.Bias.T, b.Mean.T, b.Var.T, p.Train, b.Momentum, b.Eps)
+	}, x)
 }
 
 // Cost implements [Module].

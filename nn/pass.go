@@ -19,6 +19,8 @@ type Pass struct {
 	Sum func(*torch.Tensor) *torch.Tensor
 	// Watch, if set, sees the output of every module under its dotted name, in the order in which they finish.
 	Watch func(name string, y *torch.Tensor)
+	// Rule, where not nil, computes the layers that it knows in another way: see [Rule].
+	Rule Rule
 
 	path     []string
 	wanted   map[string]bool
@@ -70,7 +72,7 @@ func (p *Pass) Aux() *torch.Tensor {
 	return sum
 }
 
-func (p *Pass) capturing() bool { return len(p.wanted) > 0 }
+func (p *Pass) capturing() bool { return len(p.wanted) > 0 || p.Rule != nil }
 
 // Run runs a child module under its name. Temporaries of the child end with it; its output moves to the caller's scope.
 func (p *Pass) Run(name string, m Module, x *torch.Tensor) *torch.Tensor {

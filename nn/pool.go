@@ -21,7 +21,9 @@ func MaxPool2d() Pool {
 func (Pool) Visit(string, func(string, *Param)) {}
 
 // Forward implements [Module].
-func (l Pool) Forward(_ *Pass, x *torch.Tensor) *torch.Tensor {
+func (l Pool) Forward(p *Pass, x *torch.Tensor) *torch.Tensor { return p.Apply(l, l.pool, x) }
+
+func (l Pool) pool(x *torch.Tensor) *torch.Tensor {
 	switch flat := len(l.Kernel) == 2; {
 	case l.Mean && flat:
 		return torch.AvgPool2d(x, l.Kernel, l.Stride, l.Pad)
@@ -53,14 +55,16 @@ func (GlobalAvgPool) Visit(string, func(string, *Param)) {}
 
 // Forward implements [Module]. The pooling operator, not a mean, so that the last bit is torchvision's. Under autocast it widens to
 // float32: what follows is small, and eight bits of a score would tie what should be ranked.
-func (GlobalAvgPool) Forward(_ *Pass, x *torch.Tensor) *torch.Tensor {
+func (g GlobalAvgPool) Forward(p *Pass, x *torch.Tensor) *torch.Tensor {
 	if d := x.DType(); d == torch.BFloat16 || d == torch.Float16 {
 		x = x.To(torch.Float32)
 	}
-	if len(x.Shape()) == 4 {
-		return torch.AdaptiveAvgPool2d(x, 1, 1).Flatten(1, -1)
-	}
-	return torch.AdaptiveAvgPool3d(x, 1, 1, 1).Flatten(1, -1)
+	return p.Apply(g, func(x *torch.Tensor) *torch.Tensor {
+		if len(x.Shape()) == 4 {
+			return torch.AdaptiveAvgPool2d(x, 1, 1).Flatten(1, -1)
+		}
+		return torch.AdaptiveAvgPool3d(x, 1, 1, 1).Flatten(1, -1)
+	}, x)
 }
 
 // Cost implements [Module].

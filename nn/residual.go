@@ -30,7 +30,9 @@ func (r *Residual) Forward(p *Pass, x *torch.Tensor) *torch.Tensor {
 	if r.Down != nil {
 		residual = p.Run("downsample", r.Down, x)
 	}
-	if p.capturing() {
+	if p.Rule != nil {
+		out = p.Rule.Sum(out, residual)
+	} else if p.capturing() {
 		out = out.Add(residual)
 	} else {
 		out = out.Add_(residual, 1)

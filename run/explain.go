@@ -105,11 +105,32 @@ type example struct {
 
 // pick chooses the examples of each kind, by rank of confidence or error; ties and order by the table's order.
 func (r *Run) pick(p *evaluate.Predictions) ([]example, error) {
-	t, err := r.explainedTarget(p)
+	part, _ := judgedPart(r.Splits[0])
+	all, t, err := r.candidates(p, part)
 	if err != nil {
 		return nil, err
 	}
-	part, _ := judgedPart(r.Splits[0])
+	n := r.Plan.Explain.Examples
+	if n == 0 {
+		n = 2
+	}
+	return choose(all, kindShown(t), n), nil
+}
+
+// kindShown is the kind of question that is asked of a target: of a time to an event, whether it had happened.
+func kindShown(t evaluate.Target) evaluate.Kind {
+	if t.Kind == evaluate.TimeToEvent {
+		return evaluate.Binary
+	}
+	return t.Kind
+}
+
+// candidates are the rows of a part ("" is all) with a truth and a score of the explained target.
+func (r *Run) candidates(p *evaluate.Predictions, part string) ([]example, evaluate.Target, error) {
+	t, err := r.explainedTarget(p)
+	if err != nil {
+		return nil, t, err
+	}
 	rowOf := map[string]int{}
 	for i := range r.Cohort.Rows {
 		rowOf[r.Cohort.Rows[i].ID] = i
@@ -117,7 +138,7 @@ func (r *Run) pick(p *evaluate.Predictions) ([]example, error) {
 	var all []example
 	for i := range p.Item {
 		truth, score := p.Truth[t.Name][i], p.Score[t.Name][i]
-		if p.Split[i] != part || math.IsNaN(truth[0]) || math.IsNaN(score[0]) {
+		if part != "" && p.Split[i] != part || math.IsNaN(truth[0]) || math.IsNaN(score[0]) {
 			continue
 		}
 		e := example{Example: Example{Item: p.Item[i], Target: t.Name, Truth: truth[0], Score: score[0], Method: "Grad-CAM"}, row: rowOf[p.Item[i]], fold: p.Fold[i], kind: t.Kind}
@@ -136,15 +157,7 @@ func (r *Run) pick(p *evaluate.Predictions) ([]example, error) {
 		}
 		all = append(all, e)
 	}
-	n := r.Plan.Explain.Examples
-	if n == 0 {
-		n = 2
-	}
-	kind := t.Kind
-	if kind == evaluate.TimeToEvent {
-		kind = evaluate.Binary
-	}
-	return choose(all, kind, n), nil
+	return all, t, nil
 }
 
 // atMiddle turns a time-to-event example into the question whether the event had happened by the middle cut; false where that is unknown.

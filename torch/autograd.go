@@ -6,6 +6,7 @@ var (
 	opGetGrad         = intern("cineloop::get_grad")
 	opSetGrad         = intern("cineloop::set_grad")
 	opSetRequiresGrad = intern("cineloop::set_requires_grad")
+	opClampGrad       = intern("cineloop::clamp_grad")
 	opGradMode        = intern("cineloop::grad_mode")
 	opInferenceEnter  = intern("cineloop::inference_enter")
 	opInferenceExit   = intern("cineloop::inference_exit")
@@ -49,6 +50,13 @@ func (t *Tensor) SetGrad(g *Tensor) { opSetGrad.do(t.e, t, g) }
 // SetRequiresGrad says whether operators on t are recorded, and returns t, which must be a leaf.
 func (t *Tensor) SetRequiresGrad(on bool) *Tensor {
 	opSetRequiresGrad.do(t.e, t, on)
+	return t
+}
+
+// ClampGrad makes later differentiations through t, which must be part of a recorded graph, drop the negative part of what flows back
+// through it, and returns t. It is what guided backpropagation changes; every other operator is linear on the way back.
+func (t *Tensor) ClampGrad() *Tensor {
+	opClampGrad.do(t.e, t)
 	return t
 }
 

@@ -3,56 +3,118 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
+	"github.com/cineloop/cineloop/internal/fault"
+	"github.com/cineloop/cineloop/learn"
 	"github.com/cineloop/cineloop/run"
 )
 
-func init() {
-	register(newExplainCmd)
-	register(newReportCmd)
+func init() { register(newTrainCmd) }
+
+type trainOptions struct {
+	Dir        string
+	Procs      int
+	Nodes      int
+	Node       int
+	Rendezvous string
+	Restarts   int
+	Rank       string // of a process that train itself started: RANK/SIZE
 }
 
-// stage makes the command of one stage of a run that is planned already.
-func stage(io ioStreams, use, short, long string, do func(context.Context, *run.Run) (done string, err error)) *cobra.Command {
-	return &cobra.Command{
-		Use:   use + " RUN",
-		Short: short,
-		Long: long + `
+func newTrainCmd(io ioStreams) *cobra.Command {
+	var opts trainOptions
+	cmd := stage(io, "train", "Train a planned run, or go on with one that was stopped",
+		`Train every split and fold of the plan. Stopping at any moment, also by kill -9, loses at most the steps since the last checkpoint; repeating the command goes on from there, bit for bit.
 
-RUN is the folder of a run that cineloop plan or cineloop run made.
-
-Exit status: 0 done, 2 a wrong flag, 3 data that cannot be used, 4 libtorch is not installed, 6 no run there, or an earlier stage is
-missing, 8 out of disk or memory, 130 interrupted.`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := run.Open(cmd.Context(), args[0], io.Err, "")
-			if err != nil {
-				return err
-			}
-			done, err := do(cmd.Context(), r)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintln(io.Out, done)
-			return nil
-		},
+With --procs N, N processes of this machine train one network: each takes the plan's batch_size of every step, so that a step is one of N times the batch. On several machines give the
+same --rendezvous HOST:PORT and --nodes to all, and to each its --node; the run's folder and the data must be visible to all. When a process dies, all end with its message, or begin again
+from the last checkpoint, --restarts times. The processes exchange in the clear: keep them on one machine or a network of their own.`,
+		nil)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		opts.Dir = args[0]
+		return runTrain(cmd.Context(), opts, io)
 	}
+	cmd.Example = `  cineloop train runs/demo
+  cineloop train runs/demo --procs 4 --restarts 3
+  cineloop train /shared/runs/demo --procs 8 --nodes 2 --node 0 --rendezvous node0:29500`
+	f := cmd.Flags()
+	f.IntVar(&opts.Procs, "procs", 1, "processes of this machine that train together")
+	f.IntVar(&opts.Nodes, "nodes", 1, "machines that train together")
+	f.IntVar(&opts.Node, "node", 0, "which of the machines this is, from 0")
+	f.StringVar(&opts.Rendezvous, "rendezvous", "", "HOST:PORT of the first machine, where all meet (default: a free port of this machine)")
+	f.IntVar(&opts.Restarts, "restarts", 0, "how often all processes begin again from the last checkpoint after one has died")
+	f.StringVar(&opts.Rank, "rank", "", "RANK/SIZE, set by the command for its own processes")
+	_ = f.MarkHidden("rank")
+	return cmd
 }
 
-func newExplainCmd(io ioStreams) *cobra.Command {
-	return stage(io, "explain", "Draw and test what a trained run looks at",
-		"Draw Grad-CAM in space and time for examples that the model got right, got wrong and was most unsure of, and test each map: a region test by occlusion, a network with random weights, an edge detector.",
-		func(ctx context.Context, r *run.Run) (string, error) {
-			return "explanations: " + r.Dir.Explain(), r.Explain(ctx)
-		})
+func runTrain(ctx context.Context, opts trainOptions, io ioStreams) error {
+	if opts.Rank == "" && (opts.Procs != 1 || opts.Nodes != 1) {
+		return launchTrain(ctx, opts, io)
+	}
+	if opts.Rank == "" && opts.Rendezvous != "" {
+		return fault.New(fault.Usage, "--rendezvous is for several processes").WithHint("say how many with --procs and --nodes")
+	}
+	var part *learn.Parallel
+	if opts.Rank != "" {
+		part = &learn.Parallel{}
+		if _, err := fmt.Sscanf(opts.Rank, "%d/%d", &part.Rank, &part.Size); err != nil {
+			return fault.New(fault.Usage, "--rank %q: want RANK/SIZE", opts.Rank)
+		}
+		var err error
+		if part.Host, part.Port, err = run.SplitRendezvous(opts.Rendezvous); err != nil {
+			return err
+		}
+		if part.Rank > 0 {
+			io.Out = nil
+		}
+	}
+	r, err := run.Open(ctx, opts.Dir, io.Err, "")
+	if err != nil {
+		return err
+	}
+	r.Parallel = part
+	if err := r.Train(ctx); err != nil {
+		return err
+	}
+	if io.Out != nil {
+		fmt.Fprintln(io.Out, "checkpoints: "+r.Dir.Checkpoints())
+	}
+	return nil
 }
 
-func newReportCmd(io ioStreams) *cobra.Command {
-	return stage(io, "report", "Write a run's page",
-		"Write report.html, one self-contained page, from what the other stages left.",
-		func(ctx context.Context, r *run.Run) (string, error) {
-			return "report: " + r.Dir.Report(), r.Report(ctx)
-		})
+// launchTrain starts this machine's processes, each this command with --rank.
+func launchTrain(ctx context.Context, opts trainOptions, io ioStreams) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("finding this program to start it again: %w", err)
+	}
+	if _, err := os.Stat(run.Folder(opts.Dir).Plan()); err != nil {
+		return fault.New(fault.NotFound, "%s holds no run: there is no plan.yaml", opts.Dir).WithHint("plan one with cineloop plan RECIPE.yaml")
+	}
+	threads := strconv.Itoa(max(1, runtime.GOMAXPROCS(0)/max(1, opts.Procs)))
+	err = run.Launch(ctx, run.LaunchOptions{
+		Procs: opts.Procs, Nodes: opts.Nodes, Node: opts.Node, Rendezvous: opts.Rendezvous, Restarts: opts.Restarts, Log: io.Err,
+		Command: func(ctx context.Context, rank, size int, rendezvous string) *exec.Cmd {
+			c := exec.CommandContext(ctx, self, "train", opts.Dir, "--rank", fmt.Sprintf("%d/%d", rank, size), "--rendezvous", rendezvous)
+			c.Env = append(os.Environ(), "GOMAXPROCS="+threads) // the cores are shared out
+			if rank == opts.Node*opts.Procs {
+				c.Stdout = io.Out
+			}
+			return c
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if opts.Node == 0 {
+		return os.RemoveAll(run.Folder(opts.Dir).CacheFolder())
+	}
+	return nil
 }

@@ -30,7 +30,7 @@ const (
 	Supported    Finding = "supported"
 	NotSupported Finding = "not supported" // hiding it matters no more than hiding something else
 	EdgeDetector Finding = "edge detector" // no different from the input's edges
-	Unstable     Finding = "unstable"      // the same with random weights
+	Unstable     Finding = "unstable"      // the same with random weights, or another with a little noise
 	Empty        Finding = "empty"         // the map is zero everywhere
 )
 
@@ -101,6 +101,20 @@ func judge(c Criteria, m *Map, effect string, region RegionResult, randomised, e
 	}
 	return Supported, "Supported: " + hiding + "."
 }
+
+// minStability is the least rank correlation with the maps of slightly noisy inputs that a map may have: ours, stated to be argued with.
+const minStability = 0.5
+
+// Shaken takes a verdict back when small noise makes another map.
+func (v *Verdict) Shaken(s Stability) {
+	if v.Finding == Supported && s.Spearman != nil && *s.Spearman < minStability {
+		v.Finding = Unstable
+		v.Words = fmt.Sprintf("Do not read this map: noise of %.0f %% of the input's deviation makes another (rank correlation %.2f).", 100*s.Noise, *s.Spearman)
+	}
+}
+
+// Finite is a pointer to x, or nil where x is no number that JSON can hold.
+func Finite(x float64) *float64 { return finite(x) }
 
 func finite(x float64) *float64 {
 	if math.IsNaN(x) || math.IsInf(x, 0) {

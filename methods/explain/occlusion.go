@@ -3,6 +3,9 @@ package explain
 import (
 	"context"
 	"fmt"
+	"math"
+
+	"github.com/cineloop/cineloop/stats"
 )
 
 // Fill is what a masked region is replaced by.
@@ -14,6 +17,10 @@ const (
 	FillMean Fill = "mean"
 	FillBlur Fill = "blur"
 	FillZero Fill = "zero"
+	// FillNoise draws each value from a normal distribution with its channel's mean and deviation over the input, by a fixed stream.
+	FillNoise Fill = "noise"
+	// FillIn grows the surroundings of a region into it; only region tests, which know the region, can do that.
+	FillIn Fill = "in-fill"
 )
 
 // OcclusionOptions sizes the sliding window. Zero values: a quarter of the frames, an eighth of the sides, windows side by side
@@ -22,7 +29,11 @@ type OcclusionOptions struct {
 	Window [3]int // frames, rows, columns
 	Stride [3]int
 	Fill   Fill
-	Batch  int
+	// Value, where not nil, is what every masked value becomes, instead of Fill.
+	Value *float32
+	// Clip lets the last windows stick out of the input and cuts them, as captum does, instead of moving them inside.
+	Clip  bool
+	Batch int
 }
 
 func (o OcclusionOptions) filled(in Input) OcclusionOptions {
@@ -58,15 +69,24 @@ func Occlusion(ctx context.Context, in Input, opt OcclusionOptions, score ScoreF
 	if err != nil {
 		return nil, 0, err
 	}
+	if opt.Value != nil {
+		for i := range filled {
+			filled[i] = *opt.Value
+		}
+	}
 	base, err := score(in.X, 1)
 	if err != nil {
 		return nil, 0, fmt.Errorf("explain: score of the whole input: %w", err)
 	}
 	var windows []box
-	for _, t := range starts(in.T, opt.Window[0], opt.Stride[0]) {
-		for _, y := range starts(in.H, opt.Window[1], opt.Stride[1]) {
-			for _, x := range starts(in.W, opt.Window[2], opt.Stride[2]) {
-				windows = append(windows, box{t, y, x, t + opt.Window[0], y + opt.Window[1], x + opt.Window[2]})
+	at := starts
+	if opt.Clip {
+		at = clipped
+	}
+	for _, t := range at(in.T, opt.Window[0], opt.Stride[0]) {
+		for _, y := range at(in.H, opt.Window[1], opt.Stride[1]) {
+			for _, x := range at(in.W, opt.Window[2], opt.Stride[2]) {
+				windows = append(windows, box{t, y, x, min(t+opt.Window[0], in.T), min(y+opt.Window[1], in.H), min(x+opt.Window[2], in.W)})
 			}
 		}
 	}
@@ -130,6 +150,15 @@ func starts(n, window, stride int) []int {
 	}
 }
 
+// clipped are the first indices of windows, a stride apart, until one reaches the end.
+func clipped(n, window, stride int) []int {
+	s := []int{0}
+	for i := stride; i-stride+window < n; i += stride {
+		s = append(s, i)
+	}
+	return s
+}
+
 // fillOf is what in looks like where it is masked, same shape as in.X.
 func fillOf(in Input, fill Fill) ([]float32, error) {
 	out := make([]float32, len(in.X))
@@ -146,13 +175,27 @@ func fillOf(in Input, fill Fill) ([]float32, error) {
 				out[i] = float32(sum / float64(n))
 			}
 		}
+	case FillNoise:
+		rng := stats.Seed(uint64(n)).Stream("explain fill")
+		for c := range in.C {
+			var sum, square float64
+			for _, v := range in.X[c*n : (c+1)*n] {
+				sum += float64(v)
+				square += float64(v) * float64(v)
+			}
+			mean := sum / float64(n)
+			sd := math.Sqrt(max(0, square/float64(n)-mean*mean))
+			for i := c * n; i < (c+1)*n; i++ {
+				out[i] = float32(mean + sd*rng.NormFloat64())
+			}
+		}
 	case FillBlur:
 		for p := 0; p < in.C*in.T; p++ {
 			plane := in.H * in.W
 			boxBlur(in.X[p*plane:(p+1)*plane], out[p*plane:(p+1)*plane], in.H, in.W, max(1, in.H/8), max(1, in.W/8))
 		}
 	default:
-		return nil, fmt.Errorf("explain: unknown fill %q: mean, blur or zero", fill)
+		return nil, fmt.Errorf("explain: unknown fill %q: mean, blur, noise or zero", fill)
 	}
 	return out, nil
 }

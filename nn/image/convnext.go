@@ -79,7 +79,7 @@ func (b *nextBlock) Visit(prefix string, v func(string, *nn.Param)) {
 // Forward implements [nn.Module].
 func (b *nextBlock) Forward(p *nn.Pass, x *torch.Tensor) *torch.Tensor {
 	y := b.norm.Forward(p, b.conv.Forward(p, x).Permute(0, 2, 3, 1))
-	y = b.down.Forward(p, b.up.Forward(p, y).Gelu()).Permute(0, 3, 1, 2)
+	y = b.down.Forward(p, nn.GELU.Forward(p, b.up.Forward(p, y))).Permute(0, 3, 1, 2)
 	return b.scale.T.Mul(y)
 }
 

@@ -81,7 +81,7 @@ func (b *scaleBlock) forward(p *nn.Pass, x *torch.Tensor, thw [3]int64) (*torch.
 	}
 	x = skip.Add(nn.DropPath(p, a, b.dropPath))
 	n2 := b.norm2.Forward(p, x)
-	y := b.fc2.Forward(p, b.fc1.Forward(p, n2).Gelu())
+	y := b.fc2.Forward(p, nn.GELU.Forward(p, b.fc1.Forward(p, n2)))
 	if !b.v2 && b.channel != nil {
 		x = b.channel.Forward(p, n2)
 	}

@@ -124,7 +124,7 @@ func (b *dividedBlock) forward(p *nn.Pass, x *torch.Tensor, frames int64) *torch
 	newClass := s.Narrow(1, 0, 1).Reshape(n, frames, d).MeanKeep(1)
 	s = s.Narrow(1, 1, places).Reshape(n, frames, places, d).Transpose(1, 2).Reshape(n, places*frames, d)
 	x = torch.Cat([]*torch.Tensor{class, body}, 1).Add(torch.Cat([]*torch.Tensor{newClass, s}, 1))
-	return x.Add(b.FC2.Forward(p, b.FC1.Forward(p, b.Norm2.Forward(p, x)).Gelu()))
+	return x.Add(b.FC2.Forward(p, nn.GELU.Forward(p, b.FC1.Forward(p, b.Norm2.Forward(p, x)))))
 }
 
 func (b *dividedBlock) cost(n, frames, places, d int64) nn.Cost {

@@ -41,7 +41,7 @@ int64_t guarded(Context* ctx, int64_t* out, F body) {
 const std::map<std::string, Builtin>& builtins() {
   static const std::map<std::string, Builtin> table = {
       {"backward", backward}, {"grad", grad}, {"get_grad", getGrad}, {"set_grad", setGrad},
-      {"set_requires_grad", setRequiresGrad}, {"grad_mode", gradMode}, {"inference_enter", inferenceEnter},
+      {"set_requires_grad", setRequiresGrad}, {"clamp_grad", clampGrad}, {"grad_mode", gradMode}, {"inference_enter", inferenceEnter},
       {"inference_exit", inferenceExit}, {"autocast_enter", autocastEnter}, {"autocast_exit", autocastExit},
       {"manual_seed", manualSeed}, {"rng_state", rngState}, {"set_rng_state", setRNGState}, {"generator", newGenerator},
       {"generator_state", generatorState}, {"set_generator_state", setGeneratorState}, {"set_threads", setThreads},

@@ -118,6 +118,11 @@ void setRequiresGrad(Stack& s) {
   pop(s).toTensor().set_requires_grad(on);
 }
 
+// (tensor) -> (): what flows back through the tensor loses its negative part.
+void clampGrad(Stack& s) {
+  pop(s).toTensor().register_hook([](const at::Tensor& g) { return g.clamp_min(0); });
+}
+
 // (on) -> (was)
 void gradMode(Stack& s) {
   const bool was = c10::GradMode::is_enabled();

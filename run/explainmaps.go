@@ -1,0 +1,196 @@
+package run
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/cineloop/cineloop/internal/fault"
+	"github.com/cineloop/cineloop/learn"
+	"github.com/cineloop/cineloop/methods/explain"
+	"github.com/cineloop/cineloop/methods/explain/attribute"
+	"github.com/cineloop/cineloop/nn"
+	"github.com/cineloop/cineloop/stats"
+	"github.com/cineloop/cineloop/torch"
+)
+
+// mapper draws one method's maps of a model, at the input's resolution.
+type mapper struct {
+	e      *torch.Engine
+	m      *learn.Model
+	view   view
+	head   int
+	method string
+	seed   stats.Seed
+	// delta is the completeness error of the last map, of methods that have one.
+	delta *float64
+}
+
+// method makes relevance [1, C or 1, T, H, W]; signed methods are read by their absolute values, the others by their positive part.
+type method struct {
+	name   string
+	signed bool
+	layer  bool // needs a layer with positions
+	draw   func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error)
+}
+
+const smoothSamples, smoothSpread, pathSteps = 16, 0.15, 24
+
+var methods = []method{
+	{"gradcam", false, true, func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
+		return n.GradCAM(x, t, p.view.layer)
+	}},
+	{"gradcam++", false, true, func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
+		return n.GradCAMPlusPlus(x, t, p.view.layer)
+	}},
+	{"scorecam", false, true, func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
+		return n.ScoreCAM(x, t, p.view.layer, 8)
+	}},
+	{"guided-gradcam", true, true, func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
+		return n.GuidedGradCAM(x, t, p.view.layer)
+	}},
+	{"gradient", true, false, func(_ *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
+		return n.Gradient(x, t), nil
+	}},
+	{"input-x-gradient", true, false, func(_ *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
+		return n.InputXGradient(x, t), nil
+	}},
+	{"smoothgrad", true, false, func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
+		return n.SmoothGrad(x, t, smoothSamples, p.noise(n, x)).Mean, nil
+	}},
+	{"smoothgrad-squared", true, false, func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
+		return n.SmoothGrad(x, t, smoothSamples, p.noise(n, x)).Square, nil
+	}},
+	{"vargrad", true, false, func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
+		return n.SmoothGrad(x, t, smoothSamples, p.noise(n, x)).Variance, nil
+	}},
+	{"integrated-gradients", true, false, func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
+		r := n.IntegratedGradients(x, x.ZerosLike(), t, pathSteps, attribute.GaussLegendre)
+		p.delta = &r.Delta[0]
+		return r.Relevance, nil
+	}},
+	{"guided-backprop", true, false, func(_ *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
+		return n.GuidedBackprop(x, t), nil
+	}},
+	{"lrp", true, false, func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
+		r, err := n.LRP(x, t, attribute.EpsilonPlusFlat(), false)
+		if err != nil {
+			return nil, err
+		}
+		p.delta = &r.Lost[0]
+		return r.Relevance, nil
+	}},
+	{"deeplift", true, false, func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
+		r, err := n.DeepLIFT(x, x.ZerosLike(), t)
+		if err != nil {
+			return nil, err
+		}
+		p.delta = &r.Delta[0]
+		return r.Relevance, nil
+	}},
+}
+
+func (p *mapper) noise(n attribute.Net, x *torch.Tensor) func(int) *torch.Tensor {
+	p.e.ManualSeed(p.seed)
+	return n.Noise(x, smoothSpread)
+}
+
+var defaultMethods = []string{"gradcam", "gradient", "integrated-gradients"}
+
+// MethodsInWords lists the methods of [ExplainOn].
+func MethodsInWords() string {
+	var names []string
+	for _, m := range methods {
+		names = append(names, m.name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// DefaultMethodsInWords lists what [ExplainOn] draws when nothing is asked for.
+func DefaultMethodsInWords() string { return strings.Join(defaultMethods, ",") }
+
+func findMethods(names []string) ([]method, error) {
+	if len(names) == 0 {
+		names = defaultMethods
+	}
+	var out []method
+	for _, name := range names {
+		i := slices.IndexFunc(methods, func(m method) bool { return m.name == name })
+		if i < 0 {
+			return nil, fault.New(fault.Usage, "no method %q to explain with", name).WithHint("methods are %s", MethodsInWords())
+		}
+		out = append(out, methods[i])
+	}
+	return out, nil
+}
+
+// draw is the map of one input with the resolution at which the method works.
+func (p *mapper) draw(in explain.Input, how method) (m *explain.Map, grid [3]int, err error) {
+	s := p.e.Scope()
+	defer s.Close()
+	net := attribute.Net{E: p.e, Volume: p.m.Net.Volume, Forward: func(pass *nn.Pass, x *torch.Tensor) *torch.Tensor {
+		return p.m.Net.Heads(pass, x)[p.head]
+	}}
+	p.delta = nil
+	tryErr := p.e.Try(func() {
+		x := p.e.FromFloat32(in.X, 1, int64(in.C), int64(in.T), int64(in.H), int64(in.W))
+		var r *torch.Tensor
+		if r, err = how.draw(p, net, x, attribute.Target{int64(p.view.class)}); err != nil {
+			return
+		}
+		if r.Size(1) > 1 {
+			if how.signed {
+				r = r.Sum(1).Unsqueeze(1)
+			} else {
+				r = r.Mean(1).Unsqueeze(1)
+			}
+		}
+		d := r.Shape()
+		m = &explain.Map{T: int(d[2]), H: int(d[3]), W: int(d[4]), Values: r.Float32s()}
+	})
+	if err == nil {
+		err = tryErr
+	}
+	if err != nil {
+		return nil, grid, err
+	}
+	if p.view.negate {
+		for i := range m.Values {
+			m.Values[i] = -m.Values[i]
+		}
+	}
+	grid = [3]int{m.T, m.H, m.W}
+	return m.Resize(in.T, in.H, in.W), grid, nil
+}
+
+// shown is the map as people read it: how strongly each position speaks, without a sign.
+func (p *mapper) shown(m *explain.Map, how method) *explain.Map {
+	if how.signed || p.view.either {
+		return m.Abs()
+	}
+	out := explain.NewMap(m.T, m.H, m.W)
+	for i, v := range m.Values {
+		out.Values[i] = max(0, v)
+	}
+	return out
+}
+
+// randomisation are the parts of a network from the output down: its parameters in four equal parts.
+const randomisedParts = 4
+
+// mixed copies the parameters and statistics of work from trained, and those of the chosen parts, 0 being the output's, from control.
+func mixed(e *torch.Engine, work, trained, control *learn.Model, parts func(part int) bool) {
+	get := func(m *learn.Model) (out []*torch.Tensor) {
+		m.Net.Visit("", func(_ string, p *nn.Param) { out = append(out, p.T) })
+		return out
+	}
+	w, t, c := get(work), get(trained), get(control)
+	e.NoGrad(func() {
+		for i := range w {
+			from := t[i]
+			if parts((len(w) - 1 - i) * randomisedParts / len(w)) {
+				from = c[i]
+			}
+			w[i].Copy_(from)
+		}
+	})
+}
