@@ -92,7 +92,8 @@ func (m *Model) About(c *cohort.Cohort, row int) {
 	m.about = func(n int) *nn.Table { return m.State.Table.table(m.e, c, slices.Repeat([]int{row}, n)) }
 }
 
-func (m *Model) table(n int) *nn.Table {
+// Table is the columns of the row that [Model.About] named, n times; nil where none was.
+func (m *Model) Table(n int) *nn.Table {
 	if m.about == nil {
 		return nil
 	}
@@ -125,7 +126,7 @@ func (m *Model) Score(x []float32, n int, target string) (scores [][]float64, er
 	defer s.Close()
 	err = m.e.Try(func() {
 		m.e.NoGrad(func() {
-			outs := m.Net.Heads(&nn.Pass{E: m.e, Table: m.table(n)}, m.e.FromFloat32(x, m.shape(n)...))
+			outs := m.Net.Heads(&nn.Pass{E: m.e, Table: m.Table(n)}, m.e.FromFloat32(x, m.shape(n)...))
 			for _, raw := range split(outs[i].Float32s(), m.State.Heads[i].outputs()) {
 				scores = append(scores, m.State.Heads[i].decode(raw))
 			}
@@ -159,7 +160,7 @@ func (m *Model) Activation(x []float32, layer, target string, index int) (a *Act
 	}
 	s := m.e.Scope()
 	defer s.Close()
-	p := &nn.Pass{E: m.e, Table: m.table(1)}
+	p := &nn.Pass{E: m.e, Table: m.Table(1)}
 	p.Capture(layer)
 	defer p.Release()
 	err = m.e.Try(func() {

@@ -112,6 +112,9 @@ func ExplainOn(ctx context.Context, dir string, opt ExplainOptions) (*Tested, er
 	if r.Plan.Kind == kindCatalog {
 		return nil, fault.New(fault.Usage, "%s is a catalogue: it has no model to explain", dir)
 	}
+	if r.segments() {
+		return nil, fault.New(fault.Usage, "%s labels positions: its masks are the picture to look at", dir)
+	}
 	models, err := r.models(0)
 	if err != nil {
 		return nil, err
@@ -120,7 +123,7 @@ func ExplainOn(ctx context.Context, dir string, opt ExplainOptions) (*Tested, er
 	if err != nil {
 		return nil, err
 	}
-	p, err := r.predict(ctx, other, other.All(), models[:1])
+	p, _, err := r.predict(ctx, r.Dir, other, other.All(), models[:1])
 	if err != nil {
 		return nil, err
 	}
@@ -193,6 +196,13 @@ func (j *explainJob) do(ctx context.Context, e *torch.Engine, model string, pick
 	return j.cohort(ctx, all, x)
 }
 
+// about tells the models whose columns the table's are.
+func (j *explainJob) about(row int) {
+	for _, m := range []*learn.Model{j.trained, j.control, j.work} {
+		m.About(j.r.Cohort, row)
+	}
+}
+
 // input is an item as the network sees it.
 func (r *Run) input(ctx context.Context, row int) (explain.Input, error) {
 	in := r.Plan.Input
@@ -224,6 +234,7 @@ func (j *explainJob) example(ctx context.Context, n int, ex example) (TestedExam
 		j.bar.Add(int64(len(j.how)))
 		return before, nil
 	}
+	j.about(ex.row)
 	in, err := j.r.input(ctx, ex.row)
 	if err != nil {
 		return out, err
