@@ -49,19 +49,18 @@ type TestedMap struct {
 
 // TestedExample is one item.
 type TestedExample struct {
-	Key      string               `json:"key"` // of what it was made from
-	Item     string               `json:"item"`
-	Why      string               `json:"why"`
-	Target   string               `json:"target"`
-	Class    string               `json:"class,omitempty"`
-	Truth    float64              `json:"truth"`
-	Score    float64              `json:"score"`
-	Plain    string               `json:"plain"`
-	Maps     []TestedMap          `json:"maps"`
-	Frames   []float64            `json:"frame_importance"` // fall of the score when a frame becomes the mean frame
-	Time     explain.TimeControls `json:"time"`
-	Skipped  []string             `json:"skipped,omitempty"` // methods that this network has no use for, with the reason
-	position int
+	Key     string               `json:"key"` // of what it was made from
+	Item    string               `json:"item"`
+	Why     string               `json:"why"`
+	Target  string               `json:"target"`
+	Class   string               `json:"class,omitempty"`
+	Truth   float64              `json:"truth"`
+	Score   float64              `json:"score"`
+	Plain   string               `json:"plain"`
+	Maps    []TestedMap          `json:"maps"`
+	Frames  []float64            `json:"frame_importance"` // fall of the score when a frame becomes the mean frame
+	Time    explain.TimeControls `json:"time"`
+	Skipped []string             `json:"skipped,omitempty"` // methods that this network has no use for, with the reason
 }
 
 // Tested is explain.json of other data.
