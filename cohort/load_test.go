@@ -170,7 +170,7 @@ func TestLoadFaults(t *testing.T) {
 		{"variable", func(s *Spec) { s.Root = "${CINELOOP_NO_SUCH}/x" }, fault.Usage, "environment variable CINELOOP_NO_SUCH"},
 		{"same key", func(s *Spec) { s.ID = "pid" }, fault.Input, "lines 2 and 3 have the same key (data.id)"},
 		{"derive kind", func(s *Spec) { s.Derive = []DeriveSpec{{Name: "x", Kind: "ejection"}} }, fault.Usage, `data.derive.0.kind is "ejection"`},
-		{"derive from", func(s *Spec) { s.Derive = []DeriveSpec{{Name: "x", Kind: EjectionFraction, From: "eff"}} }, fault.Usage, `data.derive.0.from is "eff", which is no regression target (did you mean "ef"?)`},
+		{"derive from", func(s *Spec) { s.Derive = []DeriveSpec{{Name: "x", Kind: EjectionFraction, From: "eff"}} }, fault.Usage, `data.derive.0.from is "eff", which is no regression target, nor a mask of one class (did you mean "ef"?)`},
 		{"derive phase", func(s *Spec) {
 			s.Derive = []DeriveSpec{{Name: "x", Kind: EjectionFraction, From: "ef", Phase: "view"}}
 		}, fault.Input, "line 2, column view: neither ED nor ES"},

@@ -319,7 +319,11 @@ func TestExampleRecipes(t *testing.T) {
 		if p.Kind == "catalog" {
 			continue
 		}
-		q, err := FillPlan(p, cine(500), PlanSizes{Train: 300, Val: 60, Fits: 1, Cores: 2})
+		fill := FillPlan
+		if p.Kind == KindSegment {
+			fill = FillMaskPlan
+		}
+		q, err := fill(p, cine(500), PlanSizes{Train: 300, Val: 60, Fits: 1, Cores: 2})
 		if err != nil {
 			t.Errorf("%s: %v", filepath.Base(name), err)
 			continue

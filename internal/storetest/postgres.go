@@ -38,7 +38,7 @@ func Main(m *testing.M) {
 	os.Exit(status)
 }
 
-// StopPostgres ends the server, if there is one, for packages whose TestMain is not ours.
+// StopPostgres ends the server, if there is one, for packages whose TestMain is not ours. The next test that asks for one starts another.
 func StopPostgres() {
 	if server.cmd != nil {
 		_ = server.cmd.Process.Signal(syscall.SIGINT) // fast shutdown
@@ -47,6 +47,7 @@ func StopPostgres() {
 	if server.dir != "" {
 		os.RemoveAll(server.dir)
 	}
+	server.once, server.dir, server.cmd, server.err = sync.Once{}, "", nil, nil
 }
 
 func initdb() []string {
