@@ -8,7 +8,8 @@
 //
 //	go run ./bench/evidential -out evidential            all 60,000 images
 //	go run ./bench/evidential -out small -n 6000         a few minutes
-//	go run ./bench/evidential -out starts -starts 8      which starts let classes die, eight seeds each, 6,000 images
+//	go run ./bench/evidential -out starts -starts 8      which starts let classes die, eight seeds each, 6,000 images;
+//	                                                     with -only '^digamma' those rows alone, the others kept
 package main
 
 import (
