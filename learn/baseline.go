@@ -11,6 +11,11 @@ import (
 // baselines estimates the baseline hazards of the heads that need one, from all training rows without augmentation and with the weights that are
 // judged. It costs a pass over the training rows an epoch, and only such heads pay it.
 func (t *trainer) baselines(ctx context.Context) error {
+	return t.evaluated(func() error { return t.baselinesOf(ctx) })
+}
+
+// baselinesOf is baselines with the weights as they stand in the network.
+func (t *trainer) baselinesOf(ctx context.Context) error {
 	if !slices.ContainsFunc(t.heads, head.needsBaseline) {
 		return nil
 	}
@@ -24,28 +29,22 @@ func (t *trainer) baselines(ctx context.Context) error {
 	}
 	outputs := make([][]float64, len(t.heads))
 	var rows []cohort.Row
-	err = t.evaluated(func() error {
-		for b, err := range loader.Epoch(ctx, 0, 0) {
-			if err != nil {
-				return err
-			}
-			s := t.e.Scope()
-			t.e.NoGrad(func() {
-				outs := forward(t.e, t.net, &nn.Pass{E: t.e, Table: t.table.table(t.e, t.opts.Cohort, b.Rows)}, p.Train.Autocast, input(t.e, b))
-				for i, h := range t.heads {
-					if h.needsBaseline() {
-						outputs[i] = append(outputs[i], outs[i].Float64s()...)
-					}
-				}
-			})
-			rows = append(rows, pick(t.opts.Cohort.Rows, b.Rows)...)
-			s.Close()
-			b.Release()
+	for b, err := range loader.Epoch(ctx, 0, 0) {
+		if err != nil {
+			return err
 		}
-		return nil
-	})
-	if err != nil {
-		return err
+		s := t.e.Scope()
+		t.e.NoGrad(func() {
+			outs := forward(t.e, t.net, &nn.Pass{E: t.e, Table: t.table.table(t.e, t.opts.Cohort, b.Rows)}, p.Train.Autocast, input(t.e, b))
+			for i, h := range t.heads {
+				if h.needsBaseline() {
+					outputs[i] = append(outputs[i], outs[i].Float64s()...)
+				}
+			}
+		})
+		rows = append(rows, pick(t.opts.Cohort.Rows, b.Rows)...)
+		s.Close()
+		b.Release()
 	}
 	heads := slices.Clone(t.heads)
 	for i, h := range heads {

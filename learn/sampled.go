@@ -198,7 +198,7 @@ func (g *gatherer) view(ctx context.Context, e *torch.Engine, m *Model, loader *
 				g.stages(b.Rows, m, p)
 			}
 			for pass := range max(1, g.u.DropoutPasses) {
-				g.add(b.Rows, first+pass, m.Net.HeadsOf(&nn.Pass{E: e, Drop: g.u.DropoutPasses > 0, Table: table}, features))
+				g.add(b.Rows, first+pass, m.State.Heads, m.Net.HeadsOf(&nn.Pass{E: e, Drop: g.u.DropoutPasses > 0, Table: table}, features))
 			}
 		})
 		s.Close()
@@ -284,10 +284,11 @@ func (g *gatherer) stages(rows []int, m *Model, p *nn.Pass) {
 	}
 }
 
-func (g *gatherer) add(rows []int, at int, outs []*torch.Tensor) {
-	n := len(g.heads)
+// add takes a pass over rows; heads are the network's own, whose baseline hazards are no other network's.
+func (g *gatherer) add(rows []int, at int, heads []head, outs []*torch.Tensor) {
+	n := len(heads)
 	for h, o := range outs {
-		for i, raw := range split(o.Float32s(), g.heads[h].outputs()) {
+		for i, raw := range split(o.Float32s(), heads[h].outputs()) {
 			r := g.row(rows[i])
 			s := r.samples[at]
 			if s == nil {
@@ -297,15 +298,15 @@ func (g *gatherer) add(rows []int, at int, outs []*torch.Tensor) {
 			if h == 0 {
 				s.clips++
 			}
-			data, model := g.heads[h].spread(raw)
+			data, model := heads[h].spread(raw)
 			s.data[h] += data
 			s.model[h] += model
 			kept := raw
-			if g.heads[h].Evidence != nil {
-				kept = g.heads[h].evidence(raw)
+			if heads[h].Evidence != nil {
+				kept = heads[h].evidence(raw)
 			}
 			s.raw[h] = plus(s.raw[h], kept)
-			s.score[h] = plus(s.score[h], g.heads[h].decode(raw))
+			s.score[h] = plus(s.score[h], heads[h].decode(raw))
 		}
 	}
 }

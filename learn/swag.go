@@ -152,7 +152,8 @@ func SWAGDirs(dir string, u *UncertaintySpec) []string {
 	return out
 }
 
-// drawSWAG writes the draws that are not there yet, each with batch normalisation measured anew on training batches.
+// drawSWAG writes the draws that are not there yet, each with batch normalisation measured anew on training batches and, where a head has
+// one, with a baseline hazard of its own: relative risks of other weights are on another scale.
 func (t *trainer) drawSWAG(ctx context.Context) error {
 	if !t.swagOn() || t.state.Epoch <= t.swagStart() {
 		return nil
@@ -168,8 +169,18 @@ func (t *trainer) drawSWAG(ctx context.Context) error {
 			return err
 		}
 	}
-	trained := t.swag.flat()
-	defer t.swag.put(t.e, trained)
+	trained, heads := t.swag.flat(), t.heads
+	err := t.drawEach(ctx)
+	t.swag.put(t.e, trained)
+	t.heads, t.state.Heads = heads, heads
+	if err != nil { // after the trained weights are back: they are what is saved
+		return t.interrupted(err)
+	}
+	return nil
+}
+
+// drawEach is drawSWAG without tidying up: it leaves the last draw in the network.
+func (t *trainer) drawEach(ctx context.Context) error {
 	for k, dir := range SWAGDirs(t.opts.Dir, t.plan.Uncertainty) {
 		path := filepath.Join(dir, bestFile)
 		if _, err := os.Stat(path); err == nil {
@@ -181,7 +192,10 @@ func (t *trainer) drawSWAG(ctx context.Context) error {
 		t.report.say("drawing weights %d of %d", k+1, t.plan.Uncertainty.Draws())
 		t.swag.put(t.e, t.swag.s.Sample(t.plan.Seed.Stream("swag", k), 1))
 		if err := t.refresh(ctx, k); err != nil {
-			return t.interrupted(err)
+			return err
+		}
+		if err := t.baselinesOf(ctx); err != nil {
+			return err
 		}
 		if err := writeCheckpoint(path, t.state, nn.Export(t.net)); err != nil {
 			return err

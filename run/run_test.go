@@ -268,7 +268,7 @@ func TestRecipeErrors(t *testing.T) {
 		"misspelt key":        {binary, "trian: {epochs: 1}", nil, fault.Usage, "train"},
 		"misspelt change":     {binary, "", []string{"train.epoch=1"}, fault.Usage, "epochs"},
 		"unknown column":      {`[{name: x, kind: binary, column: brihgt}]`, "", nil, fault.Usage, "bright"},
-		"unknown kind":        {binary, "kind: dance", nil, fault.Usage, "train or catalog"},
+		"unknown kind":        {binary, "kind: dance", nil, fault.Usage, "segment or catalog"},
 		"unknown network":     {binary, "", []string{"model.name=r3d_81"}, fault.Usage, "r3d_18"},
 		"split of nothing":    {binary, "splits: [{by: column, column: nowhere}]", nil, fault.Usage, "nowhere"},
 		"text for a number":   {`[{name: x, kind: regression, column: site}]`, "", nil, fault.Input, ""},

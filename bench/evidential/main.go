@@ -8,7 +8,8 @@
 //
 //	go run ./bench/evidential -out evidential            all 60,000 images
 //	go run ./bench/evidential -out small -n 6000         a few minutes
-//	go run ./bench/evidential -out starts -starts 8      which starts let classes die, eight seeds each, 6,000 images
+//	go run ./bench/evidential -out starts -starts 8      which starts let classes die, eight seeds each, 6,000 images;
+//	                                                     with -only '^digamma' those rows alone, the others kept
 package main
 
 import (
@@ -41,7 +42,7 @@ func main() {
 	flag.IntVar(&o.members, "members", 3, "networks of the ensemble")
 	flag.IntVar(&o.starts, "starts", 0, "instead: so many seeds of each way to start, and how many classes die")
 	flag.StringVar(&o.out, "out", "evidential", "folder of networks, results and page")
-	flag.StringVar(&o.only, "only", "", "only methods whose key matches this pattern; the page is written from all that are there")
+	flag.StringVar(&o.only, "only", "", "only methods whose key (with -starts: rows whose name) matches this pattern; the others are taken from what is there")
 	flag.Float64Var(&o.epochs, "epochs", 1, "factor on the numbers of epochs")
 	flag.BoolVar(&o.pageOnly, "page", false, "write the page from results that are there")
 	flag.Parse()
@@ -75,7 +76,7 @@ func run(o options) error {
 	if !o.pageOnly {
 		err = torch.Run(context.Background(), torch.Config{Device: "cpu", Threads: 1, Seed: 1, Log: os.Stderr}, func(e *torch.Engine) error {
 			if o.starts > 0 {
-				return studyStarts(e, d, o, say)
+				return studyStarts(e, d, o, only, say)
 			}
 			for _, m := range methods {
 				path := filepath.Join(o.out, m.Key+".json")

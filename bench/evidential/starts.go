@@ -1,9 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/cineloop/cineloop/methods/uncertainty"
@@ -17,9 +20,16 @@ type startRow struct {
 	Dead     []int     `json:"dead_classes"` // how many, by seed
 }
 
-// studyStarts trains evidential networks on 6,000 images, several seeds for each way to start, and counts classes that died.
-func studyStarts(e *torch.Engine, d *data, o options, say func(string)) error {
-	var rows []startRow
+// studyStarts trains evidential networks on 6,000 images, several seeds for each way to start, and counts classes that died. Rows whose
+// name only does not match are taken from the folder's starts.json, or left out where it has none.
+func studyStarts(e *torch.Engine, d *data, o options, only *regexp.Regexp, say func(string)) error {
+	path := filepath.Join(o.out, "starts.json")
+	var rows, before []startRow
+	if b, err := os.ReadFile(path); err == nil {
+		if err := json.Unmarshal(b, &before); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
 	for _, t := range terms {
 		for _, ev := range evidences {
 			for _, way := range []struct {
@@ -32,6 +42,12 @@ func studyStarts(e *torch.Engine, d *data, o options, say func(string)) error {
 					continue // only ReLU can die: one row each to show it
 				}
 				row := startRow{Name: fmt.Sprintf("%s + %s, %s", t.name, ev.name, way.name)}
+				if !only.MatchString(row.Name) {
+					if k := slices.IndexFunc(before, func(r startRow) bool { return r.Name == row.Name }); k >= 0 {
+						rows = append(rows, before[k])
+					}
+					continue
+				}
 				for seed := range o.starts {
 					m := method{Name: row.Name, Kind: edl(t.term, ev.evidence), Start: way.start, Raw: way.raw, Dropout: way.dropout,
 						Epochs: max(1, int(10*o.epochs)), Batch: 100, Seed: 1000 + seed, N: o.n}
@@ -46,11 +62,11 @@ func studyStarts(e *torch.Engine, d *data, o options, say func(string)) error {
 				}
 				say(fmt.Sprintf("%s: accuracy %.3f, dead %v", row.Name, row.Accuracy, row.Dead))
 				rows = append(rows, row)
-				if err := writeJSON(filepath.Join(o.out, "starts.json"), rows); err != nil {
-					return err
-				}
 			}
 		}
+	}
+	if err := writeJSON(path, rows); err != nil {
+		return err
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "6,000 images, ten epochs\taccuracy, mean (least to most)\tclasses that died, by seed")

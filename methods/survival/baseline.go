@@ -194,7 +194,8 @@ func CoxTimeCurves(b Baseline, n int, g RiskScores) Curves {
 	return c
 }
 
-// CoxTimePartialLogLikelihood is the mean partial log likelihood over events, with full risk sets; 0 with no event.
+// CoxTimePartialLogLikelihood is the mean partial log likelihood over events, with full risk sets of those who have entered; 0 with
+// no event.
 func CoxTimePartialLogLikelihood(l Labels, g RiskScores) float64 { return coxTimePLL(l, g, false) }
 
 // CoxTimePartialLogLikelihoodSorted is pycox's form, with the risk sets of [CoxTimeBaselineSorted].
@@ -222,12 +223,18 @@ func coxTimePLL(l Labels, g RiskScores, sorted bool) float64 {
 				skip = firstEvent(l, order[lo:])
 			}
 			people := order[lo+skip:]
+			if l.Entry != nil {
+				people = slices.DeleteFunc(slices.Clone(people), func(i int) bool { return l.Entry[i] >= t })
+			}
 			g(people, t, scores[:len(people)])
 			sum := 0.0
 			for _, v := range scores[:len(people)] {
 				sum += math.Exp(v)
 			}
-			for k, i := range order[lo+skip : hi] {
+			for k, i := range people {
+				if l.Time[i] > t {
+					break // the tied come first
+				}
 				if l.Event[i] != 0 {
 					total += scores[k] - math.Log(sum)
 					events++

@@ -1,6 +1,10 @@
 package survival
 
-import "math/rand/v2"
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+)
 
 // Bank remembers the last risks of earlier steps, so that a Cox loss has a risk set when the network sees one study at a time (the
 // memory bank of torchsurv; the accumulated risk sets of pathology models). Remembered risks are constants: they get no gradient.
@@ -16,12 +20,27 @@ type Bank struct {
 func (b *Bank) Loss(logH []float64, l Labels) Loss {
 	joint := append(append([]float64{}, b.logH...), logH...)
 	labels := Labels{Time: append(append([]float64{}, b.labels.Time...), l.Time...), Event: append(append([]int{}, b.labels.Event...), l.Event...)}
+	if b.labels.Entry != nil || l.Entry != nil {
+		labels.Entry = append(entries(b.labels), entries(l)...)
+	}
 	all := CoxLoss(joint, labels, b.Ties, nil)
 	out := Loss{Value: all.Value, Events: all.Events, Grad: all.Grad[len(b.logH):]}
 	drop := max(len(joint)-b.Size, 0)
 	b.logH = joint[drop:]
-	b.labels = Labels{Time: labels.Time[drop:], Event: labels.Event[drop:]}
+	b.labels = labels
+	b.labels.Time, b.labels.Event = labels.Time[drop:], labels.Event[drop:]
+	if labels.Entry != nil {
+		b.labels.Entry = labels.Entry[drop:]
+	}
 	return out
+}
+
+// entries are when people came under watch, before all times where the labels do not say.
+func entries(l Labels) []float64 {
+	if l.Entry != nil {
+		return slices.Clone(l.Entry)
+	}
+	return slices.Repeat([]float64{math.Inf(-1)}, l.Len())
 }
 
 // BalancedOrder shuffles people so that every batch has its share of the events: a Cox loss learns nothing from a batch without one.
