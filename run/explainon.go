@@ -74,6 +74,7 @@ type Tested struct {
 	Examples []TestedExample  `json:"examples"`
 	Motion   MotionTest       `json:"motion"`
 	Regions  []RegionTest     `json:"regions"`
+	Hunt     *Hunt            `json:"shortcuts"`
 	Page     string           `json:"page"`
 	bad      int
 }

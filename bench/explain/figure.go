@@ -44,7 +44,7 @@ func drawFigure(path string, d images, rows []labelled) error {
 	at := func(k, side int) int { return nameWidth + k*(2*cell+3*gap) + side*(cell+gap) }
 	end := nameWidth + shown*(2*cell+3*gap)
 	write(gap, 20, "labels learnt from:")
-	write(end+gap, 20, "true against random, mean of all pictures")
+	write(end+gap, 20, "true against random, mean of all")
 	write(end+gap, 44, "rank |map|    rank signed    SSIM |map|")
 	for k := range shown {
 		write(at(k, 0)+24, 44, "true")

@@ -30,7 +30,8 @@ With --cohort: explain other data, a CSV (or npz) with the columns of the run's 
 RUN/explanations/NAME (or --out): explain.json, index.html and a picture a map. Every map is tested: against the same method on random
 weights (all at once, from the output down, and part by part), against an edge detector, under small noise, by hiding what it
 highlights and the same shape elsewhere, and by taking the input away in its order. A map that fails is drawn grey and says why. The
-cohort's own tests say whether the network uses motion (frozen, reversed, shuffled and dropped frames) and which regions it needs.
+cohort's own tests say whether the network uses motion (frozen, reversed, shuffled and dropped frames), which regions it needs, and whether the corners, what is outside the sector, or a
+column of the table tells the target without the tissue.
 
 Methods: ` + run.MethodsInWords() + `.
 
@@ -93,6 +94,7 @@ func runExplain(ctx context.Context, opts explainOptions, io ioStreams) error {
 		for _, g := range x.Regions {
 			fmt.Fprintln(io.Out, g.Words)
 		}
+		fmt.Fprintln(io.Out, x.Hunt.Words)
 		fmt.Fprintln(io.Out, "explanations: "+x.Page)
 	}
 	return x.Partial()
