@@ -57,13 +57,14 @@ Exit status: 0 done, 2 a wrong flag, 3 data that cannot be used, 4 libtorch is n
 	f.StringArrayVar(&opts.Regions, "region", nil, "a region whose importance is tested over the cohort (repeatable)")
 	f.StringVar(&opts.Fill, "fill", "mean", "what hidden parts become: mean, blur, in-fill, noise or zero")
 	f.IntVar(&opts.Limit, "limit", 100, "most items that the cohort's tests score")
+	f.BoolVar(&opts.Labels, "label-control", false, "also train the network on shuffled labels, once, into RUN/label-control, and compare every map with its")
 	f.BoolVar(&opts.JSON, "json", false, "print explain.json instead of a summary")
 	return cmd
 }
 
 func runExplain(ctx context.Context, opts explainOptions, io ioStreams) error {
 	if opts.Table == "" {
-		if opts.JSON || opts.Out != "" || opts.Root != "" || len(opts.Methods) > 0 || len(opts.Regions) > 0 {
+		if opts.JSON || opts.Out != "" || opts.Root != "" || opts.Labels || len(opts.Methods) > 0 || len(opts.Regions) > 0 {
 			return fault.New(fault.Usage, "these flags go with --cohort")
 		}
 		r, err := run.Open(ctx, opts.Dir, opts.Log, "")
