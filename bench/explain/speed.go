@@ -63,7 +63,7 @@ func speed(ctx context.Context, e *torch.Engine, name string, width int64, turns
 		}
 	}
 	say("Grad-CAM")
-	cam, back, err := inTurns(4*turns+1,
+	cam, back, err := inTurns(4*turns+1, true,
 		one(func(x *torch.Tensor) error { _, err := n.GradCAM(x, target, net.LastStage()); return err }),
 		one(func(x *torch.Tensor) error { n.Gradient(x, target); return nil }))
 	if err != nil {
@@ -75,7 +75,10 @@ func speed(ctx context.Context, e *torch.Engine, name string, width int64, turns
 	r.Windows = (t / 4) * (h / 14) * (w / 14)
 	full := slices.Repeat(in.X, batch)
 	say("occlusion")
-	hidden, plain, err := inTurns(turns,
+	if _, err := score(full, batch); err != nil { // warm
+		return r, err
+	}
+	hidden, plain, err := inTurns(turns, false,
 		func() error {
 			_, _, err := explain.Occlusion(ctx, in, explain.OcclusionOptions{Window: [3]int{4, 14, 14}, Batch: batch}, score)
 			return err
@@ -98,16 +101,21 @@ func speed(ctx context.Context, e *torch.Engine, name string, width int64, turns
 
 type took struct{ cpu, wall float64 }
 
-// inTurns runs a and b n times each, one after the other, after one unmeasured run of both, and returns medians in seconds.
-func inTurns(n int, a, b func() error) (ta, tb took, err error) {
+// inTurns runs a and b n times each, one after the other, after an unmeasured run of both where they are to be warmed, and returns medians
+// in seconds.
+func inTurns(n int, warm bool, a, b func() error) (ta, tb took, err error) {
 	var cpu, wall [2][]float64
-	for i := range n + 1 {
+	skip := 0
+	if warm {
+		skip = 1
+	}
+	for i := range n + skip {
 		for k, f := range []func() error{a, b} {
 			c, w := cpuSeconds(), time.Now()
 			if err := f(); err != nil {
 				return ta, tb, err
 			}
-			if i > 0 || n == 0 {
+			if i >= skip {
 				cpu[k], wall[k] = append(cpu[k], cpuSeconds()-c), append(wall[k], time.Since(w).Seconds())
 			}
 		}
