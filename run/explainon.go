@@ -63,7 +63,6 @@ type TestedExample struct {
 	Frames   []float64            `json:"frame_importance"` // fall of the score when a frame becomes the mean frame
 	Time     explain.TimeControls `json:"time"`
 	Skipped  []string             `json:"skipped,omitempty"` // methods that this network has no use for, with the reason
-	position int
 }
 
 // Tested is explain.json of other data.
