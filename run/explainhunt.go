@@ -170,7 +170,7 @@ func (h *Hunt) say() {
 	}
 	for _, f := range h.Fields {
 		if f.Strong {
-			h.Named = append(h.Named, fmt.Sprintf("%s alone tells it with an AUROC of %.2f (interval %.2f to %.2f)", f.Field, f.AUROC, f.Low, f.High))
+			h.Named = append(h.Named, fmt.Sprintf("the field %s alone tells it with an AUROC of %.2f (interval %.2f to %.2f)", f.Field, f.AUROC, f.Low, f.High))
 		}
 	}
 	if len(h.Named) == 0 {
