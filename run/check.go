@@ -53,14 +53,10 @@ func (r *Run) check(ctx context.Context) (*CohortCheck, error) {
 	if out.Duplicates, err = c.Duplicates(ctx, facts); err != nil {
 		return nil, err
 	}
-	except := []string{plan.Data.File}
 	for _, s := range r.Splits {
 		out.Splits = append(out.Splits, SplitCheck{Name: s.Name, Crossing: cohort.Crossing(out.Duplicates, s), Warnings: s.Warnings})
-		if s.Spec.By == cohort.ByColumn {
-			except = append(except, s.Spec.Column)
-		}
 	}
-	all := c.Shortcuts(facts, plan.Seed, except...)
+	all := c.Shortcuts(facts, plan.Seed, r.notFields()...)
 	fields := map[string]bool{}
 	for _, s := range all {
 		fields[s.Field] = true

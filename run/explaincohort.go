@@ -48,6 +48,7 @@ func (j *explainJob) cohort(ctx context.Context, all []example, x *Tested) error
 	var whole, frozen, reversed, shuffled, dropped, truth []float64
 	kind := all[0].kind
 	hidden, elsewhere := make([][]float64, len(j.discs)), make([][]float64, len(j.discs))
+	hunt := newHunt(all)
 	for _, ex := range all {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -73,6 +74,9 @@ func (j *explainJob) cohort(ctx context.Context, all []example, x *Tested) error
 		}
 		whole, frozen, reversed = append(whole, c.Whole), append(frozen, c.Frozen), append(reversed, c.Reversed)
 		shuffled, dropped, truth = append(shuffled, c.Shuffled), append(dropped, c.Dropped), append(truth, ex.Truth)
+		if err := hunt.add(in, ex, j.r.Cohort.Rows[ex.row].Patient, c.Whole, j.fill, score); err != nil {
+			return err
+		}
 		for k, d := range j.discs {
 			h := float64(in.H)
 			at := explain.Disc(d.name, in, d.y*h, d.x*h, d.radius*h)
@@ -113,7 +117,9 @@ func (j *explainJob) cohort(ctx context.Context, all []example, x *Tested) error
 		}
 		x.Regions = append(x.Regions, g)
 	}
-	return nil
+	var err error
+	x.Hunt, err = hunt.finish(ctx, j.r)
+	return err
 }
 
 func measureOf(k evaluate.Kind) string {

@@ -28,15 +28,17 @@ type ExplainOptions struct {
 	Examples int      // of each of right, wrong and most uncertain
 	Regions  []string // NAME=Y,X,RADIUS in shares of the frame's height
 	Fill     string
-	Limit    int // most items of the cohort's tests
+	Limit    int  // most items of the cohort's tests
+	Labels   bool // also train a network on shuffled labels and compare every map with its
 }
 
 // TestedMap is one method's map of one item with everything that is known of its worth.
 type TestedMap struct {
 	Method       string               `json:"method"`
 	Verdict      explain.Verdict      `json:"verdict"`
-	Cascading    []explain.Similarity `json:"cascading"`   // with the map after randomising a quarter of the network more each, from the output down
-	Independent  []explain.Similarity `json:"independent"` // with one quarter randomised alone
+	Cascading    []explain.Similarity `json:"cascading"`                 // with the map after randomising a quarter of the network more each, from the output down
+	Independent  []explain.Similarity `json:"independent"`               // with one quarter randomised alone
+	Labels       *explain.Similarity  `json:"shuffled_labels,omitempty"` // with the map of the network that learnt shuffled labels
 	Stability    explain.Stability    `json:"stability"`
 	Faithful     explain.Faithfulness `json:"faithfulness"`
 	Gini         *float64             `json:"gini"`
@@ -73,6 +75,7 @@ type Tested struct {
 	Examples []TestedExample  `json:"examples"`
 	Motion   MotionTest       `json:"motion"`
 	Regions  []RegionTest     `json:"regions"`
+	Hunt     *Hunt            `json:"shortcuts"`
 	Page     string           `json:"page"`
 	bad      int
 }
@@ -126,6 +129,12 @@ func ExplainOn(ctx context.Context, dir string, opt ExplainOptions) (*Tested, er
 	if err != nil {
 		return nil, err
 	}
+	shuffled := ""
+	if opt.Labels {
+		if shuffled, err = r.labelControl(ctx); err != nil {
+			return nil, fmt.Errorf("training on shuffled labels: %w", err)
+		}
+	}
 	out := Folder(opt.Out)
 	if opt.Out == "" {
 		out = Folder(filepath.Join(dir, "explanations", slug(strings.TrimSuffix(filepath.Base(opt.Table), filepath.Ext(opt.Table)))))
@@ -150,7 +159,7 @@ func ExplainOn(ctx context.Context, dir string, opt ExplainOptions) (*Tested, er
 	}
 	bar := progress.New(opt.Log, "explaining", int64(len(picks)*len(how)+len(all)))
 	defer bar.Close()
-	job := &explainJob{r: &on, how: how, fill: fill, discs: discs, bar: bar, log: opt.Log}
+	job := &explainJob{r: &on, how: how, fill: fill, discs: discs, bar: bar, log: opt.Log, shuffled: shuffled}
 	cfg := torch.Config{Device: r.Plan.Train.Device, Threads: r.Plan.Train.Threads, Seed: r.Plan.Seed, Log: opt.Log}
 	err = torch.Run(ctx, cfg, func(e *torch.Engine) error { return job.do(ctx, e, models[0], picks, all, x) })
 	if err != nil {
@@ -172,6 +181,8 @@ type explainJob struct {
 	log                    io.Writer
 	e                      *torch.Engine
 	trained, control, work *learn.Model
+	shuffled               string       // training folder of the network of shuffled labels; empty: none
+	relabelled             *learn.Model // that network
 }
 
 func (j *explainJob) do(ctx context.Context, e *torch.Engine, model string, picks, all []example, x *Tested) error {
@@ -185,6 +196,14 @@ func (j *explainJob) do(ctx context.Context, e *torch.Engine, model string, pick
 		*to = m
 	}
 	j.control.Randomise(j.r.Plan.Seed)
+	if j.shuffled != "" {
+		m, err := learn.LoadModel(e, j.shuffled)
+		if err != nil {
+			return err
+		}
+		defer m.Close()
+		j.relabelled = m
+	}
 	for n, ex := range picks {
 		done, err := j.example(ctx, n, ex)
 		if err != nil {
@@ -199,6 +218,9 @@ func (j *explainJob) do(ctx context.Context, e *torch.Engine, model string, pick
 func (j *explainJob) about(row int) {
 	for _, m := range []*learn.Model{j.trained, j.control, j.work} {
 		m.About(j.r.Cohort, row)
+	}
+	if j.relabelled != nil {
+		j.relabelled.About(j.r.Cohort, row)
 	}
 }
 
@@ -220,7 +242,7 @@ func (j *explainJob) key(ex example) string {
 	for _, m := range j.how {
 		names = append(names, m.name)
 	}
-	_ = json.NewEncoder(h).Encode([]any{j.r.Plan.Digest(), j.r.Cohort.Digest, ex.Item, ex.Why, names, j.fill, version.String()})
+	_ = json.NewEncoder(h).Encode([]any{j.r.Plan.Digest(), j.r.Cohort.Digest, ex.Item, ex.Why, names, j.fill, j.shuffled != "", version.String()})
 	return hex.EncodeToString(h.Sum(nil)[:12])
 }
 
@@ -324,6 +346,17 @@ func (j *explainJob) tested(ctx context.Context, in explain.Input, ex example, v
 			return out, nil, err
 		}
 	}
+	if j.relabelled != nil {
+		other, _, err := at(j.relabelled).draw(in, how)
+		if err != nil {
+			return out, nil, err
+		}
+		s, err := explain.Compare(p.shown(signed, how), p.shown(other, how))
+		if err != nil {
+			return out, nil, err
+		}
+		out.Labels = &s
+	}
 	draw := func(in explain.Input) (*explain.Map, error) {
 		s, _, err := p.draw(in, how)
 		if err != nil {
@@ -355,6 +388,9 @@ func (j *explainJob) tested(ctx context.Context, in explain.Input, ex example, v
 		return out, nil, err
 	}
 	out.Verdict.Shaken(out.Stability)
+	if out.Labels != nil {
+		out.Verdict.Relabelled(*out.Labels)
+	}
 	return out, m, nil
 }
 

@@ -30,7 +30,8 @@ With --cohort: explain other data, a CSV (or npz) with the columns of the run's 
 RUN/explanations/NAME (or --out): explain.json, index.html and a picture a map. Every map is tested: against the same method on random
 weights (all at once, from the output down, and part by part), against an edge detector, under small noise, by hiding what it
 highlights and the same shape elsewhere, and by taking the input away in its order. A map that fails is drawn grey and says why. The
-cohort's own tests say whether the network uses motion (frozen, reversed, shuffled and dropped frames) and which regions it needs.
+cohort's own tests say whether the network uses motion (frozen, reversed, shuffled and dropped frames), which regions it needs, and whether the corners, what is outside the sector, or a
+column of the table tells the target without the tissue.
 
 Methods: ` + run.MethodsInWords() + `.
 
@@ -56,13 +57,14 @@ Exit status: 0 done, 2 a wrong flag, 3 data that cannot be used, 4 libtorch is n
 	f.StringArrayVar(&opts.Regions, "region", nil, "a region whose importance is tested over the cohort (repeatable)")
 	f.StringVar(&opts.Fill, "fill", "mean", "what hidden parts become: mean, blur, in-fill, noise or zero")
 	f.IntVar(&opts.Limit, "limit", 100, "most items that the cohort's tests score")
+	f.BoolVar(&opts.Labels, "label-control", false, "also train the network on shuffled labels, once, into RUN/label-control, and compare every map with its")
 	f.BoolVar(&opts.JSON, "json", false, "print explain.json instead of a summary")
 	return cmd
 }
 
 func runExplain(ctx context.Context, opts explainOptions, io ioStreams) error {
 	if opts.Table == "" {
-		if opts.JSON || opts.Out != "" || opts.Root != "" || len(opts.Methods) > 0 || len(opts.Regions) > 0 {
+		if opts.JSON || opts.Out != "" || opts.Root != "" || opts.Labels || len(opts.Methods) > 0 || len(opts.Regions) > 0 {
 			return fault.New(fault.Usage, "these flags go with --cohort")
 		}
 		r, err := run.Open(ctx, opts.Dir, opts.Log, "")
@@ -93,6 +95,7 @@ func runExplain(ctx context.Context, opts explainOptions, io ioStreams) error {
 		for _, g := range x.Regions {
 			fmt.Fprintln(io.Out, g.Words)
 		}
+		fmt.Fprintln(io.Out, x.Hunt.Words)
 		fmt.Fprintln(io.Out, "explanations: "+x.Page)
 	}
 	return x.Partial()

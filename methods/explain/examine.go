@@ -113,6 +113,15 @@ func (v *Verdict) Shaken(s Stability) {
 	}
 }
 
+// Relabelled takes a verdict back when the map of a network that learnt shuffled labels is much the same: what it shows is then the
+// picture, not what was learnt. The limit is that of random weights.
+func (v *Verdict) Relabelled(s Similarity) {
+	if v.Finding == Supported && s.Spearman != nil && *s.Spearman > DefaultCriteria.Randomised {
+		v.Finding = Unstable
+		v.Words = fmt.Sprintf("Do not read this map: a network that learnt shuffled labels has much the same (rank correlation %.2f).", *s.Spearman)
+	}
+}
+
 // Finite is a pointer to x, or nil where x is no number that JSON can hold.
 func Finite(x float64) *float64 { return finite(x) }
 

@@ -231,3 +231,17 @@ func TestFills(t *testing.T) {
 		t.Errorf("blur fill %v", blur)
 	}
 }
+
+func TestRelabelled(t *testing.T) {
+	high, low := 0.8, 0.1
+	for _, c := range []struct {
+		before Finding
+		r      *float64
+		after  Finding
+	}{{Supported, &high, Unstable}, {Supported, &low, Supported}, {Supported, nil, Supported}, {NotSupported, &high, NotSupported}} {
+		v := Verdict{Finding: c.before}
+		if v.Relabelled(Similarity{Spearman: c.r}); v.Finding != c.after {
+			t.Errorf("%s became %s, want %s", c.before, v.Finding, c.after)
+		}
+	}
+}
