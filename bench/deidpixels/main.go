@@ -102,6 +102,18 @@ func run(objects int, seed stats.Seed, read bool, words, dump string) error {
 	return nil
 }
 
+// bystanders are words of a patient who stands nowhere in the pictures.
+var bystanders = []string{"Kowalski-Brown, Maria", "Kowalski-Brown^Maria", "Kowalski", "19570412", "MRN0048213", "Maria", "Doe"}
+
+// own are the words that the masker is told: what was planted, and others.
+func own(o plant.Object) []string {
+	out := slices.Clone(bystanders)
+	for _, s := range o.Strings {
+		out = append(out, s.Text)
+	}
+	return out
+}
+
 func split(s string) []string {
 	var out []string
 	for _, b := range bytes.Split([]byte(s), []byte(",")) {
@@ -123,7 +135,7 @@ func (r *report) judge(o plant.Object, g source, read bool, dump string) error {
 	start := cpuSeconds()
 	p := policy
 	p.Outside = g.Modality == "US"
-	m, err := pixels.New().Mask(context.Background(), deid.MaskInput{File: f, Pixels: p, Tokens: []string{"PLANTED TEXT"}})
+	m, err := pixels.New().Mask(context.Background(), deid.MaskInput{File: f, Pixels: p, Tokens: own(o)})
 	if err != nil {
 		return err
 	}
@@ -271,7 +283,7 @@ func (r *report) bare(o plant.Object, g source) error {
 	start := cpuSeconds()
 	p := policy
 	p.Outside = g.Modality == "US"
-	find, err := pixels.Examine(context.Background(), deid.MaskInput{File: f, Pixels: p})
+	find, err := pixels.Examine(context.Background(), deid.MaskInput{File: f, Pixels: p, Tokens: bystanders})
 	if err != nil {
 		return err
 	}

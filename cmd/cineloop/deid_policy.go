@@ -52,7 +52,7 @@ func newDeidPolicyCmd(io ioStreams) *cobra.Command {
 		Long: `TAG is a keyword (PatientName), a tag (0010,0010), or for private elements a creator, group and element ("SIEMENS MR HEADER",0019,0C). With a file
 every element is listed; nothing of its values is printed.
 
-Exit status: 0 done, 2 wrong usage, 3 FILE is no DICOM.`,
+Exit status: 0 done, 2 wrong usage, 3 FILE is no DICOM, 6 neither an attribute nor a file.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return runDeidExplain(policy, key, args[0], io) },
 	}
@@ -140,6 +140,9 @@ func runDeidExplain(policy, _, what string, io ioStreams) error {
 		r := pr.Rule(t, t.VR())
 		fmt.Fprintf(io.Out, "%v %s %v\n%s: %s\n", t, t.Keyword(), t.VR(), r.Action, r.Why)
 		return nil
+	}
+	if _, err := os.Stat(what); err != nil {
+		return fault.New(fault.NotFound, "%q is no attribute, and no file of that name is there", what).WithHint("attributes are named PatientName, 0010,0010 or, private ones, CREATOR,0019,0C")
 	}
 	f, err := dicom.Open(what)
 	if err != nil {

@@ -11,10 +11,10 @@ import (
 	"cmp"
 	"encoding/csv"
 	"encoding/json"
-	"fmt"
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -157,7 +157,7 @@ func (b *Book) Export(w io.Writer) error {
 	c := csv.NewWriter(w)
 	_ = c.Write(columns)
 	for _, e := range b.Entries() {
-		_ = c.Write([]string{e.Kind, e.Code, e.Original, e.Name, fmt.Sprint(e.Days), e.Key})
+		_ = c.Write([]string{e.Kind, e.Code, e.Original, e.Name, strconv.Itoa(e.Days), e.Key})
 	}
 	c.Flush()
 	return c.Error()
@@ -171,7 +171,7 @@ func (b *Book) Import(data []byte) error {
 	}
 	for i, r := range rows[1:] {
 		e := Entry{Kind: r[0], Code: r[1], Original: r[2], Name: r[3], Key: r[5]}
-		if _, err := fmt.Sscan(r[4], &e.Days); err != nil {
+		if e.Days, err = strconv.Atoi(r[4]); err != nil {
 			return fault.New(fault.Input, "row %d: days: want a whole number", i+2)
 		}
 		b.Add(e)

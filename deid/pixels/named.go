@@ -4,7 +4,7 @@ import (
 	"image"
 	"math"
 	"slices"
-	"unicode/utf8"
+	"unicode"
 
 	"github.com/cineloop/cineloop/deid/pixels/plant"
 	"github.com/cineloop/cineloop/deid/pixels/text"
@@ -15,6 +15,7 @@ const (
 	namedBoxes  = 8    // faint places that are tried on a picture
 	namedAlike  = 0.42 // correlation of a place with a rendered word from which it is that word
 	namedWork   = 40e6 // products that are spent on a picture, a matter of 0.1 s
+	namedHeight = 5    // pixels of ink: in lower ones no letter can be told from another, and a few hundred grey values correlate with anything
 )
 
 // Named is those of the faint boxes that correlate with one of the patient's own words as the program's fonts render it: writing too weak for the
@@ -51,7 +52,7 @@ func Named(p text.Picture, faint []text.Box, tokens []string) []image.Rectangle 
 func isNamed(p text.Picture, r image.Rectangle, fonts []plant.Font, tokens []string, work *int) bool {
 	n := 0
 	for _, token := range tokens {
-		if utf8.RuneCountInString(token) < 3 {
+		if !wordy(token) {
 			continue
 		}
 		if n++; n > namedTokens {
@@ -65,7 +66,7 @@ func isNamed(p text.Picture, r image.Rectangle, fonts []plant.Font, tokens []str
 			}
 			for _, share := range []float64{0.72, 0.78, 0.84, 0.9, 0.96} { // of the place's width: margins are not known
 				g, err := plant.Glyphs(token, plant.Style{Font: f, Size: trial * share * float64(r.Dx()) / float64(ref.Rect.Dx())})
-				if err != nil || g.Rect.Dx() > r.Dx() || g.Rect.Dy() > r.Dy() || 3*g.Rect.Dy() < r.Dy() {
+				if err != nil || g.Rect.Dx() > r.Dx() || g.Rect.Dy() > r.Dy() || 3*g.Rect.Dy() < r.Dy() || g.Rect.Dy() < namedHeight {
 					continue
 				}
 				if *work -= g.Rect.Dx() * g.Rect.Dy() * (r.Dx() - g.Rect.Dx() + 1) * (r.Dy() - g.Rect.Dy() + 1); *work < 0 {
@@ -80,37 +81,57 @@ func isNamed(p text.Picture, r image.Rectangle, fonts []plant.Font, tokens []str
 	return false
 }
 
-// correlate is the largest absolute normalised correlation of a glyph with the picture at any place of r.
+// wordy reports whether a token has three letters or digits: commas and carets alone are like any row of dots.
+func wordy(token string) bool {
+	n := 0
+	for _, r := range token {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			n++
+		}
+	}
+	return n >= 3
+}
+
+// correlate is the largest, over every place of r, of the smaller of two absolute normalised correlations of a glyph with the picture: the plain one,
+// and the one with the mean of each row taken off both. A word is a bar of ink to the first, and the edge of an organ or of a colour bar is one
+// as well; the second sees only what changes along the row, as letters do and bars don't.
 func correlate(p text.Picture, r image.Rectangle, g *image.Alpha) float64 {
 	w, h := g.Rect.Dx(), g.Rect.Dy()
 	n := float64(w * h)
-	var gs, gg float64
+	var gs, gg, rowgg float64
+	rows := make([]float64, h) // sums of the ink
 	for y := range h {
 		for _, v := range g.Pix[y*g.Stride : y*g.Stride+w] {
-			gs += float64(v)
+			rows[y] += float64(v)
 			gg += float64(v) * float64(v)
 		}
+		gs += rows[y]
+		rowgg -= rows[y] * rows[y] / float64(w)
 	}
-	gvar := gg - gs*gs/n
+	gvar, rowgvar := gg-gs*gs/n, gg+rowgg
 	best := 0.0
 	for y0 := r.Min.Y; y0+h <= r.Max.Y; y0++ {
 		for x0 := r.Min.X; x0+w <= r.Max.X; x0++ {
-			var s, ss, sg float64
+			var s, ss, sg, rowss, rowsg float64
 			for y := range h {
 				row := p.Value[(y0+y)*p.W+x0 : (y0+y)*p.W+x0+w]
 				ink := g.Pix[y*g.Stride : y*g.Stride+w]
+				sum := 0.0
 				for x, v := range row {
 					f := float64(v)
-					s += f
+					sum += f
 					ss += f * f
 					sg += f * float64(ink[x])
 				}
+				s += sum
+				rowss += sum * sum / float64(w)
+				rowsg += sum * rows[y] / float64(w)
 			}
-			v := ss - s*s/n
-			if v < n || gvar <= 0 { // a flat place is like nothing
+			v, rowv := ss-s*s/n, ss-rowss
+			if v < n || rowv < n/4 || gvar <= 0 || rowgvar <= 0 { // a flat place is like nothing
 				continue
 			}
-			best = max(best, math.Abs(sg-s*gs/n)/math.Sqrt(v*gvar))
+			best = max(best, min(math.Abs(sg-s*gs/n)/math.Sqrt(v*gvar), math.Abs(sg-rowsg)/math.Sqrt(rowv*rowgvar)))
 		}
 	}
 	return best

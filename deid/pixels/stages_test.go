@@ -117,6 +117,41 @@ func TestNamed(t *testing.T) {
 	}
 }
 
+// What is no word by itself is nobody's: an edge across the place, which a row of letters resembles as a whole, a few grey values, dots.
+func TestNamedByChance(t *testing.T) {
+	const w, h = 120, 60
+	edge := make([]uint8, w*h)
+	for i := range edge {
+		if edge[i] = 30; i/w >= 20 && i/w < 28 {
+			edge[i] = 90
+		}
+	}
+	tokens := []string{"Moriarty, James", "Moriarty", "ID1", "CT1"}
+	if got := Named(text.FromGrey(edge, w, h), []text.Box{{Rectangle: image.Rect(10, 14, 81, 32)}}, tokens); len(got) != 0 {
+		t.Errorf("a bar: %v", got)
+	}
+	r := rand.New(rand.NewPCG(3, 3))
+	for range 200 { // a place of 30 × 9 pixels
+		noise := make([]uint8, w*h)
+		for i := range noise {
+			noise[i] = uint8(60 + r.IntN(60))
+		}
+		smooth := make([]uint8, w*h)
+		for i := range smooth {
+			smooth[i] = uint8((int(noise[i]) + int(noise[max(0, i-1)]) + int(noise[max(0, i-w)]) + int(noise[max(0, i-w-1)])) / 4)
+		}
+		if got := Named(text.FromGrey(smooth, w, h), []text.Box{{Rectangle: image.Rect(40, 20, 70, 29)}}, []string{"CompressedSamples, CT1", "Smith"}); len(got) != 0 {
+			t.Errorf("noise: %v", got)
+			break
+		}
+	}
+	for token, want := range map[string]bool{"OB, , , ,": false, "^^^^": false, "ID": false, "ID1": true, "Øst": true, "山田^太郎": true, "": false} {
+		if got := wordy(token); got != want {
+			t.Errorf("%q: %v", token, got)
+		}
+	}
+}
+
 func TestLike(t *testing.T) {
 	for _, c := range []struct {
 		pattern, value string

@@ -46,7 +46,7 @@ type Box struct {
 
 // Scan is the network's view of one picture, at each size it was shown.
 type Scan struct {
-	w, h   int
+	of     Picture
 	levels []level
 }
 
@@ -58,7 +58,7 @@ type level struct {
 // Look shows p to the network at full size, and at half size for letters higher than some 20 pixels. (At twice the size, speckle of
 // small pictures looks like letters, and no string was found that full size does not find.)
 func Look(p Picture) *Scan {
-	s := &Scan{w: p.W, h: p.H}
+	s := &Scan{of: p}
 	if p.W < 8 || p.H < 8 {
 		return s
 	}
@@ -110,7 +110,7 @@ func heat(p Picture) *net.Planes {
 // Detect is the writing in p. Boxes are in its pixels and overlap where sizes agree.
 func Detect(p Picture) []Box { return Look(p).Boxes() }
 
-// Boxes is the writing that was found. What full size has found already is not taken again from half size, whose cells are coarser.
+// Boxes is the writing that was found, where there are strokes. What full size has found already is not taken again from half size, whose cells are coarser.
 func (s *Scan) Boxes() []Box {
 	var out []Box
 	for _, l := range s.levels {
@@ -125,7 +125,7 @@ func (s *Scan) Boxes() []Box {
 			}
 		}
 	}
-	return out
+	return slices.DeleteFunc(out, func(b Box) bool { return !s.of.Strokes(b.Rectangle) })
 }
 
 // share is how much of r the boxes' parts cover.
@@ -151,7 +151,7 @@ func (s *Scan) Faint() []Box {
 			continue
 		}
 		for _, b := range l.boxes(faintSeed, faintGrow, 0) {
-			if b.Peak <= seed || b.Cells < least {
+			if (b.Peak <= seed || b.Cells < least) && s.of.Strokes(b.Rectangle) {
 				out = append(out, b)
 			}
 		}

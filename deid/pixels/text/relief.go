@@ -36,8 +36,9 @@ const reliefPeak = 6
 func DetectRelief(p Picture) []Box {
 	var out []Box
 	for _, dark := range []bool{false, true} {
-		s := &Scan{w: p.W, h: p.H}
-		s.add(Relief(p, dark), 100)
+		q := Relief(p, dark)
+		s := &Scan{of: q}
+		s.add(q, 100)
 		for _, b := range s.Boxes() {
 			if b.Peak > reliefPeak && b.Dx() > b.Dy() {
 				out = append(out, b)

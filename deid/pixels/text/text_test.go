@@ -203,3 +203,70 @@ func TestTiles(t *testing.T) {
 		t.Errorf("%d boxes", len(boxes))
 	}
 }
+
+// Ten bars of colour are no writing, whichever way they run and whatever a lossy coder does to them; with three letters on them they are.
+func TestBarsAreNoWriting(t *testing.T) {
+	const w, h = 100, 100
+	inks := [10][3]uint8{{255, 0, 0}, {255, 128, 128}, {0, 255, 0}, {128, 255, 128}, {0, 0, 255}, {128, 128, 255}, {0, 0, 0}, {64, 64, 64}, {192, 192, 192}, {255, 255, 255}}
+	r := rand.New(rand.NewPCG(5, 5))
+	for _, noise := range []int{1, 4} {
+		bars := make([]uint8, 3*w*h)
+		for i := range w * h {
+			for c, v := range inks[i/w/10] {
+				bars[3*i+c] = uint8(min(255, int(v)+r.IntN(noise)))
+			}
+		}
+		p := FromRGB(bars, w, h)
+		for name, q := range map[string]Picture{"lying": p, "standing": p.Turn()} {
+			if b := Detect(q); len(b) != 0 {
+				t.Errorf("%s bars, noise %d: %v", name, noise, b)
+			}
+			if q.Strokes(image.Rect(-10, -10, 200, 200)) {
+				t.Errorf("%s bars, noise %d: strokes", name, noise)
+			}
+		}
+		s, err := plant.Burn(bars, h, w, "DOE", 20, 63, plant.Style{Font: plant.Builtin()[0], Size: 12, Alpha: 1, Ink: white})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !FromRGB(bars, w, h).Strokes(s.Box) {
+			t.Error("letters on a bar have no strokes")
+		}
+	}
+}
+
+// Three thin strokes of 14 of 255 on a flat ground are the least that counts: 36 pixels have another value two columns on, twelve two rows on.
+func TestStrokes(t *testing.T) {
+	const w, h = 24, 16
+	g := make([]uint8, w*h)
+	p := FromGrey(g, w, h)
+	for _, x := range []int{6, 11, 16} {
+		for y := 5; y < 11; y++ {
+			g[y*w+x] = 14
+		}
+	}
+	if !p.Strokes(image.Rect(0, 0, w, h)) {
+		t.Error("three strokes")
+	}
+	if p.Strokes(image.Rect(0, 6, w, 10)) {
+		t.Error("their middle is bars")
+	}
+	if p.Strokes(image.Rect(17, 0, w, h)) || p.Strokes(image.Rectangle{}) {
+		t.Error("nothing")
+	}
+	for i := range g {
+		g[i] /= 4 // 3 of 255
+	}
+	if p.Strokes(image.Rect(0, 0, w, h)) {
+		t.Error("strokes that nobody sees")
+	}
+	p.Sat = make([]uint8, w*h) // ink that differs in colour alone
+	for _, x := range []int{6, 11, 16} {
+		for y := 5; y < 11; y++ {
+			p.Sat[y*w+x] = 200
+		}
+	}
+	if !p.Strokes(image.Rect(0, 0, w, h)) {
+		t.Error("strokes of colour")
+	}
+}
