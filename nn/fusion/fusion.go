@@ -52,7 +52,7 @@ func New(s Spec, image int64) (*Fusion, error) {
 	case Autoencode:
 		f.join = &autoencoder{encode: linear(image+h, h), decode: linear(h, image+w), h: h}
 	case Late:
-		f.join = &side{d: image + h}
+		f.join = &side{d: image + h + w}
 	}
 	return f, nil
 }

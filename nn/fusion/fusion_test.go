@@ -184,8 +184,8 @@ func TestLateHead(t *testing.T) {
 		h := NewLateHead(f, 1, nil, nil)
 		nn.Materialise(e, h, 1)
 		set(e, h.image, 1, 2)
-		set(e, h.table, 10)
-		x := e.FromFloat32([]float32{3, 4, 0.5}, 1, 3)
+		set(e, h.table, 1, 0.3, -0.6)
+		x := e.FromFloat32([]float32{3, 4, 0.5, 2, 1}, 1, 5)
 		if got := h.Forward(&nn.Pass{E: e}, x).Item(); got != (11+5)/2.0 { // shares start equal: σ(0) = ½
 			t.Errorf("%v", got)
 		}

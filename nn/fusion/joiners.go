@@ -1,6 +1,8 @@
 package fusion
 
 import (
+	"math"
+
 	"github.com/cineloop/cineloop/nn"
 	"github.com/cineloop/cineloop/torch"
 )
@@ -123,7 +125,8 @@ func unexplained(got, x *torch.Tensor) *torch.Tensor {
 	return got.Sub(x).Square().Mean().Div(variance)
 }
 
-// side puts both beside each other, for [LateHead].
+// side puts the picture's features, the table's code and its columns as they are beside each other, for [LateHead]: what is linear in the
+// columns, as most of medicine's scores are, needs no hidden layer (Cheng et al., "Wide and deep learning", 2016).
 type side struct {
 	unforwarded
 	d int64
@@ -132,7 +135,8 @@ type side struct {
 func (m *side) features() int64                       { return m.d }
 func (m *side) Visit(string, func(string, *nn.Param)) {}
 func (m *side) join(p *nn.Pass, f *Fusion, image, keep *torch.Tensor) *torch.Tensor {
-	return torch.Cat([]*torch.Tensor{image, f.encoded(p, image.Size(0), keep)}, 1)
+	flat := f.table.flat(p, image.Size(0), keep)
+	return torch.Cat([]*torch.Tensor{image, p.Run("table", f.code, flat), flat}, 1)
 }
 
 // LateHead is w·A(picture) + (1−w)·B(table) with a learnt share w a score, on features of the kind Late.
@@ -142,9 +146,16 @@ type LateHead struct {
 	d            int64
 }
 
+// tablePace is how many times faster the scores of the table move than its head's weights. A picture's score is the sum over a hundred
+// features and moves far with each step of an adaptive optimiser; that of a table with three columns would hardly move in the steps that
+// the picture needs.
+const tablePace = 10
+
 // NewLateHead is a head of width scores on f's output.
 func NewLateHead(f *Fusion, width int64, weight, bias nn.Init) *LateHead {
-	return &LateHead{image: nn.NewLinear(f.image, width, weight, bias), table: linear(f.Features()-f.image, width), share: &nn.Param{Shape: []int64{width}}, d: f.image}
+	in := f.Features() - f.image
+	start := nn.Uniform(1 / (tablePace * math.Sqrt(float64(in))))
+	return &LateHead{image: nn.NewLinear(f.image, width, weight, bias), table: nn.NewLinear(in, width, start, start), share: &nn.Param{Shape: []int64{width}}, d: f.image}
 }
 
 // Visit implements [nn.Module].
@@ -156,7 +167,7 @@ func (l *LateHead) Visit(prefix string, v func(string, *nn.Param)) {
 // Forward implements [nn.Module].
 func (l *LateHead) Forward(p *nn.Pass, x *torch.Tensor) *torch.Tensor {
 	w := l.share.T.Sigmoid()
-	a, b := l.image.Forward(p, x.Narrow(1, 0, l.d)), l.table.Forward(p, x.Narrow(1, l.d, x.Size(1)-l.d))
+	a, b := l.image.Forward(p, x.Narrow(1, 0, l.d)), l.table.Forward(p, x.Narrow(1, l.d, x.Size(1)-l.d)).MulScalar(tablePace)
 	return b.Add(w.Mul(a.Sub(b)))
 }
 
