@@ -20,7 +20,7 @@ type Beat struct {
 // Fractions are of the values as given. NaN values are bridged linearly. Nil where there is no beat.
 func Beats(values []float64) []Beat {
 	v := bridged(values)
-	if v == nil || len(v) < 3 {
+	if len(v) < 3 {
 		return nil
 	}
 	s := smoothed(v)
