@@ -134,6 +134,7 @@ func runWorker(ctx context.Context, opts workerOptions, io ioStreams) error {
 // untilEmpty stops the workers when no task waits or is on lease.
 func untilEmpty(ctx context.Context, q queue.Queue, stop func()) {
 	for ctx.Err() == nil {
+		asked := time.Now()
 		st, err := q.Stats(ctx)
 		if err == nil && st.Ready == 0 && st.Pending == 0 {
 			stop()
@@ -141,7 +142,7 @@ func untilEmpty(ctx context.Context, q queue.Queue, stop func()) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(200 * time.Millisecond):
+		case <-time.After(max(200*time.Millisecond, 50*time.Since(asked))): // counting a million tasks takes a while, and is not what workers are for
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"embed"
 	"io/fs"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/cineloop/cineloop/internal/fault"
@@ -94,21 +96,38 @@ func (q *sqlQueue) Pull(ctx context.Context, n int) ([]Delivery, error) {
 	return out, err
 }
 
-// due chooses what may be leased now. Moments are those of a clock, which may have gone back since they were written: a task that was
-// never tried waits for nothing, and one that would have to wait longer than any pause or lease is due.
-const due = `(state IN ('ready', 'leased') AND due <= ? OR state = 'ready' AND (attempt = 0 OR due > ?) OR state = 'leased' AND due > ?)`
+// dueWays are the ways in which a task may be leased now, each a range of the index on (topic, state, due, key), so that what is done costs
+// the others nothing. Moments are those of a clock, which may have gone back since they were written: a task that was never tried waits for
+// nothing, and one that would have to wait longer than any pause or lease is due.
+var dueWays = []string{
+	`state = 'ready' AND due <= ?`,
+	`state = 'leased' AND due <= ?`,
+	`state = 'ready' AND due > ? AND (attempt = 0 OR due > ?)`,
+	`state = 'leased' AND due > ?`,
+}
 
-func (q *sqlQueue) due(now int64) []any {
+// dueArgs are the moments of dueWays, way by way.
+func (q *sqlQueue) dueArgs(now int64) [][]any {
 	const drift = 1000 // ms
-	return []any{now, now + longestPause.Milliseconds() + drift, now + q.opts.Lease.Milliseconds() + drift}
+	return [][]any{{now}, {now}, {now, now + longestPause.Milliseconds() + drift}, {now + q.opts.Lease.Milliseconds() + drift}}
+}
+
+// dueKeys selects the keys of the first n tasks that are due, by due and key.
+func (q *sqlQueue) dueKeys(n int, now int64) (query string, args []any) {
+	var ways []string
+	for i, moments := range q.dueArgs(now) {
+		ways = append(ways, `SELECT key, due FROM (SELECT key, due FROM tasks WHERE topic = ? AND `+dueWays[i]+` ORDER BY due, key LIMIT ?`+q.db.SkipLocked()+`) AS way`)
+		args = append(append(append(args, q.opts.Topic), moments...), n)
+	}
+	return `SELECT key FROM (` + strings.Join(ways, ` UNION ALL `) + `) AS ways ORDER BY due, key LIMIT ?`, append(args, n)
 }
 
 func (q *sqlQueue) lease(ctx context.Context, tx *sqldb.Tx, n int, now int64) (out []Delivery, err error) {
 	started := time.Now()
+	keys, args := q.dueKeys(n, now)
 	rows, err := tx.Query(ctx, `UPDATE tasks SET state = 'leased', attempt = attempt + 1, due = ?, changed = ?
-		WHERE topic = ? AND key IN (SELECT key FROM tasks WHERE topic = ? AND `+due+`
-		ORDER BY due, key LIMIT ?`+q.db.SkipLocked()+`) RETURNING key, payload, attempt`,
-		append([]any{now + q.opts.Lease.Milliseconds(), now, q.opts.Topic, q.opts.Topic}, append(q.due(now), n)...)...)
+		WHERE topic = ? AND key IN (`+keys+`) RETURNING key, payload, attempt`,
+		append([]any{now + q.opts.Lease.Milliseconds(), now, q.opts.Topic}, args...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -215,10 +234,12 @@ func (q *sqlQueue) Forget(ctx context.Context, before time.Time) (n int, err err
 
 func (q *sqlQueue) Stats(ctx context.Context) (s Stats, err error) {
 	err = q.update(ctx, "counting tasks", func(tx *sqldb.Tx, now int64) error {
+		due := `((` + strings.Join(dueWays, `) OR (`) + `))`
+		moments := slices.Concat(q.dueArgs(now)...)
 		return tx.QueryRow(ctx, `SELECT COUNT(CASE WHEN `+due+` THEN 1 END),
 			COUNT(CASE WHEN state IN ('ready', 'leased') AND NOT `+due+` THEN 1 END),
 			COUNT(CASE WHEN state = 'done' THEN 1 END), COUNT(CASE WHEN state = 'dead' THEN 1 END) FROM tasks WHERE topic = ?`,
-			append(append(q.due(now), q.due(now)...), q.opts.Topic)...).Scan(&s.Ready, &s.Pending, &s.Done, &s.Dead)
+			append(append(moments, moments...), q.opts.Topic)...).Scan(&s.Ready, &s.Pending, &s.Done, &s.Dead)
 	})
 	return s, err
 }

@@ -1,0 +1,2 @@
+DROP INDEX tasks_due;
+CREATE INDEX tasks_due ON tasks (topic, state, due, key);
