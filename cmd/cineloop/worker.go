@@ -142,7 +142,7 @@ func untilEmpty(ctx context.Context, q queue.Queue, stop func()) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(max(200*time.Millisecond, 50*time.Since(asked))): // counting a million tasks takes a while, and is not what workers are for
+		case <-time.After(max(200*time.Millisecond, 10*time.Since(asked))): // counting a million tasks takes a while, and is not what workers are for
 		}
 	}
 }
