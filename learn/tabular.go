@@ -102,23 +102,50 @@ func (t *tableCode) numbers() int {
 
 // spec is the network's part that takes the columns.
 func (t *tableCode) spec(f *FusionSpec) (*fusion.Spec, error) {
-	if t == nil {
-		if f != nil {
-			return nil, fault.New(fault.Usage, "model.fusion joins columns of the table, and data.tabular names none")
-		}
+	switch {
+	case t == nil && f != nil:
+		return nil, noColumns()
+	case t == nil:
 		return nil, nil
 	}
-	if f == nil {
-		f = &FusionSpec{}
-	}
-	s := &fusion.Spec{Kind: fusion.Kind(f.Kind), Numbers: int64(t.numbers()), Hidden: int64(f.Hidden), TableDrop: f.TableDrop, ImageDrop: f.ImageDrop, ColumnDrop: f.ColumnDrop}
-	if s.Kind == "" {
-		s.Kind = fusion.Concat
-	}
+	s := f.spec()
+	s.Numbers = int64(t.numbers())
 	for _, c := range t.Columns[t.numbers():] {
 		s.Levels = append(s.Levels, int64(len(c.Levels)))
 	}
 	return s, s.Check()
+}
+
+// spec is the fusion without its columns; a nil f is the default.
+func (f *FusionSpec) spec() *fusion.Spec {
+	if f == nil {
+		f = &FusionSpec{}
+	}
+	s := &fusion.Spec{Kind: fusion.Kind(f.Kind), Hidden: int64(f.Hidden), TableDrop: f.TableDrop, ImageDrop: f.ImageDrop, ColumnDrop: f.ColumnDrop}
+	if s.Kind == "" {
+		s.Kind = fusion.Concat
+	}
+	return s
+}
+
+// checkFusion refuses what no table could make right, before any row is read.
+func checkFusion(p *Plan) error {
+	if p.Model.Fusion == nil {
+		return nil
+	}
+	if len(p.Data.Tabular) == 0 {
+		return noColumns()
+	}
+	s := p.Model.Fusion.spec()
+	s.Numbers = 1
+	if err := s.Check(); err != nil {
+		return fmt.Errorf("model.%w", err)
+	}
+	return nil
+}
+
+func noColumns() error {
+	return fault.New(fault.Usage, "model.fusion joins columns of the table, and data.tabular names none")
 }
 
 // encode lays rows out: numbers standardised and 0 where unknown, known 1 or 0, levels from 1 and 0 where unknown. Numbers are held

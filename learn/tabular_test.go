@@ -173,6 +173,15 @@ func TestTableCode(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	for name, p := range map[string]*Plan{
+		"no such way":    {Data: cohort.Spec{Tabular: []cohort.TabularSpec{{Column: "age"}}}, Model: ModelSpec{Fusion: &FusionSpec{Kind: "concatt"}}},
+		"of no columns":  {Model: ModelSpec{Fusion: &FusionSpec{}}},
+		"a rate above 1": {Data: cohort.Spec{Tabular: []cohort.TabularSpec{{Column: "age"}}}, Model: ModelSpec{Fusion: &FusionSpec{ColumnDrop: 2}}},
+	} {
+		if err := checkFusion(p); fault.CodeOf(err) != fault.Usage || !strings.HasPrefix(err.Error(), "model.fusion") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 	c, err = load(cohort.TabularSpec{Column: "note"})
 	if err != nil {
 		t.Fatal(err)

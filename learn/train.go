@@ -120,6 +120,9 @@ func checkFilled(p *Plan) error {
 	if err := p.Uncertainty.check(p); err != nil {
 		return err
 	}
+	if err := checkFusion(p); err != nil {
+		return err
+	}
 	a, err := video.Find(p.Model.Name)
 	if err != nil {
 		return err
