@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"fmt"
 	"html/template"
 	"io"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/cineloop/cineloop/evaluate"
 	"github.com/cineloop/cineloop/evaluate/audit"
-	"github.com/cineloop/cineloop/report/svg"
 )
 
 // AuditPage is what a person reads about how groups of people are served.
@@ -66,23 +64,14 @@ func (v auditView) Percent() float64 { return 100 * v.Report.Level }
 
 // Write writes the page: one HTML file that needs nothing else.
 func (p AuditPage) Write(w io.Writer) error {
-	css, err := files.ReadFile("style.css")
-	if err != nil {
-		return err
-	}
 	r := p.Report
-	v := &auditView{AuditPage: p, CSS: template.CSS(css)}
+	v := &auditView{AuditPage: p, CSS: styles}
 	v.Lead = fmt.Sprintf("%s rows of %s patients, judged by %s.", thousands(r.Rows), thousands(r.Patients), strings.Join(plainOnly(r.Attributes), ", "))
 	v.People = representation(r)
 	for i, name := range sortedKeys(r.Targets) {
 		v.Targets = append(v.Targets, auditTargetOf(fmt.Sprintf("target-%d", i+1), name, r))
 	}
-	var b bytes.Buffer
-	if err := auditTemplate.Execute(&b, v); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	_, err = w.Write(bytes.Map(printable, b.Bytes()))
-	return err
+	return render(w, auditTemplate, v)
 }
 
 // plainOnly leaves crossings out.
@@ -243,14 +232,8 @@ func auditForest(metric string, attributes []string, t *audit.Target) forest {
 	if len(span) == 0 {
 		span = []float64{0, 1}
 	}
-	s := scale{svg.Around("", span...)}
-	if s.Count = 4; len(s.Ticks()) > 5 {
-		s.Count = 3
-	}
-	labels := s.Labels()
-	for i, v := range s.Ticks() {
-		f.Axis = append(f.Axis, tick{labels[i], s.percent(v)})
-	}
+	s := scaleOver(span)
+	f.Axis = s.axis()
 	line := math.NaN()
 	if all.Value.Defined() {
 		line = float64(all.Value)

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"embed"
 	"fmt"
 	"html/template"
@@ -11,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/cineloop/cineloop/cohort"
-	"github.com/cineloop/cineloop/report/svg"
 	"github.com/cineloop/cineloop/stats"
 )
 
@@ -55,21 +53,12 @@ func WriteDataSheet(w io.Writer, p DataSheetPage) error {
 	if err != nil {
 		return err
 	}
-	var b bytes.Buffer
-	if err := dataSheetTemplate.Execute(&b, v); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	_, err = w.Write(bytes.Map(printable, b.Bytes()))
-	return err
+	return render(w, dataSheetTemplate, v)
 }
 
 func (p DataSheetPage) view() (*dataSheetView, error) {
-	css, err := files.ReadFile("style.css")
-	if err != nil {
-		return nil, err
-	}
 	s := p.Sheet
-	v := &dataSheetView{DataSheetPage: p, CSS: template.CSS(css), FlowView: p.Flow.chart("flow")}
+	v := &dataSheetView{DataSheetPage: p, CSS: styles, FlowView: p.Flow.chart("flow")}
 	lead := fmt.Sprintf("%s items of %s patients", thousands(s.Items), thousands(s.Patients))
 	if s.Sites > 0 {
 		lead += fmt.Sprintf(" from %d sites", s.Sites)
@@ -204,17 +193,11 @@ func balanceForest(whole cohort.TargetSummary, s *cohort.DataSheet) forest {
 			span = append(span, low, high)
 		}
 	}
-	sc := scale{svg.Around("", span...)}
+	sc := scaleOver(span)
 	if share {
 		sc.Min, sc.Max = math.Max(sc.Min, 0), math.Min(sc.Max, 1)
 	}
-	if sc.Count = 4; len(sc.Ticks()) > 5 {
-		sc.Count = 3
-	}
-	labels := sc.Labels()
-	for i, v := range sc.Ticks() {
-		f.Axis = append(f.Axis, tick{labels[i], sc.percent(v)})
-	}
+	f.Axis = sc.axis()
 	_, line, _, known := strip(whole)
 	if !known {
 		line = math.NaN()

@@ -106,17 +106,11 @@ func forestOf(name, metric string, t *evaluate.TargetReport) forest {
 	if metric == "mae" || metric == "bias" {
 		span = append(span, 0)
 	}
-	s := scale{svg.Around("", span...)}
+	s := scaleOver(span)
 	if share { // rounding must not leave 0 to 1
 		s.Min, s.Max = math.Max(s.Min, -1), math.Min(s.Max, 1)
 	}
-	if s.Count = 4; len(s.Ticks()) > 5 { // more labels would run into each other
-		s.Count = 3
-	}
-	labels := s.Labels()
-	for i, v := range s.Ticks() {
-		f.Axis = append(f.Axis, tick{labels[i], s.percent(v)})
-	}
+	f.Axis = s.axis()
 	line := math.NaN()
 	if all.Value.Defined() {
 		line = float64(all.Value)

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"fmt"
 	"html/template"
 	"io"
@@ -28,10 +27,6 @@ accuracy falls against the first model and the interval of the fall excludes non
 
 // Write writes the page: one HTML file that needs nothing else.
 func (p FrontierPage) Write(w io.Writer) error {
-	css, err := files.ReadFile("style.css")
-	if err != nil {
-		return err
-	}
 	f := p.Frontier
 	gap := map[string]string{"dp": "demographic parity gap", "eo": "equalised odds gap"}[f.Gap]
 	v := struct {
@@ -40,7 +35,7 @@ func (p FrontierPage) Write(w io.Writer) error {
 		Lead           string
 		Chart          chart
 		Models, Groups table
-	}{FrontierPage: p, CSS: template.CSS(css)}
+	}{FrontierPage: p, CSS: styles}
 	v.Lead = fmt.Sprintf("%s: AUROC against the %s by %s, %s patients, yes from %g.", f.Target, gap, f.Attribute, thousands(f.Patients), f.Threshold)
 	var x, y []float64
 	plot := svg.Plot{ID: "frontier", Title: "AUROC against the " + gap, Desc: fmt.Sprintf("%d models, each with its intervals", len(f.Models)), Width: 560, Height: 380}
@@ -77,10 +72,5 @@ func (p FrontierPage) Write(w io.Writer) error {
 	}
 	plot.X, plot.Y = svg.Around(strings.ToUpper(gap[:1])+gap[1:], x...), svg.Around("AUROC", y...)
 	v.Chart = drawn(plot, "", nil, legends...)
-	var b bytes.Buffer
-	if err := frontierTemplate.Execute(&b, v); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	_, err = w.Write(bytes.Map(printable, b.Bytes()))
-	return err
+	return render(w, frontierTemplate, v)
 }

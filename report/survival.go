@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"fmt"
 	"html/template"
 	"io"
@@ -55,23 +54,14 @@ func WriteSurvival(w io.Writer, p SurvivalPage) error {
 	if err != nil {
 		return err
 	}
-	var b bytes.Buffer
-	if err := survivalTemplate.Execute(&b, v); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	_, err = w.Write(bytes.Map(printable, b.Bytes()))
-	return err
+	return render(w, survivalTemplate, v)
 }
 
 // strataNames are thirds of predicted risk.
 var strataNames = []string{"low risk", "middle", "high risk"}
 
 func (p SurvivalPage) view() (*survivalView, error) {
-	css, err := files.ReadFile("style.css")
-	if err != nil {
-		return nil, err
-	}
-	v := &survivalView{SurvivalPage: p, CSS: template.CSS(css), Notes: p.Evaluation.Notes}
+	v := &survivalView{SurvivalPage: p, CSS: styles, Notes: p.Evaluation.Notes}
 	l := p.Predicted.Labels.Any()
 	v.Lead = append(v.Lead, fmt.Sprintf("%d people, %d events, followed up to %s.", l.Len(), l.Events(), p.time(slices.Max(l.Time))))
 	for _, m := range p.Evaluation.Metrics {

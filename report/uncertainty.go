@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"fmt"
 	"html/template"
 	"io"
@@ -101,11 +100,7 @@ do not use the value.</p></section></main>
 
 // Write writes the page: one HTML file that needs nothing else.
 func (p UncertaintyPage) Write(w io.Writer) error {
-	css, err := files.ReadFile("style.css")
-	if err != nil {
-		return err
-	}
-	v := &uncertaintyView{UncertaintyPage: p, CSS: template.CSS(css)}
+	v := &uncertaintyView{UncertaintyPage: p, CSS: styles}
 	for i, t := range p.Targets {
 		v.Views = append(v.Views, t.view(i))
 	}
@@ -115,12 +110,7 @@ func (p UncertaintyPage) Write(w io.Writer) error {
 	for _, r := range p.Readings {
 		v.Words = append(v.Words, r.Words())
 	}
-	var b bytes.Buffer
-	if err := uncertaintyTemplate.Execute(&b, v); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	_, err = w.Write(bytes.Map(printable, b.Bytes()))
-	return err
+	return render(w, uncertaintyTemplate, v)
 }
 
 func (s Section) view(at int) sectionView {

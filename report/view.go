@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"embed"
 	"fmt"
 	"html/template"
@@ -12,7 +11,7 @@ import (
 	"github.com/cineloop/cineloop/internal/fault"
 )
 
-//go:embed page.gohtml style.css
+//go:embed page.gohtml
 var files embed.FS
 
 // The template is parsed once; that it parses is tested.
@@ -73,28 +72,11 @@ func (p Page) Write(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	var b bytes.Buffer
-	if err := page.Execute(&b, v); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	_, err = w.Write(bytes.Map(printable, b.Bytes()))
-	return err
-}
-
-// printable drops the control characters that neither HTML nor XML allow, which names of files may hold.
-func printable(r rune) rune {
-	if r < 0x20 && r != '\n' && r != '\t' || r >= 0x7F && r < 0xA0 || r == 0xFFFE || r == 0xFFFF {
-		return -1
-	}
-	return r
+	return render(w, page, v)
 }
 
 func (p Page) view() (*view, error) {
-	css, err := files.ReadFile("style.css")
-	if err != nil {
-		return nil, err
-	}
-	v := &view{Page: p, CSS: template.CSS(css)}
+	v := &view{Page: p, CSS: styles}
 	if v.HowToRead == "" {
 		v.HowToRead = howToRead
 	}
