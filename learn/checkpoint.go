@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -66,6 +67,40 @@ type State struct {
 	Stale   int        `json:"stale"`             // epochs since the best
 	Metric  string     `json:"metric,omitempty"`  // monitored value of the last epoch, as progress shows it
 	Stopped string     `json:"stopped,omitempty"` // why training ended: finished, patience, max_minutes
+}
+
+// judge compares an epoch with the best so far, by the validation rows where there are any and as the best otherwise, and says whether it is the
+// new best.
+func (s *State) judge(m monitor, v validation, validated bool, trainLoss float64) (better bool) {
+	value := v.monitored(m)
+	better = !validated || m.better(value, v.loss, s.Best)
+	if better {
+		s.Best, s.Stale = &Best{Metric: m.name, Value: value, Loss: v.loss, Epoch: s.Epoch, Step: s.Step}, 0
+		if !validated {
+			s.Best.Metric, s.Best.Value, s.Best.Loss = "train loss", trainLoss, trainLoss
+		}
+	} else {
+		s.Stale++
+	}
+	s.Metric = ""
+	if !math.IsNaN(value) {
+		s.Metric = fmt.Sprintf("%s %.4g (best %.4g)", m.name, value, s.Best.Value)
+	}
+	return better
+}
+
+// next ends an epoch, and says why training ends with it where it does. overtime: its minutes are used up.
+func (s *State) next(p TrainSpec, seconds float64, overtime bool) {
+	s.Epoch, s.Batch, s.Running = s.Epoch+1, 0, Running{}
+	s.Seconds = seconds
+	switch {
+	case s.Epoch >= p.Epochs:
+		s.Stopped = "finished"
+	case p.Patience > 0 && s.Stale >= p.Patience:
+		s.Stopped = "patience"
+	case overtime:
+		s.Stopped = "max_minutes"
+	}
 }
 
 // Running sums up the batches of an epoch.

@@ -19,21 +19,7 @@ func (t *trainer) endEpoch(ctx context.Context, overtime bool) error {
 	}
 	r := t.state.Running
 	loss := r.Loss / math.Max(1, float64(r.Rows))
-	value := v.monitored(t.monitor)
-	better := t.val == nil || t.monitor.better(value, v.loss, t.state.Best)
-	if better {
-		t.state.Best = &Best{Metric: t.monitor.name, Value: value, Loss: v.loss, Epoch: t.state.Epoch, Step: t.state.Step}
-		if t.val == nil {
-			t.state.Best.Metric, t.state.Best.Value, t.state.Best.Loss = "train loss", loss, loss
-		}
-		t.state.Stale = 0
-	} else {
-		t.state.Stale++
-	}
-	t.state.Metric = ""
-	if !math.IsNaN(value) {
-		t.state.Metric = fmt.Sprintf("%s %.4g (best %.4g)", t.monitor.name, value, t.state.Best.Value)
-	}
+	better := t.state.judge(t.monitor, v, t.val != nil, loss)
 	dead := t.loss.belief.dead(t.heads)
 	line := LogLine{Dead: dead, Event: "epoch", Epoch: t.state.Epoch, Step: t.state.Step, Loss: &loss, Val: v.values, Undefined: v.undefined,
 		Best: better, Rows: r.Rows, Seconds: round3(r.Seconds), Wait: round3(r.Wait), Time: begin.UTC().Format(time.RFC3339)}
@@ -48,16 +34,7 @@ func (t *trainer) endEpoch(ctx context.Context, overtime bool) error {
 	if err := t.collectSWAG(); err != nil {
 		return err
 	}
-	t.state.Epoch, t.state.Batch, t.state.Running = t.state.Epoch+1, 0, Running{}
-	t.state.Seconds = t.elapsed()
-	switch patience := t.plan.Train.Patience; {
-	case t.state.Epoch >= t.plan.Train.Epochs:
-		t.state.Stopped = "finished"
-	case patience > 0 && t.state.Stale >= patience:
-		t.state.Stopped = "patience"
-	case overtime || t.group == nil && t.overtime():
-		t.state.Stopped = "max_minutes"
-	}
+	t.state.next(t.plan.Train, t.elapsed(), overtime || t.group == nil && t.overtime())
 	if better {
 		if err := t.saveBest(); err != nil {
 			return err

@@ -35,16 +35,7 @@ func LoadMaskModel(e *torch.Engine, dir string) (*MaskModel, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	nn.Materialise(e, net, s.Seed)
-	if s.ChannelsLast {
-		nn.ChannelsLast(net)
-	}
-	report, err := nn.Load(e, net, tensors)
-	if err == nil && !report.Exact() {
-		err = fault.New(fault.Input, "its values do not fit its network: %s", report)
-	}
-	if err != nil {
-		nn.Free(net)
+	if err := filled(e, net, s, tensors); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return &MaskModel{net, s, e}, nil

@@ -409,37 +409,14 @@ func (t *maskTrainer) endEpoch(ctx context.Context, overtime bool) error {
 	}
 	r := t.state.Running
 	loss := r.Loss / math.Max(1, float64(r.Rows))
-	value := v.monitored(t.monitor)
-	better := len(t.val) == 0 || t.monitor.better(value, v.loss, t.state.Best)
-	if better {
-		t.state.Best = &Best{Metric: t.monitor.name, Value: value, Loss: v.loss, Epoch: t.state.Epoch, Step: t.state.Step}
-		if len(t.val) == 0 {
-			t.state.Best.Metric, t.state.Best.Value, t.state.Best.Loss = "train loss", loss, loss
-		}
-		t.state.Stale = 0
-	} else {
-		t.state.Stale++
-	}
-	t.state.Metric = ""
-	if !math.IsNaN(value) {
-		t.state.Metric = fmt.Sprintf("%s %.4g (best %.4g)", t.monitor.name, value, t.state.Best.Value)
-	}
+	better := t.state.judge(t.monitor, v, len(t.val) > 0, loss)
 	if err := t.journal.write(LogLine{Event: "epoch", Epoch: t.state.Epoch, Step: t.state.Step, Loss: &loss, Val: v.values, Undefined: v.undefined,
 		Best: better, Rows: r.Rows, Seconds: round3(r.Seconds), Wait: round3(r.Wait), Time: time.Now().UTC().Format(time.RFC3339)}); err != nil {
 		return err
 	}
 	t.report.say("epoch %d/%d  %.1f s (loading %.1f %%)  loss %.4g%s", t.state.Epoch+1, t.plan.Train.Epochs,
 		r.Seconds, 100*r.Wait/math.Max(r.Seconds, 1e-9), loss, summary(v, t.state.Metric))
-	t.state.Epoch, t.state.Batch, t.state.Running = t.state.Epoch+1, 0, Running{}
-	t.state.Seconds = t.elapsed()
-	switch patience := t.plan.Train.Patience; {
-	case t.state.Epoch >= t.plan.Train.Epochs:
-		t.state.Stopped = "finished"
-	case patience > 0 && t.state.Stale >= patience:
-		t.state.Stopped = "patience"
-	case overtime || t.overtime():
-		t.state.Stopped = "max_minutes"
-	}
+	t.state.next(t.plan.Train, t.elapsed(), overtime || t.overtime())
 	if better {
 		if err := t.judged(func() error { return t.write(bestFile, nn.Export(t.unet)) }); err != nil {
 			return err

@@ -56,6 +56,18 @@ func LoadModel(e *torch.Engine, dir string) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	if err := filled(e, net, s, tensors); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	m := &Model{Net: net, Input: s.Input, Augment: clip.AugmentSpec{EvalScale: s.Eval}, State: s, e: e}
+	for _, h := range s.Heads {
+		m.Targets = append(m.Targets, h.Target)
+	}
+	return m, nil
+}
+
+// filled gives a network the values of its checkpoint; it holds none where they do not fit.
+func filled(e *torch.Engine, net nn.Module, s State, tensors map[string]torch.Array) error {
 	nn.Materialise(e, net, s.Seed)
 	if s.ChannelsLast {
 		nn.ChannelsLast(net)
@@ -66,13 +78,8 @@ func LoadModel(e *torch.Engine, dir string) (*Model, error) {
 	}
 	if err != nil {
 		nn.Free(net)
-		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	m := &Model{Net: net, Input: s.Input, Augment: clip.AugmentSpec{EvalScale: s.Eval}, State: s, e: e}
-	for _, h := range s.Heads {
-		m.Targets = append(m.Targets, h.Target)
-	}
-	return m, nil
+	return err
 }
 
 // Close frees the network.

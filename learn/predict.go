@@ -29,23 +29,27 @@ type PredictOptions struct {
 	Quarantine     *[]cohort.Quarantine // if not nil, gets the rows that could not be read
 }
 
+// ready refuses options that cannot work, and sees to a cache.
+func (o *PredictOptions) ready() (err error) {
+	if len(o.CheckpointDirs) == 0 {
+		return fault.New(fault.Usage, "predicting needs a checkpoint")
+	}
+	o.Cache, err = cacheOr(o.Cache)
+	return err
+}
+
 // Predict scores rows. A row's score is the mean over its evaluation clips and over the checkpoints, of probabilities or of values in
 // the target's unit. Rows that cannot be read are left out. The rows come in the order of opts.Rows.
 //
 // Errors: notfound (no checkpoint), input (a damaged one; checkpoints of different networks; classes that differ from the cohort's; no
 // readable row), missing (no engine), interrupted.
 func Predict(ctx context.Context, opts PredictOptions) (*evaluate.Predictions, error) {
-	if len(opts.CheckpointDirs) == 0 {
-		return nil, fault.New(fault.Usage, "predicting needs a checkpoint")
-	}
-	cache, err := cacheOr(opts.Cache)
-	if err != nil {
+	if err := opts.ready(); err != nil {
 		return nil, err
 	}
-	opts.Cache = cache
 	var sum *scores
 	cfg := torch.Config{Device: opts.Plan.Train.Device, Threads: opts.Plan.Train.Threads, Seed: opts.Plan.Seed, Log: opts.Progress}
-	err = torch.Run(ctx, cfg, func(e *torch.Engine) error {
+	err := torch.Run(ctx, cfg, func(e *torch.Engine) error {
 		for _, dir := range opts.CheckpointDirs {
 			s, err := predictOne(ctx, e, opts, dir)
 			if err != nil {

@@ -84,20 +84,15 @@ func (p *Plan) Member(k int) *Plan {
 // PredictSampled scores rows with every network of opts.CheckpointDirs, as often as the plan's uncertainty says. Errors are those of
 // [Predict].
 func PredictSampled(ctx context.Context, opts PredictOptions) (*Sampled, error) {
-	if len(opts.CheckpointDirs) == 0 {
-		return nil, fault.New(fault.Usage, "predicting needs a checkpoint")
-	}
-	cache, err := cacheOr(opts.Cache)
-	if err != nil {
+	if err := opts.ready(); err != nil {
 		return nil, err
 	}
-	opts.Cache = cache
 	g := &gatherer{opts: opts, u: opts.Plan.Uncertainty, rows: map[int]*gathered{}}
 	if g.u == nil {
 		g.u = &UncertaintySpec{}
 	}
 	cfg := torch.Config{Device: opts.Plan.Train.Device, Threads: opts.Plan.Train.Threads, Seed: opts.Plan.Seed, Log: opts.Progress}
-	err = torch.Run(ctx, cfg, func(e *torch.Engine) error {
+	err := torch.Run(ctx, cfg, func(e *torch.Engine) error {
 		for k, dir := range opts.CheckpointDirs {
 			if err := g.network(ctx, e, k, dir); err != nil {
 				return err
