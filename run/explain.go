@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -233,7 +234,7 @@ func choose(all []example, kind evaluate.Kind, n int) []example {
 	taken := map[string]bool{}
 	for _, g := range groups {
 		sorted := slices.Clone(all)
-		slices.SortStableFunc(sorted, func(a, b example) int { return compare(g.rank(a), g.rank(b)) })
+		slices.SortStableFunc(sorted, func(a, b example) int { return cmp.Compare(g.rank(a), g.rank(b)) })
 		k := 0
 		for _, e := range sorted {
 			if k == n {
@@ -249,16 +250,6 @@ func choose(all []example, kind evaluate.Kind, n int) []example {
 		}
 	}
 	return out
-}
-
-func compare(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 func argmax(v []float64) int {

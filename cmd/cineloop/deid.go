@@ -120,13 +120,7 @@ func runDeid(ctx context.Context, opts deidOptions, io ioStreams) error {
 	if err != nil {
 		return err
 	}
-	if err := printDeid(io, opts, s); err != nil {
-		return err
-	}
-	if opts.Strict && s.Quarantined > 0 {
-		return fault.New(fault.Partial, "%d files are in quarantine", s.Quarantined)
-	}
-	return nil
+	return endDeid(io, opts, s)
 }
 
 func openDeid(policy, key string) (*deid.Profile, *deid.Key, error) {
@@ -143,6 +137,17 @@ func openDeid(policy, key string) (*deid.Profile, *deid.Key, error) {
 	}
 	k, err := deid.LoadKey(key)
 	return profile, k, err
+}
+
+// endDeid prints the summary, and is an error of code partial where --strict asks for it.
+func endDeid(io ioStreams, opts deidOptions, s batch.Summary) error {
+	if err := printDeid(io, opts, s); err != nil {
+		return err
+	}
+	if opts.Strict && s.Quarantined > 0 {
+		return fault.New(fault.Partial, "%d files are in quarantine", s.Quarantined)
+	}
+	return nil
 }
 
 func printDeid(io ioStreams, opts deidOptions, s batch.Summary) error {

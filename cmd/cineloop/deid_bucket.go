@@ -287,11 +287,5 @@ func runDeidBucket(ctx context.Context, opts deidOptions, profile *deid.Profile,
 			}
 		}
 	}
-	if err := printDeid(io, opts, s); err != nil {
-		return err
-	}
-	if opts.Strict && s.Quarantined > 0 {
-		return fault.New(fault.Partial, "%d files are in quarantine", s.Quarantined)
-	}
-	return nil
+	return endDeid(io, opts, s)
 }

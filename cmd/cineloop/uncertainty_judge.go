@@ -180,7 +180,7 @@ func writeNumbers(io ioStreams, name string, j *uncertainty.NumberJudgement) err
 		line("all, as predicted", *j.Promised)
 	}
 	for _, l := range j.Intervals {
-		line(groupLabel(l.Group, l.Value, l.Own), l)
+		line(uncertainty.GroupName(l.Group, l.Value, l.Own), l)
 	}
 	for _, s := range j.Selective {
 		fmt.Fprintf(w, "answered %.0f %%\t\t\tmean absolute error %.4g\n", 100*s.Coverage, s.Risk)
@@ -204,19 +204,9 @@ func writeTimes(io ioStreams, name string, j *uncertainty.TimeJudgement) error {
 	}
 	line("all, as predicted", j.Raw)
 	for _, l := range j.Bounds {
-		line(groupLabel(l.Group, l.Value, false), l)
+		line(uncertainty.GroupName(l.Group, l.Value, false), l)
 	}
 	return finish(io, w, j.Notes)
-}
-
-func groupLabel(group, value string, own bool) string {
-	switch {
-	case group == "":
-		return "all"
-	case own:
-		return group + " = " + value + ", own threshold"
-	}
-	return group + " = " + value
 }
 
 func finish(io ioStreams, w *tabwriter.Writer, notes []string) error {

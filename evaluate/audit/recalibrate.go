@@ -14,13 +14,9 @@ import (
 // validation rows of the group and judged on the judged rows, for every column whose groups are all large enough in both. It does not
 // change who is ranked above whom within a group.
 func (j *judged) groupCalibration(ctx context.Context, t *Table, out *Target) error {
-	val := t.InSplit("val")
-	if j.target.Kind != evaluate.Binary || len(val) == 0 || slices.Contains(j.rows, val[0]) {
-		return nil
-	}
-	v := t.judge(j.target, val, j.o)
+	v := j.validation(t)
 	for a, attr := range j.attrs {
-		if attr.cross || len(attr.Values) < 2 || !slices.Equal(attr.Values, v.attrs[a].Values) || v.small(v.attrs[a]) || j.small(attr) {
+		if !j.comparable(v, a) {
 			continue
 		}
 		fits := make([]evaluate.Recalibration, len(attr.Values))

@@ -14,13 +14,9 @@ import (
 // groupThresholds says what thresholds of their own for each group would do (Hardt et al. 2016): chosen on the validation rows, judged on
 // the judged rows, for every column whose groups are all large enough in both. Nothing is said where the file has no validation rows.
 func (j *judged) groupThresholds(ctx context.Context, t *Table, out *Target) error {
-	val := t.InSplit("val")
-	if j.target.Kind != evaluate.Binary || len(val) == 0 || slices.Contains(j.rows, val[0]) {
-		return nil
-	}
-	v := t.judge(j.target, val, j.o)
+	v := j.validation(t)
 	for a, attr := range j.attrs {
-		if attr.cross || len(attr.Values) < 2 || !slices.Equal(attr.Values, v.attrs[a].Values) || v.small(v.attrs[a]) || j.small(attr) {
+		if !j.comparable(v, a) {
 			continue
 		}
 		for _, c := range []fairness.Constraint{fairness.DemographicParity, fairness.EqualisedOdds} {
@@ -36,6 +32,25 @@ func (j *judged) groupThresholds(ctx context.Context, t *Table, out *Target) err
 		}
 	}
 	return nil
+}
+
+// validation is the same target on the validation rows, on which rules for groups may be chosen; nil where there are none, or the target is not
+// one of yes and no.
+func (j *judged) validation(t *Table) *judged {
+	val := t.InSplit("val")
+	if j.target.Kind != evaluate.Binary || len(val) == 0 || slices.Contains(j.rows, val[0]) {
+		return nil
+	}
+	return t.judge(j.target, val, j.o)
+}
+
+// comparable says whether all groups of the a-th column are large enough on the validation rows v and on the judged ones.
+func (j *judged) comparable(v *judged, a int) bool {
+	if v == nil {
+		return false
+	}
+	mine, theirs := j.attrs[a], v.attrs[a]
+	return !mine.cross && len(mine.Values) >= 2 && slices.Equal(mine.Values, theirs.Values) && !v.small(theirs) && !j.small(mine)
 }
 
 func (j *judged) small(a Attribute) bool {

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -100,7 +101,7 @@ func Flip(ctx context.Context, in Input, m *Map, steps, random int, fill Fill, r
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return -compareFloat(float64(m.Values[a]), float64(m.Values[b])) })
+	slices.SortStableFunc(order, func(a, b int) int { return -cmp.Compare(float64(m.Values[a]), float64(m.Values[b])) })
 	curve := func(from, to []float32, dt, dy, dx int) ([]float64, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err

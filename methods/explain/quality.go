@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -66,7 +67,7 @@ func Localise(values []float64, mask []bool) (Localisation, error) {
 			k++
 		}
 	}
-	slices.SortStableFunc(order, func(i, j int) int { return -compareFloat(a[i], a[j]) })
+	slices.SortStableFunc(order, func(i, j int) int { return -cmp.Compare(a[i], a[j]) })
 	hit := 0.0
 	for _, i := range order[:k] {
 		if mask[i] {
@@ -74,14 +75,4 @@ func Localise(values []float64, mask []bool) (Localisation, error) {
 		}
 	}
 	return Localisation{mask[order[0]], inside / sum, hit / float64(k)}, nil
-}
-
-func compareFloat(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }

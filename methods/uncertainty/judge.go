@@ -124,20 +124,9 @@ func Judge(it Items, o JudgeOptions) (*Judgement, error) {
 		return nil, fault.New(fault.Usage, "alpha is %g; want a miscoverage between 0 and 1", o.Alpha)
 	}
 	j := &Judgement{Classes: it.Classes, Alpha: o.Alpha}
-	var cal, test, out []int
-	part := it.divide(o.Seed)
-	for i := range it.Label {
-		switch {
-		case it.Out != nil && it.Out[i]:
-			out = append(out, i)
-		case part[i]:
-			cal = append(cal, i)
-		default:
-			test = append(test, i)
-		}
-	}
-	if len(cal) == 0 || len(test) == 0 {
-		return nil, fault.New(fault.Input, "%d items learn thresholds and %d are judged: both are needed", len(cal), len(test))
+	cal, test, out, err := it.parts(it.Out, o.Seed)
+	if err != nil {
+		return nil, err
 	}
 	j.N, j.Calibrating = len(test), len(cal)
 	calP, calY := pick(it.Probs, cal), pick(it.Label, cal)
@@ -200,6 +189,25 @@ func (it Items) check() error {
 		}
 	}
 	return nil
+}
+
+// parts are the items that learn thresholds, those that are judged, and those that out calls strange (nil: none).
+func (it Items) parts(out []bool, seed stats.Seed) (cal, test, strange []int, err error) {
+	part := it.divide(seed)
+	for i := range it.Label {
+		switch {
+		case out != nil && out[i]:
+			strange = append(strange, i)
+		case part[i]:
+			cal = append(cal, i)
+		default:
+			test = append(test, i)
+		}
+	}
+	if len(cal) == 0 || len(test) == 0 {
+		err = fault.New(fault.Input, "%d items learn thresholds and %d are judged: both are needed", len(cal), len(test))
+	}
+	return cal, test, strange, err
 }
 
 // divide says which items learn thresholds.
@@ -324,4 +332,15 @@ func (j *Judgement) detect(in, out [][]float64) {
 	}
 	add("1 − largest probability", func(p []float64) float64 { return 1 - slices.Max(p) })
 	add("entropy", Entropy)
+}
+
+// GroupName is how a row of a judgement by group is called: own says that its threshold is the group's own.
+func GroupName(group, value string, own bool) string {
+	switch {
+	case group == "":
+		return "all"
+	case own:
+		return group + " = " + value + ", own threshold"
+	}
+	return group + " = " + value
 }

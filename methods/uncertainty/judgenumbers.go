@@ -83,20 +83,9 @@ func JudgeNumbers(it Numbers, o JudgeOptions) (*NumberJudgement, error) {
 		}
 	}
 	j := &NumberJudgement{Alpha: o.Alpha}
-	var cal, test, out []int
-	part := Items{Label: make([]int, n), Patient: it.Patient, Calibration: it.Calibration}.divide(o.Seed)
-	for i := range n {
-		switch {
-		case it.Out != nil && it.Out[i]:
-			out = append(out, i)
-		case part[i]:
-			cal = append(cal, i)
-		default:
-			test = append(test, i)
-		}
-	}
-	if len(cal) == 0 || len(test) == 0 {
-		return nil, fault.New(fault.Input, "%d items learn thresholds and %d are judged: both are needed", len(cal), len(test))
+	cal, test, out, err := Items{Label: make([]int, n), Patient: it.Patient, Calibration: it.Calibration}.parts(it.Out, o.Seed)
+	if err != nil {
+		return nil, err
 	}
 	j.N, j.Calibrating = len(test), len(cal)
 	j.errors(it, test)

@@ -2,10 +2,7 @@ package bucket
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"net"
 	"net/url"
 	"os"
 	"strings"
@@ -14,7 +11,6 @@ import (
 	_ "gocloud.dev/blob/azureblob" // azblob://
 	_ "gocloud.dev/blob/gcsblob"   // gs://
 	_ "gocloud.dev/blob/s3blob"    // s3://
-	"gocloud.dev/gcerrors"
 
 	"github.com/cineloop/cineloop/internal/fault"
 )
@@ -44,7 +40,7 @@ func Open(ctx context.Context, place string) (*Bucket, error) {
 	u.Path = ""
 	b, err := blob.OpenBucket(ctx, u.String())
 	if err != nil {
-		return nil, fault.New(fault.Usage, "opening the bucket: %w", bare(err))
+		return nil, fault.New(fault.Usage, "opening the bucket: %w", Bare(err))
 	}
 	return &Bucket{b, prefix}, nil
 }
@@ -60,7 +56,7 @@ func (b *Bucket) List(ctx context.Context, under string, f func(name string, siz
 			return nil
 		}
 		if err != nil {
-			return explain(err, "listing the bucket")
+			return Fault(err, "listing the bucket")
 		}
 		if o.IsDir || strings.HasSuffix(o.Key, "/") && o.Size == 0 { // consoles make such objects stand for folders
 			continue
@@ -75,7 +71,7 @@ func (b *Bucket) List(ctx context.Context, under string, f func(name string, siz
 func (b *Bucket) Size(ctx context.Context, name string) (int64, error) {
 	a, err := b.b.Attributes(ctx, b.prefix+name)
 	if err != nil {
-		return 0, explain(err, "asking for an object")
+		return 0, Fault(err, "asking for an object")
 	}
 	return a.Size, nil
 }
@@ -92,7 +88,7 @@ func (b *Bucket) Fetch(ctx context.Context, name, path string) error {
 	}
 	if err != nil {
 		os.Remove(path)
-		return explain(err, "reading an object")
+		return Fault(err, "reading an object")
 	}
 	return nil
 }
@@ -105,7 +101,7 @@ func (b *Bucket) Send(ctx context.Context, name, path string) error {
 	}
 	defer f.Close()
 	if err := b.b.Upload(ctx, b.prefix+name, f, &blob.WriterOptions{ContentType: "application/octet-stream"}); err != nil {
-		return explain(err, "writing an object")
+		return Fault(err, "writing an object")
 	}
 	return nil
 }
@@ -114,7 +110,7 @@ func (b *Bucket) Send(ctx context.Context, name, path string) error {
 func (b *Bucket) Read(ctx context.Context, name string) ([]byte, error) {
 	raw, err := b.b.ReadAll(ctx, b.prefix+name)
 	if err != nil {
-		return nil, explain(err, "reading an object")
+		return nil, Fault(err, "reading an object")
 	}
 	return raw, nil
 }
@@ -122,32 +118,7 @@ func (b *Bucket) Read(ctx context.Context, name string) ([]byte, error) {
 // Write makes a small object.
 func (b *Bucket) Write(ctx context.Context, name string, raw []byte) error {
 	if err := b.b.WriteAll(ctx, b.prefix+name, raw, &blob.WriterOptions{ContentType: "application/octet-stream"}); err != nil {
-		return explain(err, "writing an object")
+		return Fault(err, "writing an object")
 	}
 	return nil
-}
-
-// explain gives a cloud's error a code, without the object's name, which may be a patient's.
-func explain(err error, what string) error {
-	switch gcerrors.Code(err) {
-	case gcerrors.NotFound:
-		return fault.New(fault.NotFound, "%s: it is not there", what)
-	case gcerrors.PermissionDenied:
-		return fault.New(fault.Input, "%s: not allowed with these credentials", what)
-	case gcerrors.Canceled, gcerrors.DeadlineExceeded:
-		return err
-	}
-	return fault.New(fault.Missing, "%s: %w", what, bare(err)).WithHint("repeat the command: it goes on where it was")
-}
-
-func bare(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
-	}
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return op
-	}
-	return fmt.Errorf("the cloud answers %v", gcerrors.Code(err))
 }

@@ -2,19 +2,16 @@ package ingest
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"net"
 	"net/url"
 	"path"
 	"strings"
 	"time"
 
 	"gocloud.dev/blob"
-	"gocloud.dev/gcerrors"
 
 	"github.com/cineloop/cineloop/internal/fault"
+	"github.com/cineloop/cineloop/store/bucket"
 )
 
 // bucketSource is the objects under a prefix of a bucket: s3://bucket/prefix?region=…, gs://, azblob://. Credentials come from the
@@ -53,7 +50,7 @@ func (s *bucketSource) each(w *walker) error {
 			return nil
 		}
 		if err != nil {
-			return cloudFault(err, "listing the bucket")
+			return bucket.Fault(err, "listing the bucket")
 		}
 		if o.IsDir || strings.HasSuffix(o.Key, "/") && o.Size == 0 { // consoles make such objects stand for folders
 			continue
@@ -71,30 +68,6 @@ func (s *bucketSource) each(w *walker) error {
 			return err
 		}
 	}
-}
-
-// cloudFault gives a cloud's error a code: what concerns one object is its own fault, anything else that of the whole bucket.
-func cloudFault(err error, what string) error {
-	switch gcerrors.Code(err) {
-	case gcerrors.NotFound:
-		return fault.New(fault.NotFound, "%s: it is not there", what)
-	case gcerrors.PermissionDenied:
-		return fault.New(fault.Input, "%s: it may not be read with these credentials", what)
-	case gcerrors.Canceled, gcerrors.DeadlineExceeded:
-		return err
-	}
-	return fault.New(fault.Missing, "%s: %w", what, withoutKey(err)).WithHint("repeat the command: it goes on where it was")
-}
-
-// withoutKey leaves out of a cloud's error the object's name and the URL, which may name a patient.
-func withoutKey(err error) error {
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		return u.Err
-	}
-	if op, ok := errors.AsType[*net.OpError](err); ok {
-		return op
-	}
-	return fmt.Errorf("the cloud answers %v", gcerrors.Code(err))
 }
 
 // How a broken connection is taken up again.
@@ -124,7 +97,7 @@ func (s *bucketSource) read(ctx context.Context, key string) (io.ReadCloser, err
 func (r *bucketReader) connect() error {
 	rd, err := r.s.b.NewRangeReader(r.ctx, r.key, r.off, -1, nil)
 	if err != nil {
-		return cloudFault(err, "reading an object")
+		return bucket.Fault(err, "reading an object")
 	}
 	if r.size < 0 {
 		r.size, r.since = rd.Size(), rd.ModTime()
@@ -171,7 +144,7 @@ func (r *bucketReader) Read(p []byte) (int, error) {
 			return 0, context.Cause(r.ctx)
 		}
 		if !r.again() {
-			return 0, fault.New(fault.Missing, "the connection to the bucket broke off: %w", withoutKey(err))
+			return 0, fault.New(fault.Missing, "the connection to the bucket broke off: %w", bucket.Bare(err))
 		}
 		if err := r.connect(); err != nil {
 			return 0, err
