@@ -1,13 +1,10 @@
 package main
 
 import (
-	"compress/gzip"
-	"encoding/binary"
-	"fmt"
-	"io"
 	"math"
-	"os"
 	"path/filepath"
+
+	"github.com/cineloop/cineloop/bench/internal/idx"
 )
 
 // images are pictures of 28×28 in [0, 1] with labels.
@@ -29,11 +26,11 @@ func readData(dir string, n, judged int) (*data, error) {
 		name string
 		n    int
 	}{{&d.train, "mnist-train", n}, {&d.test, "mnist-t10k", judged}, {&d.not, "notmnist-t10k", judged}, {&d.fashion, "fashion-t10k", judged}} {
-		pixels, err := readIDX(filepath.Join(dir, f.name+"-images-idx3-ubyte.gz"), 0x803)
+		pixels, err := idx.Read(filepath.Join(dir, f.name+"-images-idx3-ubyte.gz"), 0x803)
 		if err != nil {
 			return nil, err
 		}
-		labels, err := readIDX(filepath.Join(dir, f.name+"-labels-idx1-ubyte.gz"), 0x801)
+		labels, err := idx.Read(filepath.Join(dir, f.name+"-labels-idx1-ubyte.gz"), 0x801)
 		if err != nil {
 			return nil, err
 		}
@@ -46,28 +43,6 @@ func readData(dir string, n, judged int) (*data, error) {
 		}
 	}
 	return &d, nil
-}
-
-// readIDX returns the bytes after the header.
-func readIDX(path string, magic uint32) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	all, err := io.ReadAll(z)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	header := 4 + 4*int(magic&0xff)
-	if len(all) < header || binary.BigEndian.Uint32(all) != magic {
-		return nil, fmt.Errorf("%s: not an idx file of kind %#x", path, magic)
-	}
-	return all[header:], nil
 }
 
 // rotate turns a picture about its middle, with straight interpolation.

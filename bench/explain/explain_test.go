@@ -1,13 +1,9 @@
 package main
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"image/color"
-	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 
 	"github.com/cineloop/cineloop/internal/fault"
@@ -16,30 +12,6 @@ import (
 	"github.com/cineloop/cineloop/stats"
 	"github.com/cineloop/cineloop/torch"
 )
-
-func TestReadIDX(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "x.gz")
-	write := func(b []byte) {
-		var z bytes.Buffer
-		w := gzip.NewWriter(&z)
-		w.Write(b)
-		w.Close()
-		if err := os.WriteFile(path, z.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write([]byte{0, 0, 8, 1, 0, 0, 0, 2, 7, 9})
-	if b, err := readIDX(path, 0x801); err != nil || !slices.Equal(b, []byte{7, 9}) {
-		t.Errorf("%v, %v", b, err)
-	}
-	if _, err := readIDX(path, 0x803); err == nil {
-		t.Error("labels were read as pictures")
-	}
-	write([]byte{0, 0})
-	if _, err := readIDX(path, 0x801); err == nil {
-		t.Error("a short file was read")
-	}
-}
 
 func TestJudge(t *testing.T) {
 	stages := func(v ...float64) (out []likeness) {

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"compress/gzip"
-	"encoding/binary"
 	"fmt"
-	"io"
 	"math"
-	"os"
 	"path/filepath"
 
+	"github.com/cineloop/cineloop/bench/internal/idx"
 	"github.com/cineloop/cineloop/nn"
 	"github.com/cineloop/cineloop/stats"
 	"github.com/cineloop/cineloop/torch"
@@ -29,11 +26,11 @@ func (m images) first(n int) images {
 
 // readImages reads an idx pair as the MNIST files are.
 func readImages(dir, name string, n int) (images, error) {
-	p, err := readIDX(filepath.Join(dir, name+"-images-idx3-ubyte.gz"), 0x803)
+	p, err := idx.Read(filepath.Join(dir, name+"-images-idx3-ubyte.gz"), 0x803)
 	if err != nil {
 		return images{}, err
 	}
-	l, err := readIDX(filepath.Join(dir, name+"-labels-idx1-ubyte.gz"), 0x801)
+	l, err := idx.Read(filepath.Join(dir, name+"-labels-idx1-ubyte.gz"), 0x801)
 	if err != nil {
 		return images{}, err
 	}
@@ -46,28 +43,6 @@ func readImages(dir, name string, n int) (images, error) {
 		m.label[i] = int64(l[i])
 	}
 	return m, nil
-}
-
-// readIDX returns the bytes after the header.
-func readIDX(path string, magic uint32) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	all, err := io.ReadAll(z)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	header := 4 + 4*int(magic&0xff)
-	if len(all) < header || binary.BigEndian.Uint32(all) != magic {
-		return nil, fmt.Errorf("%s: not an idx file of kind %#x", path, magic)
-	}
-	return all[header:], nil
 }
 
 // flatten is [N, …] to [N, features].
