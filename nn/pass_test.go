@@ -1,27 +1,14 @@
 package nn
 
 import (
-	"context"
 	"math"
 	"testing"
 
-	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/torch"
+	"github.com/cineloop/cineloop/torch/torchtest"
 )
 
-func withEngine(t *testing.T, fn func(e *torch.Engine)) {
-	t.Helper()
-	err := torch.Run(context.Background(), torch.Config{Device: "cpu", Threads: 2, Seed: 1}, func(e *torch.Engine) error {
-		fn(e)
-		return nil
-	})
-	if err != nil && fault.CodeOf(err) == fault.Missing {
-		t.Skipf("no libtorch here: %v", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+func withEngine(t *testing.T, fn func(e *torch.Engine)) { torchtest.Run(t, 2, fn) }
 
 // tiny is a residual network of a few channels.
 func tiny() Chain {

@@ -1,7 +1,6 @@
 package fusion
 
 import (
-	"context"
 	"math"
 	"slices"
 	"testing"
@@ -9,21 +8,10 @@ import (
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/nn"
 	"github.com/cineloop/cineloop/torch"
+	"github.com/cineloop/cineloop/torch/torchtest"
 )
 
-func withEngine(t *testing.T, fn func(e *torch.Engine)) {
-	t.Helper()
-	err := torch.Run(context.Background(), torch.Config{Device: "cpu", Threads: 1, Seed: 1}, func(e *torch.Engine) error {
-		fn(e)
-		return nil
-	})
-	if err != nil && fault.CodeOf(err) == fault.Missing {
-		t.Skipf("no libtorch here: %v", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+func withEngine(t *testing.T, fn func(e *torch.Engine)) { torchtest.Run(t, 1, fn) }
 
 // joined are the kinds with layers of their own.
 var joined = slices.DeleteFunc(slices.Clone(Kinds), func(k Kind) bool { return k == Early })

@@ -1,7 +1,6 @@
 package video
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"os/exec"
@@ -10,24 +9,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/nn"
 	"github.com/cineloop/cineloop/torch"
+	"github.com/cineloop/cineloop/torch/torchtest"
 )
 
-func withEngine(t *testing.T, fn func(e *torch.Engine)) {
-	t.Helper()
-	err := torch.Run(context.Background(), torch.Config{Device: "cpu", Threads: 2, Seed: 1}, func(e *torch.Engine) error {
-		fn(e)
-		return nil
-	})
-	if err != nil && fault.CodeOf(err) == fault.Missing {
-		t.Skipf("no libtorch here: %v", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+func withEngine(t *testing.T, fn func(e *torch.Engine)) { torchtest.Run(t, 2, fn) }
 
 // reference has Python torchvision compute with random weights.
 func reference(t *testing.T, name string, size [3]int64) map[string]torch.Array {

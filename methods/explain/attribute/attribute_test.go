@@ -9,17 +9,13 @@ import (
 	"github.com/cineloop/cineloop/nn"
 	"github.com/cineloop/cineloop/nn/video"
 	"github.com/cineloop/cineloop/torch"
+	"github.com/cineloop/cineloop/torch/torchtest"
 )
 
 func engine(t *testing.T, fn func(e *torch.Engine)) {
 	t.Helper()
 	err := torch.Run(context.Background(), torch.Config{Threads: 1, Seed: 1}, func(e *torch.Engine) error { return e.Try(func() { fn(e) }) })
-	if fault.CodeOf(err) == fault.Missing {
-		t.Skip("no engine here")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	torchtest.Check(t, err)
 }
 
 func near(t *testing.T, what string, got *torch.Tensor, want ...float64) {
