@@ -55,10 +55,10 @@ func TestWorkingEqualsPrepare(t *testing.T) {
 	for _, dt := range []DType{Uint8, Int8, Uint16, Int16, Int32, Float32, Float64} {
 		for _, ch := range [][2]int{{1, 1}, {1, 3}, {3, 1}, {3, 3}} {
 			for _, how := range []string{"none", "unit", "kinetics", "imagenet", "fixed", "case", "percentile"} {
+				if ch[0] == 3 && dt != Uint8 && ch[1] == 1 {
+					continue // only bytes hold colour that is turned to grey
+				}
 				t.Run(fmt.Sprint(dt, ch, how), func(t *testing.T) {
-					if ch[0] == 3 && dt != Uint8 && ch[1] == 1 {
-						t.Skip("colour is bytes")
-					}
 					c := ramp(dt, 7, 12, 20, ch[0])
 					in := InputSpec{Frames: 4, Height: 6, Width: 10, Channels: ch[1], Normalise: how, Mean: []float64{0.2}, Std: []float64{0.5}, EvalClips: 2}
 					aug := AugmentSpec{FlipLR: true, FlipUD: true, FlipT: true, Brightness: 0.1, Prob: 0.7, Scale: []float64{1, 1}}

@@ -19,6 +19,20 @@ import (
 	"github.com/cineloop/cineloop/internal/fault"
 )
 
+// mappedCache is a cache in a folder, closed with the test. Only a system that cannot map files skips the test.
+func mappedCache(t *testing.T, dir string) *Cache {
+	t.Helper()
+	if !canMap {
+		t.Skip("no memory-mapped caches on this system")
+	}
+	c, err := NewCache(CacheConfig{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
 // newShards opens a store with small shards; its mappings go with the test.
 func newShards(t *testing.T, dir string, limit, size int64) *shardStore {
 	t.Helper()
@@ -176,11 +190,7 @@ func TestShardsCutWhileMapped(t *testing.T) {
 	}
 	c := clips(1)
 	c.Rows[0].Path = src
-	cache, err := NewCache(CacheConfig{Dir: dir})
-	if err != nil {
-		t.Skip(err)
-	}
-	t.Cleanup(cache.Close)
+	cache := mappedCache(t, dir)
 	decoded := 0
 	l := newTestLoader(t, c, &double{}, LoaderConfig{BatchSize: 1, Workers: 1, Cache: cache})
 	l.cfg.reader.open = func(context.Context, source) (*clip.Clip, error) { decoded++; return bigger(1<<16, 3), nil }
@@ -362,11 +372,7 @@ func TestCacheWithShards(t *testing.T) {
 	open := func(context.Context, source) (*clip.Clip, error) { opened++; return cine(), nil }
 	get := func(s source) CacheStats {
 		t.Helper()
-		c, err := NewCache(CacheConfig{Dir: dir})
-		if err != nil {
-			t.Skip(err)
-		}
-		t.Cleanup(c.Close)
+		c := mappedCache(t, dir)
 		for range 2 {
 			cl, err := c.get(context.Background(), s, open)
 			if err != nil {

@@ -9,9 +9,3 @@ import (
 
 // withEngine runs a test on an engine; without libtorch the test is skipped.
 func withEngine(t *testing.T, fn func(e *torch.Engine)) { torchtest.Run(t, 2, fn) }
-
-// skipWithoutEngine fails on any error but a missing engine.
-func skipWithoutEngine(t *testing.T, err error) {
-	t.Helper()
-	torchtest.Check(t, err)
-}
