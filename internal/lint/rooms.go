@@ -31,6 +31,7 @@ var Rooms = []Room{
 	{Path: "internal/access", Floor: 0, Beside: []string{"internal/fault", "internal/strictyaml", "internal/atomicfile"}},
 	{Path: "internal/serve", Floor: 0, Beside: []string{"internal/fault", "internal/access"}},
 	{Path: "internal/browser", Floor: 0},
+	{Path: "internal/signing", Floor: 0, Beside: []string{"internal/fault"}},
 	{Path: "internal/testdata", Floor: 0},
 	{Path: "internal/golden", Floor: 0},
 	{Path: "internal/lint", Floor: 0},
@@ -50,6 +51,7 @@ var Rooms = []Room{
 	{Path: "methods", Floor: 3},
 
 	{Path: "evaluate", Floor: 4, Beside: []string{}},
+	{Path: "bundle", Floor: 4, Beside: []string{"evaluate"}},
 	{Path: "learn", Floor: 4, Beside: []string{"evaluate"}},
 
 	{Path: "annotate", Floor: 5, Never: []string{"torch"}},
