@@ -20,6 +20,8 @@ type bundleOptions struct {
 	Dir       string
 	KeyFile   string
 	Statement string
+	Format    string
+	Licence   string
 	JSON      bool
 }
 
@@ -39,6 +41,10 @@ files can then tell that it was among them.
 
 "cineloop evaluate BUNDLE --cohort TABLE" scores other data with it, to the same bits as the run.
 
+--format monai writes a MONAI Bundle instead, a folder with configs/metadata.json, configs/inference.json and models/model.pt, for networks
+that torchvision has a class for (r3d_18, mc3_18, r2plus1d_18, mvit_v2_s, and image networks on single frames) at their published
+width. It takes arrays prepared as docs/preprocessing.json says.
+
 Exit status: 0 done, 2 a wrong flag, 3 data that cannot be used, 6 no run there, or it is not trained or not evaluated, 7 --out is there
 already, or a patient's key would be given away, 8 out of disk, 130 interrupted.`,
 		Example: `  cineloop bundle keygen maker.key
@@ -54,6 +60,8 @@ already, or a patient's key would be given away, 8 out of disk, 130 interrupted.
 	f.StringVar(&opts.Out, "out", "", "the bundle: a file NAME.cineloop or NAME.zip, or a folder")
 	f.StringVar(&opts.KeyFile, "key", "", "file with the key that signs it")
 	f.StringVar(&opts.Statement, "statement", "", "YAML with intended_use, out_of_scope, limits, authors, licence and the like")
+	f.StringVar(&opts.Format, "format", formatPlain, "cineloop, or monai for a MONAI Bundle (a folder)")
+	f.StringVar(&opts.Licence, "licence", "", "file with the licence's text, for --format monai")
 	f.BoolVar(&opts.Seen, "seen", false, "add digests of the items that the networks were trained on")
 	f.BoolVar(&opts.JSON, "json", false, "print the manifest as JSON")
 	cmd.AddCommand(newBundleShowCmd(io), newBundleVerifyCmd(io), newBundleKeygenCmd(io))
@@ -75,6 +83,22 @@ func runBundle(ctx context.Context, opts bundleOptions, io ioStreams) error {
 			return err
 		}
 	}
+	if err := opts.check(); err != nil {
+		return err
+	}
+	if opts.Format == formatMONAI {
+		var licence []byte
+		if opts.Licence != "" {
+			if licence, err = os.ReadFile(opts.Licence); err != nil {
+				return fault.New(fault.NotFound, "the licence: %w", err)
+			}
+		}
+		if err := run.BundleMONAI(ctx, opts.Dir, opts.BundleOptions, licence); err != nil {
+			return err
+		}
+		fmt.Fprintln(io.Out, "MONAI bundle: "+opts.Out)
+		return nil
+	}
 	m, err := run.Bundle(ctx, opts.Dir, opts.BundleOptions)
 	if err != nil {
 		return err
@@ -87,6 +111,29 @@ func runBundle(ctx context.Context, opts bundleOptions, io ioStreams) error {
 	}
 	printBundle(io, m)
 	fmt.Fprintln(io.Out, "bundle: "+opts.Out)
+	return nil
+}
+
+// The forms of a bundle.
+const (
+	formatPlain = "cineloop"
+	formatMONAI = "monai"
+)
+
+// check refuses flags that the form has no use for.
+func (o *bundleOptions) check() error {
+	switch o.Format {
+	case formatPlain:
+		if o.Licence != "" {
+			return fault.New(fault.Usage, "--licence goes with --format monai").WithHint("name it in the statement")
+		}
+	case formatMONAI:
+		if o.KeyFile != "" || o.Seen || o.JSON {
+			return fault.New(fault.Usage, "--key, --seen and --json are for cineloop's own form")
+		}
+	default:
+		return fault.New(fault.Usage, "--format %q", o.Format).WithHint("%s or %s", formatPlain, formatMONAI)
+	}
 	return nil
 }
 
