@@ -193,3 +193,32 @@ func TestBundleOfUnfinishedRuns(t *testing.T) {
 		t.Errorf("no run: %v", err)
 	}
 }
+
+// TestOtherForms: a small network goes into ONNX and is refused by MONAI's layout; several networks by both.
+func TestOtherForms(t *testing.T) {
+	ctx := context.Background()
+	r, _ := toyBundle(t, "splits: [{name: given, by: column, column: part}]", "toy.cineloop", BundleOptions{Log: t.Output()})
+	model := filepath.Join(t.TempDir(), "m.onnx")
+	if err := ExportONNX(ctx, string(r.Dir), BundleOptions{Out: model}); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"cineloop.targets", "bright", "layer4.1.conv2.weight", "batch"} {
+		if !strings.Contains(string(data), want) {
+			t.Errorf("the model does not hold %q", want)
+		}
+	}
+	if err := ExportONNX(ctx, string(r.Dir), BundleOptions{Out: model}); fault.CodeOf(err) != fault.Conflict {
+		t.Errorf("over another: %v", err)
+	}
+	if err := BundleMONAI(ctx, string(r.Dir), BundleOptions{Out: filepath.Join(t.TempDir(), "m")}, nil); fault.CodeOf(err) != fault.Usage {
+		t.Errorf("a network that no class fits: %v", err)
+	}
+	folds, _ := toyBundle(t, "splits: [{name: given, by: column, column: part, folds: 2, fractions: [1, 0, 0]}]", "toy", BundleOptions{Log: t.Output()})
+	if err := ExportONNX(ctx, string(folds.Dir), BundleOptions{Out: model + "2"}); fault.CodeOf(err) != fault.Usage || !strings.Contains(err.Error(), "mean of 2") {
+		t.Errorf("two networks: %v", err)
+	}
+}

@@ -45,11 +45,15 @@ files can then tell that it was among them.
 that torchvision has a class for (r3d_18, mc3_18, r2plus1d_18, mvit_v2_s, and image networks on single frames) at their published
 width. It takes arrays prepared as docs/preprocessing.json says.
 
-Exit status: 0 done, 2 a wrong flag, 3 data that cannot be used, 6 no run there, or it is not trained or not evaluated, 7 --out is there
+--format onnx writes an ONNX model, opset 17: input [batch, …] prepared as its metadata says, and the raw outputs of every target by name. It takes
+every network of "cineloop models" but those that use columns of a table, and needs the engine.
+
+Exit status: 0 done, 2 a wrong flag or a network that the form does not take, 3 data that cannot be used, 4 libtorch is not installed, 6 no run there, or it is not trained or not evaluated, 7 --out is there
 already, or a patient's key would be given away, 8 out of disk, 130 interrupted.`,
 		Example: `  cineloop bundle keygen maker.key
   cineloop bundle runs/lus --out lus.cineloop --key maker.key --statement card.yaml
-  cineloop bundle verify lus.cineloop --pub maker.key.pub`,
+  cineloop bundle verify lus.cineloop --pub maker.key.pub
+  cineloop bundle runs/lus --format onnx --out lus.onnx`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Dir, opts.Log = args[0], io.Err
@@ -60,7 +64,7 @@ already, or a patient's key would be given away, 8 out of disk, 130 interrupted.
 	f.StringVar(&opts.Out, "out", "", "the bundle: a file NAME.cineloop or NAME.zip, or a folder")
 	f.StringVar(&opts.KeyFile, "key", "", "file with the key that signs it")
 	f.StringVar(&opts.Statement, "statement", "", "YAML with intended_use, out_of_scope, limits, authors, licence and the like")
-	f.StringVar(&opts.Format, "format", formatPlain, "cineloop, or monai for a MONAI Bundle (a folder)")
+	f.StringVar(&opts.Format, "format", formatPlain, "cineloop; monai for a MONAI Bundle (a folder); onnx for an ONNX model")
 	f.StringVar(&opts.Licence, "licence", "", "file with the licence's text, for --format monai")
 	f.BoolVar(&opts.Seen, "seen", false, "add digests of the items that the networks were trained on")
 	f.BoolVar(&opts.JSON, "json", false, "print the manifest as JSON")
@@ -85,6 +89,13 @@ func runBundle(ctx context.Context, opts bundleOptions, io ioStreams) error {
 	}
 	if err := opts.check(); err != nil {
 		return err
+	}
+	if opts.Format == formatONNX {
+		if err := run.ExportONNX(ctx, opts.Dir, opts.BundleOptions); err != nil {
+			return err
+		}
+		fmt.Fprintln(io.Out, "ONNX model: "+opts.Out)
+		return nil
 	}
 	if opts.Format == formatMONAI {
 		var licence []byte
@@ -118,6 +129,7 @@ func runBundle(ctx context.Context, opts bundleOptions, io ioStreams) error {
 const (
 	formatPlain = "cineloop"
 	formatMONAI = "monai"
+	formatONNX  = "onnx"
 )
 
 // check refuses flags that the form has no use for.
@@ -127,12 +139,15 @@ func (o *bundleOptions) check() error {
 		if o.Licence != "" {
 			return fault.New(fault.Usage, "--licence goes with --format monai").WithHint("name it in the statement")
 		}
-	case formatMONAI:
+	case formatMONAI, formatONNX:
+		if o.Licence != "" && o.Format == formatONNX {
+			return fault.New(fault.Usage, "--licence goes with --format monai")
+		}
 		if o.KeyFile != "" || o.Seen || o.JSON {
 			return fault.New(fault.Usage, "--key, --seen and --json are for cineloop's own form")
 		}
 	default:
-		return fault.New(fault.Usage, "--format %q", o.Format).WithHint("%s or %s", formatPlain, formatMONAI)
+		return fault.New(fault.Usage, "--format %q", o.Format).WithHint("%s, %s or %s", formatPlain, formatMONAI, formatONNX)
 	}
 	return nil
 }

@@ -83,7 +83,7 @@ var outside = []struct {
 	{"github.com/tetratelabs/wazero", []string{"dicom"}},
 	{"go.yaml.in/yaml/v3", []string{"internal/strictyaml", "deid"}},
 	{"gonum.org/v1/gonum", []string{"stats", "evaluate", "methods", "clip"}},
-	{"google.golang.org/protobuf", []string{"learn"}},
+	{"google.golang.org/protobuf", []string{"learn", "nn"}},
 	{"golang.org/x/", []string{""}},
 	{"gocloud.dev", []string{"store"}},
 	{"github.com/parquet-go/parquet-go", []string{"deid", "cohort"}},
