@@ -35,18 +35,23 @@ const nearLikeness = 0.95
 // Duplicates compares all items: files byte for byte, pictures by perceptual hashes. facts are [Cohort.Inspect]'s. Pairs of one patient
 // are left out unless exact: frames of one heart look alike; items that cannot be read are left out.
 func (c *Cohort) Duplicates(ctx context.Context, facts []Facts) ([]Duplicate, error) {
-	sums := make([]string, len(c.Rows))
-	parallel(runtime.GOMAXPROCS(0), len(c.Rows), func(i int) {
+	files := c.files()
+	sums := make([]string, len(files))
+	parallel(runtime.GOMAXPROCS(0), len(files), func(i int) {
 		if ctx.Err() == nil {
-			sums[i] = bytesOf(c.Rows[i].Path)
+			sums[i] = bytesOf(files[i].Path)
 		}
 	})
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	var out []Duplicate
-	add := func(a, b int, likeness float64, exact bool) {
-		out = append(out, Duplicate{Rows: [2]int{a, b}, Lines: [2]int{c.Rows[a].Line, c.Rows[b].Line}, Exact: exact, Likeness: likeness,
+	add := func(i, k int, likeness float64, exact bool) {
+		a, b := files[i].row, files[k].row
+		if a == b { // two clips of one study: they never part
+			return
+		}
+		out = append(out, Duplicate{Rows: [2]int{a, b}, Lines: [2]int{files[i].Line, files[k].Line}, Exact: exact, Likeness: likeness,
 			Patients: c.Rows[a].Patient != c.Rows[b].Patient})
 	}
 	first := map[string]int{}
@@ -63,7 +68,7 @@ func (c *Cohort) Duplicates(ctx context.Context, facts []Facts) ([]Duplicate, er
 	for a := range facts {
 		for b := a + 1; b < len(facts); b++ {
 			fa, fb := facts[a], facts[b]
-			if !fa.hashUsable || !fb.hashUsable || sums[a] != "" && sums[a] == sums[b] || c.Rows[a].Patient == c.Rows[b].Patient {
+			if !fa.hashUsable || !fb.hashUsable || sums[a] != "" && sums[a] == sums[b] || c.Rows[fa.Row].Patient == c.Rows[fb.Row].Patient {
 				continue
 			}
 			if distance(fa.hash, fb.hash) > nearBits {
