@@ -46,11 +46,11 @@ func (s *ViewsSpec) ViewNames() []string {
 	return out
 }
 
-// slots are the places of a study: view by view.
-func (s *ViewsSpec) slots() []Slot {
+// Slots are the places of a study: view by view.
+func (s *ViewsSpec) Slots() []Slot {
 	var out []Slot
 	for v, name := range s.ViewNames() {
-		for k := range s.Each {
+		for k := range max(1, s.Each) {
 			slot := Slot{Name: name, View: v}
 			if k > 0 {
 				slot.Name = fmt.Sprintf("%s %d", name, k+1)
@@ -107,7 +107,7 @@ func (c *Cohort) groupViews(t *table) error {
 	if err := g.check(); err != nil {
 		return err
 	}
-	c.Slots = spec.slots()
+	c.Slots = spec.Slots()
 	c.Rows = g.studies()
 	if g.unsay > 0 {
 		c.Warnings = append(c.Warnings, fmt.Sprintf("data.views: %d clips are left out: column %s names no view there, or none that is used", g.unsay, spec.Column))

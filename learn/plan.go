@@ -36,6 +36,7 @@ type ModelSpec struct {
 	StemStride []int   `yaml:"stem_stride,omitempty"` // [T, H, W]; torchvision's is [1, 2, 2]; small inputs want [1, 1, 1]
 
 	Fusion *FusionSpec `yaml:"fusion,omitempty"` // with data.tabular: how columns join the picture
+	Views  *ViewsSpec  `yaml:"views,omitempty"`  // with data.views: how the clips of a study are joined
 }
 
 // TrainSpec is the trainer's settings.

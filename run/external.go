@@ -54,12 +54,16 @@ func EvaluateOn(ctx context.Context, dir string, opt ExternalOptions) (*Run, *Me
 	parts := repeat(partTest, len(rows))
 	seen := 0
 	for i, row := range rows {
-		d, err := h.digest(other.Rows[row].Path)
-		if err != nil {
-			return nil, nil, err
+		for _, f := range other.Rows[row].Files() {
+			d, err := h.digest(f.Path)
+			if err != nil {
+				return nil, nil, err
+			}
+			if part, ok := known[d]; ok && parts[i] != partTrain {
+				parts[i] = part
+			}
 		}
-		if part, ok := known[d]; ok {
-			parts[i] = part
+		if parts[i] != partTest {
 			seen++
 		}
 	}
@@ -74,7 +78,8 @@ func EvaluateOn(ctx context.Context, dir string, opt ExternalOptions) (*Run, *Me
 	if opt.Out == "" {
 		out = r.Dir.Evaluation(strings.TrimSuffix(filepath.Base(opt.Table), filepath.Ext(opt.Table)))
 	}
-	p, m, err := r.predict(ctx, out, other, rows, models)
+	views := viewScores(other)
+	p, m, err := r.predict(ctx, out, other, rows, models, views)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -84,6 +89,14 @@ func EvaluateOn(ctx context.Context, dir string, opt ExternalOptions) (*Run, *Me
 	if m != nil {
 		setMaskParts(m, p)
 		if err := m.WriteFile(out.MaskTable()); err != nil {
+			return nil, nil, err
+		}
+	}
+	if views != nil {
+		if err := mkdir(string(out)); err != nil {
+			return nil, nil, err
+		}
+		if err := viewTable(other, p, views).WriteFile(out.Views()); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -107,7 +120,11 @@ func (r *Run) finishExternal(ctx context.Context, out Folder, other *cohort.Coho
 	if err != nil {
 		return nil, nil, err
 	}
-	m := &Metrics{Report: rep, Run: r.Plan.Name, Version: version.String(), PlanDigest: r.Plan.Digest(), DataDigest: other.Digest, Notes: notes}
+	views, err := r.judgeViews(ctx, out, p, protocol)
+	if err != nil {
+		return nil, nil, err
+	}
+	m := &Metrics{Report: rep, Run: r.Plan.Name, Version: version.String(), PlanDigest: r.Plan.Digest(), DataDigest: other.Digest, Notes: notes, Views: views}
 	if err := writeJSON(out.Metrics(), m); err != nil {
 		return nil, nil, err
 	}
@@ -158,12 +175,14 @@ func (r *Run) learntFrom(h hasher) (map[string]string, error) {
 	known := map[string]string{}
 	add := func(rows []int, part string) error {
 		for _, i := range rows {
-			d, err := h.digest(r.Cohort.Rows[i].Path)
-			if err != nil {
-				return err
-			}
-			if known[d] != partTrain {
-				known[d] = part
+			for _, f := range r.Cohort.Rows[i].Files() {
+				d, err := h.digest(f.Path)
+				if err != nil {
+					return err
+				}
+				if known[d] != partTrain {
+					known[d] = part
+				}
 			}
 		}
 		return nil
