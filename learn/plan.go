@@ -107,7 +107,8 @@ type PhantomSpec struct {
 	Width    int      `yaml:"width,omitempty"`
 	Rho      float64  `yaml:"rho,omitempty"` // confounder strength, 0..1
 	Preset   string   `yaml:"preset,omitempty"`
-	Bias     float64  `yaml:"bias,omitempty"` // planted demographic bias, 0..1: reduced ejection fractions of women go unrecorded that often
+	Missing  float64  `yaml:"missing,omitempty"` // how likely each view of a patient was not taken, 0 to 0.9; never all
+	Bias     float64  `yaml:"bias,omitempty"`    // planted demographic bias, 0..1: reduced ejection fractions of women go unrecorded that often
 
 	Confounders map[string]float64 `yaml:"confounders,omitempty"` // strength of single ones, in place of rho
 }

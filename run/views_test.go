@@ -179,3 +179,40 @@ func TestStudiesWhereTheyCannotBe(t *testing.T) {
 		t.Errorf("export: %v", err)
 	}
 }
+
+// TestEchoViewsRecipe: real echo clips as studies of one to six views, from DICOM headers to the page.
+func TestEchoViewsRecipe(t *testing.T) {
+	r, m := short(t, "echo-views.yaml", "train.threads=1", "explain.examples=-1", "train.epochs=1", "model.width=2")
+	if tr := m.Targets["stressed"]; tr.N != 4 || tr.Patients != 1 {
+		t.Errorf("%d studies of %d patients", tr.N, tr.Patients)
+	}
+	var have []int
+	for _, row := range r.Cohort.Rows {
+		have = append(have, len(row.Files()))
+	}
+	slices.Sort(have)
+	if !slices.Equal(have, []int{1, 2, 5, 6}) || len(r.Cohort.Slots) != 6 {
+		t.Errorf("studies of %v clips in %d slots", have, len(r.Cohort.Slots))
+	}
+	page, err := os.ReadFile(r.Dir.Report())
+	if err != nil || !strings.Contains(string(page), "the scores are no result") {
+		t.Errorf("the page does not say that its numbers mean nothing (%v)", err)
+	}
+}
+
+func TestPhantomViewsShort(t *testing.T) {
+	r, m := short(t, "phantom-views.yaml", "phantom.patients=24", "phantom.frames=16", "phantom.height=64", "phantom.width=64", "input.frames=8", "input.height=32", "input.width=32",
+		"train.epochs=1", "train.threads=1", "model.width=2", "explain.examples=-1", "evaluate.bootstrap=20")
+	if m.Targets["ef"].N < 3 || m.Views == nil || len(m.Views.Views) == 0 || r.Cohort.Rows[0].ID != r.Cohort.Rows[0].Patient {
+		t.Errorf("%+v", m.Views)
+	}
+	whole := 0
+	for _, row := range r.Cohort.Rows {
+		if len(row.Files()) == 3 {
+			whole++
+		}
+	}
+	if whole == 0 || whole == len(r.Cohort.Rows) {
+		t.Errorf("%d of %d studies have every view", whole, len(r.Cohort.Rows))
+	}
+}
