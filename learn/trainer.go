@@ -130,6 +130,10 @@ func (t *trainer) microStep(b *cohort.Batch, batch, group int) error {
 	x := input(t.e, b)
 	x, mixed := t.mix(x, batch)
 	pass := t.pass(b.Rows)
+	if t.plan.Train.Recompute {
+		pass.Recompute()
+		defer pass.Release()
+	}
 	outs, features := forwardWithFeatures(t.e, t.net, pass, t.plan.Train.Autocast, x)
 	var loss *torch.Tensor
 	value, n := 0.0, len(rows)
@@ -152,7 +156,7 @@ func (t *trainer) microStep(b *cohort.Batch, batch, group int) error {
 		if last {
 			t.averager.Arm()
 		}
-		t.e.Backward(loss.MulScalar(t.scale() / float64(group)))
+		pass.Backward(loss.MulScalar(t.scale()/float64(group)), casting(t.e, t.plan.Train.Autocast))
 		if last {
 			t.averager.Finish()
 		}
