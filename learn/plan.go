@@ -69,6 +69,7 @@ type TrainSpec struct {
 	CacheGiB        float64  `yaml:"cache_gib,omitempty"`              // bound of the cache; 0: 2 in memory, 20 in a folder
 	LabelSmoothing  float64  `yaml:"label_smoothing,omitempty"`
 	RegressionLoss  string   `yaml:"regression_loss,omitempty"` // mse (default) | l1 | huber
+	LossWeights     string   `yaml:"loss_weights,omitempty"`    // of several targets: fixed (default; data.targets[].weight) | learned
 	ClassLoss       string   `yaml:"class_loss,omitempty"`      // cross_entropy (default) | focal | ordinal (classes in order)
 	FocalGamma      float64  `yaml:"focal_gamma,omitempty"`     // default 2
 	ClassWeights    bool     `yaml:"class_weights,omitempty"`   // weigh classes against their frequency

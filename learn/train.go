@@ -40,7 +40,8 @@ type TrainResult struct {
 	Minutes        float64
 	LoadingPercent float64 // of the training time, spent waiting for data
 	Parameters     int64
-	Loaded         string // what became of model.weights' keys; empty without
+	Loaded         string             // what became of model.weights' keys; empty without
+	LossWeights    map[string]float64 // by target, where they are learnt
 	Quarantine     []cohort.Quarantine
 }
 
@@ -165,6 +166,9 @@ func newTrainer(e *torch.Engine, opts TrainOptions, heads []head, group *torch.G
 	if t.loss, err = newLosses(e, heads, p.Train); err != nil {
 		return nil, err
 	}
+	if t.loss.weights, err = newLossWeights(e, p, heads); err != nil {
+		return nil, err
+	}
 	if t.fair, err = newFair(p.Train.Fairness, opts.Cohort, heads, opts.Fold.Train); err != nil {
 		return nil, err
 	}
@@ -190,7 +194,7 @@ func newTrainer(e *torch.Engine, opts TrainOptions, heads []head, group *torch.G
 		nn.ChannelsLast(t.net)
 	}
 	e.ReleaseMemory() // making weights leaves garbage that the training would carry
-	if t.opt, err = newOptimiser(e, t.net, p.Train); err != nil {
+	if t.opt, err = newOptimiser(e, learnt{t.net, t.loss.weights}, p.Train); err != nil {
 		return nil, err
 	}
 	t.lr = schedule{p.Train, (t.train.Steps() + t.accumulate() - 1) / t.accumulate()}
@@ -279,6 +283,7 @@ func (t *trainer) result() *TrainResult {
 	if t.state.Seconds > 0 {
 		r.LoadingPercent = 100 * t.state.Wait / t.state.Seconds
 	}
+	r.LossWeights = t.loss.weights.values(t.heads)
 	r.Quarantine = t.train.Quarantine()
 	if t.val != nil {
 		r.Quarantine = append(r.Quarantine, t.val.Quarantine()...)
