@@ -51,16 +51,9 @@ type TrainResult struct {
 // Errors: usage (a plan that is not complete, a monitor that does not exist), input (a loss that is not a number, a checkpoint that is
 // damaged), conflict (a checkpoint of another plan or other rows), missing (no engine), resource (a full disk), interrupted.
 func Train(ctx context.Context, opts TrainOptions) (*TrainResult, error) {
-	heads, err := newHeads(opts.Cohort.Spec.Targets, opts.Cohort.Rows, opts.Fold.Train)
+	heads, err := opts.heads()
 	if err != nil {
 		return nil, err
-	}
-	if err := checkFilled(opts.Plan); err != nil {
-		return nil, err
-	}
-	opts.Plan.Uncertainty.mark(heads)
-	if opts.Plan.Train.ClassWeights {
-		weighClasses(heads, opts.Cohort.Rows, opts.Fold.Train)
 	}
 	if err := opts.Parallel.check(opts.Plan); err != nil {
 		return nil, err
@@ -92,6 +85,22 @@ func Train(ctx context.Context, opts TrainOptions) (*TrainResult, error) {
 		return nil
 	})
 	return result, err
+}
+
+// heads checks the plan and gives its targets as the network sees them.
+func (o TrainOptions) heads() ([]head, error) {
+	heads, err := newHeads(o.Cohort.Spec.Targets, o.Cohort.Rows, o.Fold.Train)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkFilled(o.Plan); err != nil {
+		return nil, err
+	}
+	o.Plan.Uncertainty.mark(heads)
+	if o.Plan.Train.ClassWeights {
+		weighClasses(heads, o.Cohort.Rows, o.Fold.Train)
+	}
+	return heads, nil
 }
 
 // checkFilled reports what a plan lacks before it can be trained.
