@@ -207,7 +207,7 @@ func (g *gatherer) view(ctx context.Context, e *torch.Engine, m *Model, loader *
 // embed computes features in float32.
 func (m *Model) embed(p *nn.Pass, x *torch.Tensor, autocast string) *torch.Tensor {
 	var f *torch.Tensor
-	under(m.e, autocast, func() { f = m.Net.Embed(p, x) })
+	casting(m.e, autocast)(func() { f = m.Net.Embed(p, x) })
 	if f.DType() != torch.Float32 {
 		f = f.To(torch.Float32)
 	}
