@@ -27,7 +27,7 @@ type UncertaintySpec struct {
 	Conformal     string          `yaml:"conformal,omitempty"`      // score of sets: lac (default) | aps | raps
 	Mondrian      string          `yaml:"mondrian,omitempty"`       // subgroup whose values get thresholds of their own; empty: one for all
 	Alpha         float64         `yaml:"alpha,omitempty"`          // miscoverage of sets and intervals; default 0.1
-	OOD           []string        `yaml:"ood,omitempty"`            // scores: softmax, entropy, energy, mahalanobis, layers, relative, knn, vim, density, vacuity, mutual; default: all that can be had
+	OOD           []string        `yaml:"ood,omitempty"`            // scores: softmax, entropy, energy, mahalanobis, layers, texture, relative, knn, vim, density, vacuity, mutual; default: all that can be had
 	Abstain       *AbstainSpec    `yaml:"abstain,omitempty"`        // when not to answer
 }
 
@@ -56,7 +56,7 @@ const (
 )
 
 // OODScores are the names that uncertainty.ood takes.
-var OODScores = []string{"softmax", "entropy", "energy", "mahalanobis", "layers", "relative", "knn", "vim", "density", "vacuity", "mutual"}
+var OODScores = []string{"softmax", "entropy", "energy", "mahalanobis", "layers", "texture", "relative", "knn", "vim", "density", "vacuity", "mutual"}
 
 // check says what is impossible. A nil spec is fine.
 func (u *UncertaintySpec) check(p *Plan) error {

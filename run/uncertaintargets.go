@@ -29,7 +29,7 @@ func (d *doubter) reading(it doubted, t evaluate.Target) uncertainty.Reading {
 // tooStrange is the reason for which an item is not answered whatever it is; empty: none.
 func (d *doubter) tooStrange(it doubted) string {
 	if a := d.u.Abstain; a != nil && a.OOD > 0 && it.strange > a.OOD {
-		return fmt.Sprintf("unlike the training data: stranger (%s) than %.0f %% of usual items, limit %.0f %%", d.out.OODRule, 100*it.strange, 100*a.OOD)
+		return fmt.Sprintf("unlike the training data: stranger (%s) than %.0f %% of usual items, limit %.0f %%", it.by, 100*it.strange, 100*a.OOD)
 	}
 	return ""
 }
