@@ -195,7 +195,7 @@ func classesView(v *uncertainView, id string, j *uncertainty.Judgement) {
 	}
 	sets := &table{Caption: fmt.Sprintf("Conformal sets, %s promised", inPercent(1-j.Alpha)), Head: []string{"", "n", "coverage", "95 % interval", "mean size", "one class", "empty", "accuracy"}}
 	for _, c := range j.Sets {
-		sets.Rows = append(sets.Rows, []string{uncertainty.GroupName(c.Group, c.Value, c.Own), fmt.Sprint(c.N), f3(c.Coverage), f3(c.Low) + " to " + f3(c.High), fmt.Sprintf("%.2f", c.Size), inPercent(c.Single), inPercent(c.Empty), f3(c.Accuracy)})
+		sets.Rows = append(sets.Rows, []string{uncertainty.GroupName(c.Group, c.Value, c.Own, c.Every), fmt.Sprint(c.N), f3(c.Coverage), f3(c.Low) + " to " + f3(c.High), fmt.Sprintf("%.2f", c.Size), inPercent(c.Single), inPercent(c.Empty), f3(c.Accuracy)})
 	}
 	v.Tables = append(v.Tables, sel, sets)
 	v.detection(j.Detection)
@@ -286,7 +286,7 @@ func numbersView(v *uncertainView, id, unit string, j *uncertainty.NumberJudgeme
 		add("all, as predicted", *j.Promised)
 	}
 	for _, l := range j.Intervals {
-		add(uncertainty.GroupName(l.Group, l.Value, l.Own), l)
+		add(uncertainty.GroupName(l.Group, l.Value, l.Own, l.Every), l)
 	}
 	v.Tables = append(v.Tables, t, sets)
 	v.detection(j.Detection)
@@ -328,7 +328,7 @@ func timesView(v *uncertainView, id, unit string, j *uncertainty.TimeJudgement) 
 	}
 	add("all, as predicted", j.Raw)
 	for _, l := range j.Bounds {
-		add(uncertainty.GroupName(l.Group, l.Value, false), l)
+		add(uncertainty.GroupName(l.Group, l.Value, false, false), l)
 	}
 	v.Tables = append(v.Tables, hor, b)
 	v.Notes = append(v.Notes, "Bounds are judged among people whose time, or passing of the bound, is known, weighted by the inverse probability of being watched.")

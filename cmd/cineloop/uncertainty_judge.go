@@ -180,7 +180,7 @@ func writeNumbers(io ioStreams, name string, j *uncertainty.NumberJudgement) err
 		line("all, as predicted", *j.Promised)
 	}
 	for _, l := range j.Intervals {
-		line(uncertainty.GroupName(l.Group, l.Value, l.Own), l)
+		line(uncertainty.GroupName(l.Group, l.Value, l.Own, l.Every), l)
 	}
 	for _, s := range j.Selective {
 		fmt.Fprintf(w, "answered %.0f %%\t\t\tmean absolute error %.4g\n", 100*s.Coverage, s.Risk)
@@ -204,7 +204,7 @@ func writeTimes(io ioStreams, name string, j *uncertainty.TimeJudgement) error {
 	}
 	line("all, as predicted", j.Raw)
 	for _, l := range j.Bounds {
-		line(uncertainty.GroupName(l.Group, l.Value, false), l)
+		line(uncertainty.GroupName(l.Group, l.Value, false, false), l)
 	}
 	return finish(io, w, j.Notes)
 }
