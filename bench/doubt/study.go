@@ -30,7 +30,8 @@ type study struct {
 	Least   float64                                 `json:"least_auroc_of_best"`
 	Refused *float64                                `json:"usual_refused_at_95,omitempty"` // nil without validation clips
 	Doubts  json.RawMessage                         `json:"uncertainty"`                   // the run's uncertainty.json
-	Metrics map[string]map[string][]evaluate.Number `json:"metrics"`                       // value, low, high
+	Divided []division                              `json:"divisions,omitempty"`
+	Metrics map[string]map[string][]evaluate.Number `json:"metrics"` // value, low, high
 }
 
 // kindLine is how well each score finds one kind.
@@ -239,6 +240,9 @@ func (s study) print(w io.Writer) {
 	if s.Refused != nil {
 		fmt.Fprintf(w, "usual clips refused at the same limit: %.3f\n", *s.Refused)
 	}
+	for _, d := range s.Divided {
+		d.print(w)
+	}
 	fmt.Fprintf(w, "best score over all kinds: %s, at least %.3f\n\n", s.Best, s.Least)
 }
 
@@ -260,6 +264,11 @@ func writePage(path string, all []study) error {
 		}
 		sec.Tables = append(sec.Tables, t)
 		page.Sections = append(page.Sections, sec)
+		for _, d := range s.Divided {
+			page.Sections = append(page.Sections, report.Section{Title: s.Name + ": " + d.Target + " by subgroup, over many divisions",
+				Text:   fmt.Sprintf("Held-out patients divided %d times at random into a third that teaches thresholds and the rest that is judged. Mean coverage, 90 %% promised; in brackets the share of divisions whose 95 %% interval ends below the promise; mean size of sets or width of intervals.", d.Times),
+				Tables: []report.Table{{Caption: "Thresholds", Head: append([]string{"subgroup"}, d.ways()...), Rows: d.rows()}}})
+		}
 		for name, of := range d.Targets {
 			page.Targets = append(page.Targets, report.Uncertain{Name: s.Name + ": " + name, Classes: of.Classes, Numbers: of.Numbers, Times: of.Times,
 				Answered: &of.Answered, Wrong: of.Wrong, WrongAll: of.WrongAll})

@@ -148,12 +148,5 @@ func writeJudgement(io ioStreams, name string, j *uncertainty.Judgement) error {
 			fmt.Fprintf(w, "%s\t%.4f\t%.4f\n", d.Score, d.AUROC, d.FPR95)
 		}
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	for _, n := range j.Notes {
-		fmt.Fprintln(io.Out, n)
-	}
-	fmt.Fprintln(io.Out)
-	return nil
+	return finish(io, w, said(j.Promise, j.Notes))
 }

@@ -198,7 +198,7 @@ func TestJudgeSaysWhereThePromiseIsMissed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	notes := strings.Join(j.Notes, "\n")
+	notes := strings.Join(append(j.Notes, j.Promise), "\n")
 	if !strings.Contains(notes, "class gives the answer away") || !strings.Contains(notes, "One threshold for all: 1 of 4 subgroups fall short of it by more than chance: sex = M") ||
 		!strings.Contains(notes, "largest threshold of each item's subgroups: no subgroup") {
 		t.Error(notes)
@@ -220,7 +220,7 @@ func TestJudgeSaysWhereThePromiseIsMissed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := strings.Join(n.Notes, "\n"); !strings.Contains(s, "One threshold for all: 1 of 2 subgroups fall short of it by more than chance: sex = M") || !strings.Contains(s, "own threshold: no subgroup") {
+	if s := n.Promise; !strings.Contains(s, "One threshold for all: 1 of 2 subgroups fall short of it by more than chance: sex = M") || !strings.Contains(s, "own threshold: no subgroup") {
 		t.Error(s)
 	}
 }

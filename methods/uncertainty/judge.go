@@ -89,6 +89,7 @@ type Judgement struct {
 	Sets      []Covered        `json:"conformal"` // of all (LAC), then of each subgroup
 	Quantile  float64          `json:"-"`
 	Detection []NamedDetection `json:"out_of_distribution,omitempty"`
+	Promise   string           `json:"promise_by_subgroup,omitempty"` // in words; empty without subgroups
 	Notes     []string         `json:"notes,omitempty"`
 }
 
@@ -300,7 +301,7 @@ func (j *Judgement) conformal(it Items, cal, test []int, alpha float64) {
 			j.Sets = append(j.Sets, line)
 		}
 		add(one, false, false)
-		if len(c) >= fewest { // Mondrian: the promise within the group
+		if known[g] != nil && len(c) >= fewest { // Mondrian: the promise within the group
 			own := CalibrateByPatient(score(c), pickIf(it.Patient, c), alpha)
 			add(func(int) Conformal { return own }, true, false)
 		}
@@ -312,9 +313,7 @@ func (j *Judgement) conformal(it Items, cal, test []int, alpha float64) {
 	for _, c := range j.Sets {
 		lines = append(lines, lineOf{GroupName(c.Group, c.Value, false, false), c.Coverage, c.Low, c.High, c.Own, c.Every, c.Group != ""})
 	}
-	if note := promiseNote(lines, alpha); note != "" {
-		j.Notes = append(j.Notes, note)
-	}
+	j.Promise = promiseNote(lines, alpha)
 }
 
 func cover(it Items, rows []int, of func(item int) Conformal) Covered {

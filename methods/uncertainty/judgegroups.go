@@ -54,6 +54,9 @@ func promiseNote(lines []lineOf, alpha float64) string {
 	if count[EveryThreshold] == 0 {
 		return ""
 	}
+	if len(missed) == 0 {
+		return fmt.Sprintf("Coverage by subgroup, %.0f %% promised: no subgroup of %d falls short of it, with one threshold for all or with thresholds of subgroups.", 100*(1-alpha), count[CommonThreshold])
+	}
 	say := func(way string) string {
 		if len(missed[way]) == 0 {
 			return fmt.Sprintf("no subgroup of %d falls short of it", count[way])

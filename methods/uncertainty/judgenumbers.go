@@ -57,6 +57,7 @@ type NumberJudgement struct {
 	AURC        *float64         `json:"aurc,omitempty"`
 	EAURC       *float64         `json:"excess_aurc,omitempty"`
 	Detection   []NamedDetection `json:"out_of_distribution,omitempty"`
+	Promise     string           `json:"promise_by_subgroup,omitempty"` // as in [Judgement]
 	Notes       []string         `json:"notes,omitempty"`
 }
 
@@ -142,9 +143,7 @@ func JudgeNumbers(it Numbers, o JudgeOptions) (*NumberJudgement, error) {
 	for _, l := range j.Intervals {
 		lines = append(lines, lineOf{GroupName(l.Group, l.Value, false, false), l.Coverage, l.Low, l.High, l.Own, l.Every, l.Group != ""})
 	}
-	if note := promiseNote(lines, o.Alpha); note != "" {
-		j.Notes = append(j.Notes, note)
-	}
+	j.Promise = promiseNote(lines, o.Alpha)
 	j.selective(it, test)
 	if len(out) > 0 && (it.Std != nil || it.Low != nil) {
 		d := Detect(it.widths(test), it.widths(out))
