@@ -76,7 +76,7 @@ type uncertaintyView struct {
 	UncertaintyPage
 	CSS      template.CSS
 	Views    []uncertainView
-	Words    []string
+	Seen     *table
 	More     []sectionView
 	HasRules bool
 }
@@ -93,7 +93,7 @@ var uncertaintyTemplate = template.Must(template.Must(page.Clone()).New("uncerta
 {{range .Tables}}{{template "table" .}}{{end}}{{range .Notes}}<p class="note">{{.}}</p>{{end}}</section>{{end}}
 {{range .More}}<section><h2>{{.Title}}</h2>{{with .Text}}<p>{{.}}</p>{{end}}{{with .Pictures}}<div class="strip">{{range .}}<figure><img src="{{.URI}}" alt="{{.Alt}}"><figcaption class="small">{{.Caption}}</figcaption></figure>{{end}}</div>{{end}}{{with .Charts}}<div class="charts">{{range .}}{{template "chart" .}}{{end}}</div>{{end}}
 {{range .Tables}}{{template "table" .}}{{end}}</section>{{end}}
-{{with .Words}}<section><h2>What a reader sees</h2><ul>{{range .}}<li>{{.}}</li>{{end}}</ul></section>{{end}}
+{{with .Seen}}<section><h2>What a reader sees</h2>{{template "table" .}}</section>{{end}}
 {{with .Notes}}<section><h2>Notes</h2>{{range .}}<p class="note">{{.}}</p>{{end}}</section>{{end}}
 <section><h2>How to read this</h2><p class="small">A conformal set or interval holds the truth as often as promised on average over people like the calibration ones; it promises
 nothing about one person, nor about a subgroup unless its threshold is the subgroup's own. A coverage is as promised where its interval includes the promise.
@@ -112,9 +112,7 @@ func (p UncertaintyPage) Write(w io.Writer) error {
 	for i, s := range p.Sections {
 		v.More = append(v.More, s.view(i))
 	}
-	for _, r := range p.Readings {
-		v.Words = append(v.Words, r.Words())
-	}
+	v.Seen = readingsTable(p.Readings)
 	return render(w, uncertaintyTemplate, v)
 }
 

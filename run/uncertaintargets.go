@@ -402,7 +402,7 @@ func (d *doubter) numbers(t evaluate.Target, of *DoubtsOf) error {
 			rd.Total = x.data + x.model
 			rd.Low, rd.High = around(threshold(it), x)
 			if rd.Reason = d.tooStrange(it); rd.Reason == "" && width(it, x) > widest {
-				rd.Reason = fmt.Sprintf("the interval is %.3g%s wide, limit %.3g", width(it, x), t.Unit, widest)
+				rd.Reason = strings.Join(strings.Fields(fmt.Sprintf("the interval is %.3g %s wide, limit %.3g", width(it, x), t.Unit, widest)), " ")
 			}
 			if rd.Reason == "" {
 				rd.Answer = fmt.Sprintf("%.4g %s", x.value, t.Unit)
