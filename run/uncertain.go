@@ -49,6 +49,9 @@ type DoubtsOf struct {
 
 // networks are the folders of all networks that stand for the given trainings.
 func (r *Run) networks(models []string) []string {
+	if r.bundled {
+		return models
+	}
 	var out []string
 	for _, m := range models {
 		out = append(out, r.Plan.Uncertainty.Folders(m)...)
@@ -64,6 +67,11 @@ func predictAs(ctx context.Context, opts learn.PredictOptions) (*evaluate.Predic
 	s, err := learn.PredictSampled(ctx, opts)
 	if err != nil {
 		return nil, err
+	}
+	if opts.Views != nil { // what clips say alone is asked once
+		if _, err := learn.Predict(ctx, opts); err != nil {
+			return nil, err
+		}
 	}
 	return s.Predictions(opts), nil
 }
