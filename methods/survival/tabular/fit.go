@@ -257,18 +257,15 @@ func (f *everybody) shuffle(rng *rand.Rand) int {
 // fillMasks draws dropout factors: 0 with the rate's probability, else 1/(1 − rate).
 func fillMasks(masks []*torch.Tensor, rate float64, from *rand.Rand) {
 	rng := rand.NewPCG(from.Uint64(), from.Uint64()) // quicker than the stream itself
-	keep := float32(1 / (1 - rate))
-	limit := uint32(rate * (1 << 16))
+	keep := math.Float32bits(float32(1 / (1 - rate)))
+	limit := int32(rate * (1 << 16))
 	for _, m := range masks {
 		m.WithFloat32s(func(v []float32) {
 			for i := 0; i < len(v); i += 4 {
 				r := rng.Uint64() // four draws of 16 bits
 				for j := i; j < min(i+4, len(v)); j++ {
-					if uint32(r&0xffff) < limit {
-						v[j] = 0
-					} else {
-						v[j] = keep
-					}
+					dropped := uint32((int32(r&0xffff) - limit) >> 31) // all ones, or zero: a branch would be guessed wrong
+					v[j] = math.Float32frombits(keep &^ dropped)
 					r >>= 16
 				}
 			}
