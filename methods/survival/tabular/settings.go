@@ -75,6 +75,14 @@ func (s Settings) filled() (Settings, error) {
 	deff(&s.Rate, 0.01)
 	deff(&s.Alpha, 0.2)
 	deff(&s.Sigma, 0.1)
+	for _, h := range s.Hidden {
+		if h < 1 {
+			return s, fault.New(fault.Usage, "hidden layers of %v: every width must be at least 1", s.Hidden)
+		}
+	}
+	if len(s.Hidden) == 0 && (s.Model == CoxTime || s.Model == DeSurv) {
+		return s, fault.New(fault.Usage, "%s needs a hidden layer: without one, time would act alike on everybody", s.Model)
+	}
 	if s.Batch < 2 || s.Epochs < 1 || s.Dropout < 0 || s.Dropout >= 1 {
 		return s, fault.New(fault.Usage, "batch %d, epochs %d, dropout %g: want at least 2, at least 1, and 0 up to below 1", s.Batch, s.Epochs, s.Dropout)
 	}
