@@ -1,6 +1,10 @@
 package survival
 
-import "math"
+import (
+	"math"
+
+	"github.com/cineloop/cineloop/internal/fault"
+)
 
 // DynamicAUC is a cumulative/dynamic area under the ROC curve over time.
 type DynamicAUC struct {
@@ -15,6 +19,9 @@ type DynamicAUC struct {
 // risks that do not change. With late entry only those who have entered count, and the weights are 1/W of [Watched]. Times out of reach
 // are left out and Note says so.
 func CumulativeDynamicAUC(risk [][]float64, l, train Labels, times []float64) (DynamicAUC, error) {
+	if len(times) == 0 {
+		return DynamicAUC{}, fault.New(fault.Usage, "the AUC needs times to be asked at")
+	}
 	if err := sameEntry("the AUC", l, train); err != nil {
 		return DynamicAUC{}, err
 	}

@@ -71,6 +71,9 @@ type Scores struct {
 // et al. 1999). weight are counts of people; nil is 1 each. With late entry only those who have entered count, and w must know of it, as
 // [GrafIPCW] does. Times at which G is 0 are left out and Note says so; none left is an error.
 func BrierScore(c Curves, l Labels, times []float64, w IPCW, weight []float64) (Scores, error) {
+	if len(times) == 0 {
+		return Scores{}, fault.New(fault.Usage, "the Brier score needs times to be asked at")
+	}
 	in, note := times, ""
 	if w.MaxWeight <= 0 {
 		in, note = horizonsInReach(times, l, w.G)

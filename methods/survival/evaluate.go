@@ -297,6 +297,9 @@ func (v *evaluator) compute(weight, out []float64) {
 			auc, brier, null := v.atHorizon(v.risks[k], l.Any(), 1, h, weight)
 			put(auc)
 			put(brier)
+			if null == 0 { // all or none had the event: there is nothing to be better than
+				null = math.NaN()
+			}
 			put(1 - brier/null)
 		}
 	}
