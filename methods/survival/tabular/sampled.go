@@ -185,7 +185,7 @@ func timeScores(net *mlp, d Data, scale survival.TimeScale) survival.RiskScores 
 		scope := net.e.Scope()
 		defer scope.Close()
 		// Callers ask for ever shorter tails of one order, or for everybody: one gathered copy serves them.
-		if len(order) < len(people) || !slices.Equal(order[len(order)-len(people):], people) {
+		if sorted == nil || len(order) < len(people) || !slices.Equal(order[len(order)-len(people):], people) {
 			order = slices.Clone(people)
 			index := make([]int64, len(people))
 			for k, i := range people {

@@ -1,6 +1,7 @@
 package tabular
 
 import (
+	"math"
 	"slices"
 
 	"github.com/cineloop/cineloop/internal/fault"
@@ -102,6 +103,11 @@ func (d Data) Len() int { return d.Labels.Len() }
 func (d Data) check() error {
 	if d.P <= 0 || len(d.X) != d.P*d.Len() {
 		return fault.New(fault.Internal, "tabular data: %d values for %d people with %d covariates", len(d.X), d.Len(), d.P)
+	}
+	for k, v := range d.X {
+		if v != v || math.IsInf(float64(v), 0) {
+			return fault.New(fault.Input, "row %d: covariate %d is not a number", k/d.P+1, k%d.P+1).WithHint("fill missing values before training")
+		}
 	}
 	return d.Labels.Check()
 }
