@@ -129,6 +129,9 @@ func readRecipe(opt Options) (*learn.Plan, error) {
 	default:
 		return nil, fault.New(fault.Usage, "%s: kind %q", opt.Recipe, plan.Kind).WithHint("%s, %s or %s", kindTrain, learn.KindSegment, kindCatalog)
 	}
+	if _, err := findMethods(plan.Explain.Methods); err != nil {
+		return nil, fault.New(fault.Usage, "%s: explain.methods: %w", opt.Recipe, err).WithHint("methods are %s", MethodsInWords())
+	}
 	if plan.Data.Base, err = filepath.Abs(filepath.Dir(opt.Recipe)); err != nil {
 		return nil, err
 	}

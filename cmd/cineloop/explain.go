@@ -23,8 +23,8 @@ func newExplainCmd(io ioStreams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain RUN",
 		Short: "Draw what a trained run looks at, and test every map",
-		Long: `Without --cohort: draw Grad-CAM in space and time for examples that the model got right, got wrong and was most unsure of, into
-the run's own report.
+		Long: `Without --cohort: examples of the run's own judged rows that the model got right, got wrong and was most unsure of, by the methods of
+its plan (explain.methods; Grad-CAM unless it says otherwise), into the run's own report, with the same tests of every map.
 
 With --cohort: explain other data, a CSV (or npz) with the columns of the run's own table, by the methods asked for, into
 RUN/explanations/NAME (or --out): explain.json, index.html and a picture a map. Every map is tested: against the same method on random
