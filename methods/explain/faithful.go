@@ -174,7 +174,6 @@ func RISE(ctx context.Context, in Input, masks int, cells [3]int, keep float64, 
 	n := in.T * in.H * in.W
 	sum := make([]float64, n)
 	var all float64
-	const perBatch = 16
 	x := make([]float32, min(perBatch, masks)*len(in.X))
 	weight := make([]float64, n)
 	for done := 0; done < masks; {

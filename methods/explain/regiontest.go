@@ -38,7 +38,6 @@ func RegionTest(ctx context.Context, in Input, m *Map, fraction float64, shifts 
 	res.Fraction = float64(len(region)) / float64(len(m.Values))
 	n := in.T * in.H * in.W
 	size := len(in.X)
-	const perBatch = 16
 	batch := make([]float32, perBatch*size)
 	masked := func(dst []float32, dt, dy, dx int) {
 		copy(dst, in.X)
