@@ -51,7 +51,7 @@ type explainJob struct {
 	r                      *Run
 	how                    []method
 	fill                   explain.Fill
-	discs                  []disc
+	regions                []namedRegion
 	bar                    *progress.Bar
 	e                      *torch.Engine
 	trained, control, work *learn.Model
@@ -105,15 +105,15 @@ func (j *explainJob) about(row int) {
 	}
 }
 
-// input is an item as the network sees it.
-func (r *Run) input(ctx context.Context, row int) (explain.Input, error) {
+// input is an item as it is stored and as the network sees it.
+func (r *Run) input(ctx context.Context, row int) (stored *clip.Clip, input explain.Input, err error) {
 	in := r.Plan.Input
 	c, err := cohort.OpenClip(ctx, r.Cohort.Rows[row], in)
 	if err != nil {
-		return explain.Input{}, err
+		return nil, input, err
 	}
-	input := explain.Input{C: in.Channels, T: in.Frames, H: in.Height, W: in.Width, X: make([]float32, in.Channels*in.Frames*in.Height*in.Width)}
-	return input, clip.Prepare(c, in, input.X, nil, r.Plan.Augment, 0)
+	input = explain.Input{C: in.Channels, T: in.Frames, H: in.Height, W: in.Width, X: make([]float32, in.Channels*in.Frames*in.Height*in.Width)}
+	return c, input, clip.Prepare(c, in, input.X, nil, r.Plan.Augment, 0)
 }
 
 // key says what an example's results depend on.
@@ -137,7 +137,7 @@ func (j *explainJob) example(ctx context.Context, n int, ex example) (TestedExam
 		return before, nil
 	}
 	j.about(ex.row)
-	in, err := j.r.input(ctx, ex.row)
+	_, in, err := j.r.input(ctx, ex.row)
 	if err != nil {
 		return out, err
 	}

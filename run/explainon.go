@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/cineloop/cineloop/internal/fault"
@@ -17,12 +16,13 @@ import (
 // ExplainOptions says what of which data is explained.
 type ExplainOptions struct {
 	ExternalOptions
-	Methods  []string
-	Examples int      // of each of right, wrong and most uncertain
-	Regions  []string // NAME=Y,X,RADIUS in shares of the frame's height
-	Fill     string
-	Limit    int  // most items of the cohort's tests
-	Labels   bool // also train a network on shuffled labels and compare every map with its
+	Methods    []string
+	Examples   int      // of each of right, wrong and most uncertain
+	Regions    []string // NAME=Y,X,RADIUS in shares of the frame's height, or names of RegionFile
+	RegionFile string   // names regions and says where each comes from; without Regions all of them are tested
+	Fill       string
+	Limit      int  // most items of the cohort's tests
+	Labels     bool // also train a network on shuffled labels and compare every map with its
 }
 
 // Tested is explain.json of other data.
@@ -35,6 +35,7 @@ type Tested struct {
 	Examples []TestedExample  `json:"examples"`
 	Motion   MotionTest       `json:"motion"`
 	Regions  []RegionTest     `json:"regions"`
+	Serial   *SerialTest      `json:"serial,omitempty"` // of several regions
 	Hunt     *Hunt            `json:"shortcuts"`
 	Page     string           `json:"page"`
 	bad      int
@@ -63,7 +64,7 @@ func ExplainOn(ctx context.Context, dir string, opt ExplainOptions) (*Tested, er
 	default:
 		return nil, fault.New(fault.Usage, "no fill %q: mean, blur, in-fill, noise or zero", opt.Fill)
 	}
-	discs, err := parseDiscs(opt.Regions)
+	specs, err := readRegions(opt.RegionFile, opt.Regions)
 	if err != nil {
 		return nil, err
 	}
@@ -118,9 +119,17 @@ func ExplainOn(ctx context.Context, dir string, opt ExplainOptions) (*Tested, er
 	if len(all) > opt.Limit {
 		all = all[:opt.Limit]
 	}
+	rows := make([]int, len(all))
+	for i, ex := range all {
+		rows[i] = ex.row
+	}
+	regions, err := on.regions(ctx, specs, rows)
+	if err != nil {
+		return nil, err
+	}
 	bar := progress.New(opt.Log, "explaining", int64(len(picks)*len(how)+len(all)))
 	defer bar.Close()
-	job := &explainJob{r: &on, how: how, fill: fill, discs: discs, bar: bar, shuffled: shuffled}
+	job := &explainJob{r: &on, how: how, fill: fill, regions: regions, bar: bar, shuffled: shuffled}
 	err = torch.Run(ctx, r.engine(opt.Log), func(e *torch.Engine) error {
 		return job.with(e, models[0], func() error {
 			every := func(example) bool { return true }
@@ -137,32 +146,4 @@ func ExplainOn(ctx context.Context, dir string, opt ExplainOptions) (*Tested, er
 		return nil, err
 	}
 	return x, on.writeExplainPage(x)
-}
-
-// disc is a drawn region in shares of the frame's height.
-type disc struct {
-	name         string
-	y, x, radius float64
-}
-
-func parseDiscs(texts []string) ([]disc, error) {
-	var out []disc
-	for _, t := range texts {
-		name, rest, ok := strings.Cut(t, "=")
-		parts := strings.Split(rest, ",")
-		d := disc{name: name}
-		if ok = ok && name != "" && len(parts) == 3; ok {
-			for i, to := range []*float64{&d.y, &d.x, &d.radius} {
-				var err error
-				if *to, err = strconv.ParseFloat(parts[i], 64); err != nil || !(*to >= 0 && *to <= 10) {
-					ok = false
-				}
-			}
-		}
-		if !ok || d.radius <= 0 {
-			return nil, fault.New(fault.Usage, "region %q: want NAME=Y,X,RADIUS, such as valve=0.4,0.5,0.1", t)
-		}
-		out = append(out, d)
-	}
-	return out, nil
 }

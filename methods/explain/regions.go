@@ -200,3 +200,18 @@ func inBatches(size, n int, write func(i int, dst []float32), score ScoreFunc) (
 	}
 	return out, nil
 }
+
+// Hidden is an input with a region hidden.
+func Hidden(in Input, region Region, fill Fill) (Input, error) {
+	if err := in.check(); err != nil {
+		return in, err
+	}
+	filled, err := filling(in, fill, nil)
+	if err != nil {
+		return in, err
+	}
+	out := in
+	out.X = append([]float32(nil), in.X...)
+	hide(out.X, in, region.At, filled)
+	return out, nil
+}
