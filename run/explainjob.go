@@ -26,6 +26,7 @@ type TestedMap struct {
 	Cascading    []explain.Similarity `json:"cascading"`                 // with the map after randomising a quarter of the network more each, from the output down
 	Independent  []explain.Similarity `json:"independent"`               // with one quarter randomised alone
 	Labels       *explain.Similarity  `json:"shuffled_labels,omitempty"` // with the map of the network that learnt shuffled labels
+	Data         explain.DataControl  `json:"data_control"`              // with the maps of shuffled pixels and of noise
 	Stability    explain.Stability    `json:"stability"`
 	Faithful     explain.Faithfulness `json:"faithfulness"`
 	Gini         *float64             `json:"gini"`
@@ -250,6 +251,9 @@ func (j *explainJob) tested(ctx context.Context, in explain.Input, ex example, v
 	if out.Stability, err = explain.Shake(in, 3, 0.05, rng, draw); err != nil {
 		return out, nil, err
 	}
+	if out.Data, err = explain.ControlData(in, m, rng, draw); err != nil {
+		return out, nil, err
+	}
 	fill := j.fill
 	if fill == explain.FillIn { // orders of single positions have no surroundings to grow from
 		fill = explain.FillBlur
@@ -271,6 +275,7 @@ func (j *explainJob) tested(ctx context.Context, in explain.Input, ex example, v
 		return out, nil, err
 	}
 	out.Verdict.Shaken(out.Stability)
+	out.Verdict.Controlled(out.Data)
 	if out.Labels != nil {
 		out.Verdict.Relabelled(*out.Labels)
 	}

@@ -1,7 +1,6 @@
 package explain
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -97,11 +96,7 @@ func Flip(ctx context.Context, in Input, m *Map, steps, random int, fill Fill, r
 	if err != nil {
 		return f, err
 	}
-	order := make([]int, n)
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return -cmp.Compare(float64(m.Values[a]), float64(m.Values[b])) })
+	order := ranked(m)
 	curve := func(from, to []float32, dt, dy, dx int) ([]float64, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
