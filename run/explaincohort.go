@@ -36,6 +36,10 @@ func (j *explainJob) cohort(ctx context.Context, all []example, x *Tested) error
 	var whole, frozen, reversed, shuffled, dropped, truth []float64
 	kind := all[0].kind
 	hunt, regions := newHunt(all), newOccluder(j.r, kind, j.fill, j.regions)
+	swaps, err := newSwapper(j.r, j.swaps)
+	if err != nil {
+		return err
+	}
 	for _, ex := range all {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -67,13 +71,18 @@ func (j *explainJob) cohort(ctx context.Context, all []example, x *Tested) error
 		if err := regions.add(ctx, ex, stored, in, rng, score); err != nil {
 			return err
 		}
+		if err := swaps.add(ctx, ex, score); err != nil {
+			return err
+		}
 		j.bar.Add(1)
 	}
 	test := func(s []float64) Change { return changeOf(kind, truth, whole, s) }
 	m := MotionTest{Measure: measureOf(kind), Frozen: test(frozen), Reversed: test(reversed), Shuffled: test(shuffled), Dropped: test(dropped)}
 	m.say()
 	x.Motion = m
-	var err error
+	if x.Swaps, err = swaps.finish(ctx, kind); err != nil {
+		return err
+	}
 	if x.Regions, x.Serial, err = regions.finish(ctx); err != nil {
 		return err
 	}

@@ -53,6 +53,7 @@ type explainJob struct {
 	how                    []method
 	fill                   explain.Fill
 	regions                []namedRegion
+	swaps                  []string
 	bar                    *progress.Bar
 	e                      *torch.Engine
 	trained, control, work *learn.Model

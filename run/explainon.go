@@ -21,8 +21,9 @@ type ExplainOptions struct {
 	Regions    []string // NAME=Y,X,RADIUS in shares of the frame's height, or names of RegionFile
 	RegionFile string   // names regions and says where each comes from; without Regions all of them are tested
 	Fill       string
-	Limit      int  // most items of the cohort's tests
-	Labels     bool // also train a network on shuffled labels and compare every map with its
+	Swaps      []string // of a simulated cohort: confounders that are swapped while the patient stays; "all"
+	Limit      int      // most items of the cohort's tests
+	Labels     bool     // also train a network on shuffled labels and compare every map with its
 }
 
 // Tested is explain.json of other data.
@@ -37,6 +38,7 @@ type Tested struct {
 	Regions  []RegionTest     `json:"regions"`
 	Serial   *SerialTest      `json:"serial,omitempty"` // of several regions
 	Hunt     *Hunt            `json:"shortcuts"`
+	Swaps    []Swap           `json:"swaps,omitempty"`
 	Page     string           `json:"page"`
 	bad      int
 }
@@ -66,6 +68,9 @@ func ExplainOn(ctx context.Context, dir string, opt ExplainOptions) (*Tested, er
 	}
 	specs, err := readRegions(opt.RegionFile, opt.Regions)
 	if err != nil {
+		return nil, err
+	}
+	if _, err := newSwapper(nil, opt.Swaps); err != nil {
 		return nil, err
 	}
 	r, err := Open(ctx, dir, opt.Log, "")
@@ -129,7 +134,7 @@ func ExplainOn(ctx context.Context, dir string, opt ExplainOptions) (*Tested, er
 	}
 	bar := progress.New(opt.Log, "explaining", int64(len(picks)*len(how)+len(all)))
 	defer bar.Close()
-	job := &explainJob{r: &on, how: how, fill: fill, regions: regions, bar: bar, shuffled: shuffled}
+	job := &explainJob{r: &on, how: how, fill: fill, regions: regions, swaps: opt.Swaps, bar: bar, shuffled: shuffled}
 	err = torch.Run(ctx, r.engine(opt.Log), func(e *torch.Engine) error {
 		return job.with(e, models[0], func() error {
 			every := func(example) bool { return true }

@@ -3,9 +3,11 @@
 //	cascade  randomising a trained network layer by layer from the output (Adebayo et al., NeurIPS 2018): likeness of seven methods'
 //	         maps to those before, absolute and signed
 //	labels   a network of true labels against one of random labels, over all methods, as one picture with numbers
+//	data     the same network against ones that learnt shuffled pixels and noise
+//	roar     new networks learn what is left when a method's highest pixels are removed (Hooker et al., NeurIPS 2019), against random removal
 //	speed    Grad-CAM over a forward and backward pass, and occlusion as a share of the plain rate of inference, on a network of video
 //
-// One command does all three and writes results.json and labels.png:
+// One command does all and writes results.json and the pictures:
 //
 //	go run ./bench/explain
 package main
@@ -23,6 +25,7 @@ import (
 	"strings"
 
 	"github.com/cineloop/cineloop/internal/atomicfile"
+	"github.com/cineloop/cineloop/nn"
 	"github.com/cineloop/cineloop/stats"
 	"github.com/cineloop/cineloop/torch"
 )
@@ -32,6 +35,8 @@ type options struct {
 	width                       int64
 	train, memorise, judged     int
 	epochs, randomEpochs, turns int
+	roarTrain, roarTest         int
+	roarEpochs                  int
 	video                       string
 	videoWidth                  int64
 }
@@ -40,6 +45,8 @@ type options struct {
 type results struct {
 	Cascade *cascading `json:"cascade,omitempty"`
 	Labels  *labels    `json:"labels,omitempty"`
+	Data    []dataless `json:"data,omitempty"`
+	Roar    *roar      `json:"remove_and_retrain,omitempty"`
 	Speed   *speeds    `json:"speed,omitempty"`
 }
 
@@ -51,13 +58,16 @@ func main() {
 	var o options
 	flag.StringVar(&o.data, "data", filepath.Join(shared, "data", "mnist"), "folder of MNIST's idx files")
 	flag.StringVar(&o.out, "out", filepath.Join("bench", "explain", "results"), "folder of the results")
-	flag.StringVar(&o.only, "only", "cascade,labels,speed", "parts")
+	flag.StringVar(&o.only, "only", "cascade,labels,data,roar,speed", "parts")
 	flag.Int64Var(&o.width, "width", 16, "channels of the first convolution (the paper's: 32)")
 	flag.IntVar(&o.train, "train", 10000, "training pictures with true labels")
 	flag.IntVar(&o.memorise, "memorise", 1000, "training pictures with random labels")
 	flag.IntVar(&o.judged, "pictures", 100, "test pictures whose maps are compared")
 	flag.IntVar(&o.epochs, "epochs", 3, "of training on true labels")
 	flag.IntVar(&o.randomEpochs, "random-epochs", 100, "most epochs of training on random labels; it ends when 99 % are memorised")
+	flag.IntVar(&o.roarEpochs, "roar-epochs", 5, "of each retrained network")
+	flag.IntVar(&o.roarTrain, "roar-train", 3000, "training pictures of each retrained network")
+	flag.IntVar(&o.roarTest, "roar-test", 2000, "test pictures of each")
 	flag.StringVar(&o.video, "video", "r3d_18", "network whose speed is measured")
 	flag.Int64Var(&o.videoWidth, "video-width", 4, "its width")
 	flag.IntVar(&o.turns, "turns", 2, "measured turns")
@@ -91,7 +101,7 @@ func run(ctx context.Context, o options) error {
 			}
 			return atomicfile.WriteBytes(path, append(b, '\n'))
 		}
-		if wants(o, "cascade") || wants(o, "labels") {
+		if wants(o, "cascade") || wants(o, "labels") || wants(o, "data") || wants(o, "roar") {
 			var err error
 			if tryErr := e.Try(func() { err = onDigits(e, o, &r) }); err == nil {
 				err = tryErr
@@ -157,6 +167,33 @@ func onDigits(e *torch.Engine, o options, r *results) error {
 		}
 		r.Labels = &l
 	}
+	if wants(o, "data") {
+		r.Data = nil
+		for _, form := range []string{ownOrder, noise} {
+			say(form)
+			few, err := emptied(d.first(o.memorise), form, seed)
+			if err != nil {
+				return err
+			}
+			other := newNet(e, o.width, seed+4)
+			x := dataless{Form: form}
+			x.Epochs, x.Memorised = train(e, other, few, o.randomEpochs, 1e-3, 0.99, seed, say)
+			x.Test = accuracy(e, other, test)
+			x.Rows, err = compareNets(e, net, other, judged, 0, say)
+			nn.Free(other)
+			if err != nil {
+				return err
+			}
+			r.Data = append(r.Data, x)
+		}
+	}
+	if wants(o, "roar") {
+		x, err := retrain(e, net, o.width, d.first(o.roarTrain), test.first(o.roarTest), o.roarEpochs, []float64{0.5, 0.7, 0.9}, seed, say)
+		if err != nil {
+			return err
+		}
+		r.Roar = &x
+	}
 	if wants(o, "cascade") {
 		c, err := cascade(e, net, newNet(e, o.width, seed+2), judged, say)
 		if err != nil {
@@ -194,6 +231,22 @@ func (r results) print() {
 			l.TrueAccuracy, l.Memorised, l.RandomEpochs, l.RandomTest)
 		for _, row := range l.Rows {
 			fmt.Printf("%-22s rank |map| %.3f  rank signed %+.3f  SSIM %.3f\n", row.Method, row.Abs, row.Signed, row.SSIM)
+		}
+	}
+	for _, x := range r.Data {
+		fmt.Printf("true pictures against %s (memorised %.3f after %d epochs, true test pictures %.3f)\n", x.Form, x.Memorised, x.Epochs, x.Test)
+		for _, row := range x.Rows {
+			fmt.Printf("%-22s rank |map| %.3f  rank signed %+.3f  SSIM %.3f\n", row.Method, row.Abs, row.Signed, row.SSIM)
+		}
+	}
+	if x := r.Roar; x != nil {
+		fmt.Printf("remove and retrain: %d pictures, %d epochs, whole %.3f; accuracy (below random removal, 95 %% interval)\n", x.Train, x.Epochs, x.Whole)
+		for _, row := range x.Rows {
+			fmt.Printf("%-22s", row.Method)
+			for k, s := range x.Shares {
+				fmt.Printf("  %.0f %%: %.3f (%+.3f, %+.3f to %+.3f)", 100*s, row.Accuracy[k], row.Below[k], row.Low[k], row.High[k])
+			}
+			fmt.Println()
 		}
 	}
 	if s := r.Speed; s != nil {

@@ -139,26 +139,35 @@ func gather(e *torch.Engine, d images, rows []int) (x, y *torch.Tensor) {
 	return e.FromFloat32(px, int64(len(rows)), 1, side, side), e.FromInt64s(label, int64(len(rows)))
 }
 
-func accuracy(e *torch.Engine, net nn.Chain, d images) float64 {
-	right := 0
+func accuracy(e *torch.Engine, net nn.Chain, d images) float64 { return share(hits(e, net, d)) }
+
+// hits says which pictures the network calls by their label.
+func hits(e *torch.Engine, net nn.Chain, d images) []bool {
+	right := make([]bool, len(d.label))
+	for i, called := range predicted(e, net, d) {
+		right[i] = called == d.label[i]
+	}
+	return right
+}
+
+// predicted is what the network calls each picture.
+func predicted(e *torch.Engine, net nn.Chain, d images) (called []int64) {
 	e.NoGrad(func() {
-		for lo := 0; lo < len(d.label); lo += 500 {
+		for lo := 0; lo < len(d.label); lo += chunk {
 			s := e.Scope()
-			hi := min(lo+500, len(d.label))
+			hi := min(lo+chunk, len(d.label))
 			z := net.Forward(&nn.Pass{E: e}, e.FromFloat32(d.pixels[lo*pixels:hi*pixels], int64(hi-lo), 1, side, side)).Float64s()
-			for i := lo; i < hi; i++ {
+			for i := range hi - lo {
 				best := 0
-				for k, v := range z[(i-lo)*10 : (i-lo+1)*10] {
-					if v > z[(i-lo)*10+best] {
+				for k, v := range z[i*10 : (i+1)*10] {
+					if v > z[i*10+best] {
 						best = k
 					}
 				}
-				if int64(best) == d.label[i] {
-					right++
-				}
+				called = append(called, int64(best))
 			}
 			s.Close()
 		}
 	})
-	return float64(right) / float64(len(d.label))
+	return called
 }
