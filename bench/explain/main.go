@@ -5,6 +5,7 @@
 //	labels   a network of true labels against one of random labels, over all methods, as one picture with numbers
 //	data     the same network against ones that learnt shuffled pixels and noise
 //	roar     new networks learn what is left when a method's highest pixels are removed (Hooker et al., NeurIPS 2019), against random removal
+//	views    frames of the simulator that a network gives the right and the wrong view's name, over methods, as one picture with numbers
 //	speed    Grad-CAM over a forward and backward pass, and occlusion as a share of the plain rate of inference, on a network of video
 //
 // One command does all and writes results.json and the pictures:
@@ -37,6 +38,8 @@ type options struct {
 	epochs, randomEpochs, turns int
 	roarTrain, roarTest         int
 	roarEpochs                  int
+	viewTrain, viewTest         int
+	viewEpochs                  int
 	video                       string
 	videoWidth                  int64
 }
@@ -47,6 +50,7 @@ type results struct {
 	Labels  *labels    `json:"labels,omitempty"`
 	Data    []dataless `json:"data,omitempty"`
 	Roar    *roar      `json:"remove_and_retrain,omitempty"`
+	Views   *views     `json:"views,omitempty"`
 	Speed   *speeds    `json:"speed,omitempty"`
 }
 
@@ -58,7 +62,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.data, "data", filepath.Join(shared, "data", "mnist"), "folder of MNIST's idx files")
 	flag.StringVar(&o.out, "out", filepath.Join("bench", "explain", "results"), "folder of the results")
-	flag.StringVar(&o.only, "only", "cascade,labels,data,roar,speed", "parts")
+	flag.StringVar(&o.only, "only", "cascade,labels,data,roar,views,speed", "parts")
 	flag.Int64Var(&o.width, "width", 16, "channels of the first convolution (the paper's: 32)")
 	flag.IntVar(&o.train, "train", 10000, "training pictures with true labels")
 	flag.IntVar(&o.memorise, "memorise", 1000, "training pictures with random labels")
@@ -68,6 +72,9 @@ func main() {
 	flag.IntVar(&o.roarEpochs, "roar-epochs", 5, "of each retrained network")
 	flag.IntVar(&o.roarTrain, "roar-train", 3000, "training pictures of each retrained network")
 	flag.IntVar(&o.roarTest, "roar-test", 2000, "test pictures of each")
+	flag.IntVar(&o.viewTrain, "view-train", 60, "simulated patients, of seven views each, that the network of views learns from")
+	flag.IntVar(&o.viewTest, "view-test", 60, "simulated patients whose maps are compared")
+	flag.IntVar(&o.viewEpochs, "view-epochs", 6, "most epochs of the network of views")
 	flag.StringVar(&o.video, "video", "r3d_18", "network whose speed is measured")
 	flag.Int64Var(&o.videoWidth, "video-width", 4, "its width")
 	flag.IntVar(&o.turns, "turns", 2, "measured turns")
@@ -109,6 +116,20 @@ func run(ctx context.Context, o options) error {
 			if err != nil {
 				return err
 			}
+			if err := save(); err != nil {
+				return err
+			}
+		}
+		if wants(o, "views") {
+			var v views
+			var err error
+			if tryErr := e.Try(func() { v, err = nameViews(e, o.out, o.viewTrain, o.viewTest, o.viewEpochs, 1, say) }); err == nil {
+				err = tryErr
+			}
+			if err != nil {
+				return err
+			}
+			r.Views = &v
 			if err := save(); err != nil {
 				return err
 			}
@@ -162,7 +183,7 @@ func onDigits(e *torch.Engine, o options, r *results) error {
 		if l.Rows, err = compareNets(e, net, random, judged, 4, say); err != nil {
 			return err
 		}
-		if err := drawFigure(filepath.Join(o.out, l.Figure), judged, l.Rows); err != nil {
+		if err := labelFigure(judged, l.Rows).draw(filepath.Join(o.out, l.Figure)); err != nil {
 			return err
 		}
 		r.Labels = &l
@@ -245,6 +266,16 @@ func (r results) print() {
 			fmt.Printf("%-22s", row.Method)
 			for k, s := range x.Shares {
 				fmt.Printf("  %.0f %%: %.3f (%+.3f, %+.3f to %+.3f)", 100*s, row.Accuracy[k], row.Below[k], row.Low[k], row.High[k])
+			}
+			fmt.Println()
+		}
+	}
+	if v := r.Views; v != nil {
+		fmt.Printf("views: %d frames, accuracy %.3f, %d wrong; rank of |map| with the nearest right map of another patient: wrong / right / AUROC as a sign of being right\n", v.Frames, v.Accuracy, v.Wrong)
+		for _, row := range v.Rows {
+			fmt.Printf("%-22s  %.3f / %.3f / %s", row.Method, row.Wrong, row.Right, tells(row.Tells))
+			if row.Low != nil && row.High != nil {
+				fmt.Printf(" (%.2f to %.2f)", *row.Low, *row.High)
 			}
 			fmt.Println()
 		}

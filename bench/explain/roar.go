@@ -66,8 +66,7 @@ func ranking(e *torch.Engine, net nn.Chain, name string, d images, seed stats.Se
 		}
 		for lo := 0; lo < len(d.label); lo += chunk {
 			hi := min(lo+chunk, len(d.label))
-			part := images{d.pixels[lo*pixels : hi*pixels], d.label[lo:hi]}
-			m, err := w.maps(e, net, part, target[lo:hi])
+			m, err := w.maps(e, net, d.part(lo, hi), target[lo:hi])
 			if err != nil {
 				return nil, err
 			}
@@ -84,7 +83,7 @@ func ranking(e *torch.Engine, net nn.Chain, name string, d images, seed stats.Se
 
 // without are pictures with a share of their highest pixels at the mean.
 func without(d images, maps []*explain.Map, share float64, mean float32) (images, error) {
-	out := images{make([]float32, 0, len(d.pixels)), d.label}
+	out := images{label: d.label, size: d.size}
 	for i, m := range maps {
 		in := explain.Input{C: 1, T: 1, H: side, W: side, X: d.pixels[i*pixels : (i+1)*pixels]}
 		in, err := explain.RemoveTop(in, m, share, "", []float32{mean})
