@@ -6,6 +6,7 @@
 //	data     the same network against ones that learnt shuffled pixels and noise
 //	roar     new networks learn what is left when a method's highest pixels are removed (Hooker et al., NeurIPS 2019), against random removal
 //	views    frames of the simulator that a network gives the right and the wrong view's name, over methods, as one picture with numbers
+//	peer     the same methods beside the published algorithms in plain PyTorch, a stand-in for Captum, on the same weights and input
 //	speed    Grad-CAM over a forward and backward pass, and occlusion as a share of the plain rate of inference, on a network of video
 //
 // One command does all and writes results.json and the pictures:
@@ -52,6 +53,7 @@ type results struct {
 	Roar    *roar      `json:"remove_and_retrain,omitempty"`
 	Views   *views     `json:"views,omitempty"`
 	Speed   *speeds    `json:"speed,omitempty"`
+	Peers   *peers     `json:"peers,omitempty"`
 }
 
 func main() {
@@ -62,7 +64,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.data, "data", filepath.Join(shared, "data", "mnist"), "folder of MNIST's idx files")
 	flag.StringVar(&o.out, "out", filepath.Join("bench", "explain", "results"), "folder of the results")
-	flag.StringVar(&o.only, "only", "cascade,labels,data,roar,views,speed", "parts")
+	flag.StringVar(&o.only, "only", "cascade,labels,data,roar,views,speed,peer", "parts")
 	flag.Int64Var(&o.width, "width", 16, "channels of the first convolution (the paper's: 32)")
 	flag.IntVar(&o.train, "train", 10000, "training pictures with true labels")
 	flag.IntVar(&o.memorise, "memorise", 1000, "training pictures with random labels")
@@ -140,6 +142,20 @@ func run(ctx context.Context, o options) error {
 				return err
 			}
 			r.Speed = &s
+			if err := save(); err != nil {
+				return err
+			}
+		}
+		if wants(o, "peer") {
+			switch p, err := compareWithPeer(ctx, e, o.videoWidth, 2*o.turns+1, say); {
+			case errors.Is(err, errNoPeer):
+				say(err.Error())
+				r.Peers = nil
+			case err != nil:
+				return err
+			default:
+				r.Peers = &p
+			}
 			if err := save(); err != nil {
 				return err
 			}
@@ -235,6 +251,7 @@ func shuffled(label []int64, seed stats.Seed) []int64 {
 	return out
 }
 
+// print gives the tables, and rows of name | ours | peer | ratio | limit.
 func (r results) print() {
 	if c := r.Cascade; c != nil {
 		fmt.Printf("cascading randomisation, width %d, test accuracy %.3f: rank correlation of absolute / signed maps\n", c.Width, c.Accuracy)
@@ -281,8 +298,15 @@ func (r results) print() {
 		}
 	}
 	if s := r.Speed; s != nil {
-		fmt.Printf("explain Grad-CAM over forward and backward | %.2f (wall %.2f) | ≤ 1.3\n", s.CAMRatio, s.CAMWall)
-		fmt.Printf("explain occlusion of %d windows, share of the plain rate | %.2f (wall %.2f) | ≥ 0.8\n", s.Windows, s.Share, s.ShareWall)
+		fmt.Printf("explain: Grad-CAM over forward and backward, CPU ms | %.0f | %.0f | %.2f | <= 1.3\n", s.GradCAM, s.Back, s.CAMRatio)
+		fmt.Printf("explain: occlusion of %d windows against plain inference, clips per CPU-s | %.1f | %.1f | %.2f | >= 0.8\n", s.Windows, s.Occluded, s.Plain, s.Share)
+	}
+	if r.Peers == nil {
+		fmt.Println("explain: beside Captum's algorithms in PyTorch | | absent | |")
+		return
+	}
+	for _, p := range r.Peers.Rows {
+		fmt.Printf("explain: %s, CPU ms, peer plain PyTorch (stand-in for Captum) | %.0f | %.0f | %.2f | <= 1\n", p.Method, p.Ours, p.Peer, p.Ratio)
 	}
 }
 
