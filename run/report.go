@@ -324,19 +324,21 @@ func (r *Run) examples() ([]report.Example, error) {
 		if err != nil {
 			return nil, err
 		}
-		overlay, err := r.picture(e.Overlay, "the same with "+e.Method+": "+string(e.Verdict.Finding), e.Method)
-		if err != nil {
-			return nil, err
-		}
 		title := e.Target
 		if e.Class != "" {
 			title += ": " + e.Class
 		}
-		out = append(out, report.Example{
-			Group: e.Why, Title: title,
-			Facts: []report.Fact{{Name: "item", Value: e.Item}, {Name: "truth", Value: trim(e.Truth)}, {Name: "model", Value: trim(e.Score)}},
-			Plain: plain, Overlay: overlay, Verdict: e.Verdict.Words, Trusted: e.Verdict.Finding == explain.Supported,
-		})
+		for _, m := range e.Maps {
+			overlay, err := r.picture(m.Picture, "the same with "+m.Method+": "+string(m.Verdict.Finding), m.Method)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, report.Example{
+				Group: e.Why, Title: title,
+				Facts: []report.Fact{{Name: "item", Value: e.Item}, {Name: "truth", Value: trim(e.Truth)}, {Name: "model", Value: trim(e.Score)}},
+				Plain: plain, Overlay: overlay, Verdict: m.Verdict.Words, Trusted: m.Verdict.Finding == explain.Supported,
+			})
+		}
 	}
 	return out, nil
 }
