@@ -27,6 +27,7 @@ type PredictOptions struct {
 	Progress       io.Writer
 	Cache          *cohort.Cache
 	Quarantine     *[]cohort.Quarantine // if not nil, gets the rows that could not be read
+	NoPicture      bool                 // score as if no row had a picture; the network must have been trained with model.fusion.image_drop
 }
 
 // ready refuses options that cannot work, and sees to a cache.
@@ -118,6 +119,9 @@ func predictOne(ctx context.Context, e *torch.Engine, opts PredictOptions, dir s
 	if names := m.State.Table.absent(opts.Cohort); len(names) > 0 && opts.Progress != nil {
 		fmt.Fprintf(opts.Progress, "the table has no column %s: it counts as missing in every row\n", strings.Join(names, ", "))
 	}
+	if f := m.Net.Spec.Fusion; opts.NoPicture && (f == nil || f.ImageDrop == 0) {
+		return nil, fault.New(fault.Usage, "%s has not learnt to answer without a picture", dir).WithHint("train it with model.fusion.image_drop")
+	}
 	in := m.Input
 	in.EvalClips = max(1, opts.Plan.Input.EvalClips)
 	loader, err := cohort.NewLoader(opts.Cohort, opts.Rows, cohort.LoaderConfig{
@@ -138,8 +142,12 @@ func predictOne(ctx context.Context, e *torch.Engine, opts PredictOptions, dir s
 			return nil, fmt.Errorf("predicting: %w", err)
 		}
 		s := e.Scope()
+		table := m.State.Table.table(e, opts.Cohort, b.Rows)
+		if opts.NoPicture {
+			table.NoImage = e.Ones(torch.Float32, int64(len(b.Rows)), 1)
+		}
 		e.NoGrad(func() {
-			heads := forward(e, m.Net, &nn.Pass{E: e, Table: m.State.Table.table(e, opts.Cohort, b.Rows)}, opts.Plan.Train.Autocast, input(e, b))
+			heads := forward(e, m.Net, &nn.Pass{E: e, Table: table}, opts.Plan.Train.Autocast, input(e, b))
 			for i, h := range m.State.Heads {
 				for j, raw := range split(heads[i].Float32s(), h.outputs()) {
 					out.put(b.Rows[j], h.Name, h.decode(raw))
