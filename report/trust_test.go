@@ -100,11 +100,14 @@ func TestTrustVerdicts(t *testing.T) {
 			x.Main.Groups.Targets["ill"].Groups["sex"]["F"].CannotTell = true
 		}, 3, "Not ready to be relied on.", "Cannot tell"},
 		"a group is served worse": {func(x *Trust) {
-			x.Main.Groups.Targets["ill"].Comparisons = []audit.Comparison{{Attribute: "sex", Group: "F", Worse: true}}
+			x.Main.Groups.Targets["ill"].Comparisons = []audit.Comparison{{Attribute: "sex", Group: "F", Worse: true, Adjusted: 0.01}}
 		}, 3, "Do not use it as it is.", "No"},
 		"a worst subgroup, confirmed": {func(x *Trust) {
 			x.Main.Groups.Targets["ill"].Search = &audit.Search{Found: "sex = F", Confirmed: &audit.Finding{P: 0.001}}
 		}, 3, "Do not use it as it is.", "No"},
+		"worse off, were this the only thing looked at": {func(x *Trust) {
+			x.Main.Groups.Targets["ill"].Comparisons = []audit.Comparison{{Attribute: "sex", Group: "F", Worse: true, Adjusted: 0.04}}
+		}, 3, "Not ready to be relied on.", "No harm is shown, which is not proof of none"},
 		"one that is not": {func(x *Trust) {
 			x.Main.Groups.Targets["ill"].Search = &audit.Search{Found: "sex = F", Confirmed: &audit.Finding{P: 0.2}}
 		}, 3, "Ready to be tried beside doctors, not in their place.", "No difference is shown"},

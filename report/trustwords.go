@@ -142,15 +142,20 @@ func (t Trust) everyone() judgement {
 		j.answer(unsure, "Not tested", "whether it serves everyone alike was not tested", "No group of people was named to judge by.")
 		return j
 	}
+	// A target is judged by comparisons and by a search, each at the level of the audit: here all of them share it.
+	alpha := (1 - t.Main.Groups.Level) / float64(2*len(t.Main.Groups.Targets))
 	var worse, chance, cannot, known []string
 	for _, name := range sortedKeys(t.Main.Groups.Targets) {
 		x := t.Main.Groups.Targets[name]
 		for _, c := range x.Comparisons {
-			if c.Worse {
+			switch {
+			case c.Worse && float64(c.Adjusted) < alpha:
 				worse = append(worse, fmt.Sprintf("%s = %s (%s)", c.Attribute, c.Group, name))
+			case c.Worse:
+				chance = append(chance, c.Attribute)
 			}
 		}
-		if s := x.Search; s != nil && s.Confirmed != nil && float64(s.Confirmed.P) < 1-t.Main.Groups.Level {
+		if s := x.Search; s != nil && s.Confirmed != nil && float64(s.Confirmed.P) < alpha {
 			worse = append(worse, s.Found+" ("+name+")")
 		}
 		for _, a := range plainOnly(t.Main.Groups.Attributes) {
@@ -175,7 +180,7 @@ func (t Trust) everyone() judgement {
 	cannot, known, worse, chance = unique(cannot), unique(known), unique(worse), unique(chance)
 	var gaps, small string
 	if len(chance) > 0 {
-		gaps = "Gaps larger than shuffled groups usually give, not corrected for how many were looked at: by " + listed(chance, 4) + "."
+		gaps = "Gaps that stand out by themselves, and may be chance where so many are looked at: by " + listed(chance, 4) + "."
 	}
 	if len(cannot) > 0 {
 		small = fmt.Sprintf("Cannot tell, fewer than %d patients: %s.", t.Main.Groups.MinGroup, listed(cannot, 6))
@@ -184,7 +189,7 @@ func (t Trust) everyone() judgement {
 	switch {
 	case len(worse) > 0:
 		j.answer(bad, "No", "it serves "+listed(worse, 2)+" worse",
-			"Served worse, after correction for the number of comparisons or confirmed on patients that the search did not see: "+listed(worse, 4)+".", gaps, small)
+			"Served worse, after correction for how much was compared, or confirmed on patients that the search did not see: "+listed(worse, 4)+".", gaps, small)
 	case len(known) == 0:
 		j.answer(unsure, "Cannot tell", "there are too few patients to tell whether it serves everyone alike", fmt.Sprintf("No column has two groups of at least %d patients.", t.Main.Groups.MinGroup), small)
 	case len(cannot) > 0 || len(chance) > 0:
