@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/cineloop/cineloop/evaluate"
+	"github.com/cineloop/cineloop/methods/fairness"
 	"github.com/cineloop/cineloop/stats"
 )
 
@@ -385,4 +386,54 @@ func TestTargetsStandAlone(t *testing.T) {
 	o := ReadOptions{Groups: []string{"sex"}}
 	a, b := audited(t, read(t, alone, o), Options{Seed: 4}), audited(t, read(t, both, o), Options{Seed: 4})
 	sameTarget(t, "beside a number", a.Targets["ill"], b.Targets["ill"], same, true)
+}
+
+// A group without sick has no sensitivity: the gap is of the others. With none to compare it is not a number, and never the whole way from 0.
+func TestRatesOfNobodyMakeNoGap(t *testing.T) {
+	y, group := []int{1, 1, 0, 0, 1, 0, 0, 0}, []int{0, 0, 0, 0, 1, 1, 2, 2}
+	rates := fairness.WeightedExpectedRates(y, []float64{1, 0, 0, 0, 1, 1, 0, 1}, group, 3, nil)
+	// Sensitivity ½ and 1, nobody; false positives 0, 1, ½.
+	for _, c := range []struct {
+		constraint fairness.Constraint
+		rates      []fairness.Rates
+		want       float64
+	}{
+		{fairness.EqualisedOdds, rates, 1}, {fairness.EqualisedOdds, []fairness.Rates{rates[0], rates[2]}, 0.5}, {fairness.DemographicParity, rates, 0.75},
+		{fairness.EqualisedOdds, []fairness.Rates{rates[0], {}}, math.NaN()}, {fairness.DemographicParity, []fairness.Rates{rates[0], {}}, math.NaN()},
+	} {
+		if got := constrainedGap(c.rates, c.constraint); got != c.want && !(math.IsNaN(got) && math.IsNaN(c.want)) {
+			t.Errorf("%s: %v, want %v", c.constraint, got, c.want)
+		}
+	}
+	if b := balanced(rates[2]); !math.IsNaN(b) {
+		t.Errorf("balanced accuracy without sick: %v", b)
+	}
+	if b := balanced(rates[0]); b != 0.75 {
+		t.Errorf("balanced accuracy %v", b)
+	}
+}
+
+// One sick person among twenty in a group: resamples without that one say nothing of its sensitivity, so that the frontier's gap keeps to what
+// the others show.
+func TestFrontierWithFewSick(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("item,sex,ill_true,ill_prob\n")
+	for i := range 60 {
+		sex, y := "A", i%2
+		if i >= 40 {
+			sex, y = "B", 0
+			if i == 59 {
+				y = 1
+			}
+		}
+		fmt.Fprintf(&b, "i%d,%s,%d,%.1f\n", i, sex, y, 0.1+0.8*float64(y))
+	}
+	table := read(t, b.String(), ReadOptions{Groups: []string{"sex"}})
+	f, err := Compare(t.Context(), []string{"perfect"}, []*Table{table}, "sex", fairness.EqualisedOdds, Options{Resamples: 200})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g := f.Models[0].Gap; g.Value != 0 || g.High > 0 {
+		t.Errorf("a model without errors has the gap %v", g)
+	}
 }
