@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Two groups of the same ten people: from the top, yes, no, no, yes, no… Saying yes to one person or to four of each group is right seven times of
-// ten in both; thresholds that tie are all given, the best first, and the rule that is returned is the first.
+// Two groups of the same five people, labels 1 0 1 0 0 from the highest score down: no yes is right three times of five, one yes four, two three, three
+// four, and then it falls. Between one yes and three every mixture of the two is as good.
 func TestThresholdTiesByHand(t *testing.T) {
 	var score []float64
 	var y, group []int
