@@ -362,7 +362,7 @@ func TestBoundsByHand(t *testing.T) {
 // Distances between groups of features: alike is 0 up to rounding, apart is more, names do not matter, rows without a group do not count, moving
 // everything together changes nothing.
 func TestKernelsMetamorphic(t *testing.T) {
-	rng := stats.Seed(8).Stream("kernel")
+	rng := stats.Seed(7).Stream("kernel")
 	var x [][]float64
 	var group, swapped []int
 	for i := range 24 {
