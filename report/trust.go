@@ -36,6 +36,7 @@ type Trust struct {
 // Hunted is what a hunt for shortcuts found in the pictures.
 type Hunted struct {
 	Items     int
+	TooFew    bool // to tell anything
 	Words     string
 	InPicture bool // corners or what is outside the sector tell the target
 	Used      bool // and the network answers from them

@@ -91,6 +91,7 @@ func TestTrustVerdicts(t *testing.T) {
 		"shortcut that it uses":   {func(x *Trust) { x.Hunt.InPicture, x.Hunt.Used = true, true }, 2, "Do not use it as it is.", "No, or not only"},
 		"shortcut that is there":  {func(x *Trust) { x.Hunt.InPicture = true }, 2, "Not ready to be relied on.", "A shortcut is there"},
 		"strong field":            {func(x *Trust) { x.Fields = []Shortcut{{Field: "site", Target: "ill", AUROC: 0.95, Strong: true}} }, 2, "Not ready to be relied on.", "Nothing shows that it does not"},
+		"too few to hunt":         {func(x *Trust) { x.Hunt.TooFew = true }, 2, "Not ready to be relied on.", "Cannot tell"},
 		"not hunted":              {func(x *Trust) { x.Hunt = nil }, 2, "Not ready to be relied on.", "Not tested"},
 		"no groups":               {func(x *Trust) { x.Main.Groups = nil }, 3, "Not ready to be relied on.", "Not tested"},
 		"a small group": {func(x *Trust) {

@@ -122,6 +122,8 @@ func (t Trust) tissue() judgement {
 	switch h := t.Hunt; {
 	case h == nil:
 		j.answer(unsure, "Not tested", "whether it goes by the tissue was not tested", "The pictures were not searched for shortcuts.", fields, t.Motion)
+	case h.TooFew:
+		j.answer(unsure, "Cannot tell", "there are too few pictures to tell whether it goes by the tissue", h.Words, fields, t.Motion)
 	case h.Used:
 		j.answer(bad, "No, or not only", "it answers from what is outside the tissue", h.Words, t.Motion)
 	case h.InPicture:
