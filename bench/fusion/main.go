@@ -28,10 +28,11 @@ import (
 )
 
 type options struct {
-	out, only               string
-	train, val, test, seeds int
-	epochs, lusEpochs       int
-	resamples               int
+	out, only         string
+	train, val, test  int
+	seeds, dropSeeds  int
+	epochs, lusEpochs int
+	resamples         int
 }
 
 func main() {
@@ -42,6 +43,7 @@ func main() {
 	flag.IntVar(&o.val, "val", 80, "simulated patients to choose and to stack on")
 	flag.IntVar(&o.test, "test", 500, "simulated patients that judge")
 	flag.IntVar(&o.seeds, "seeds", 2, "trainings of each way")
+	flag.IntVar(&o.dropSeeds, "drop-seeds", 1, "trainings of each way with parts dropped")
 	flag.IntVar(&o.epochs, "epochs", 10, "of each training on the phantom")
 	flag.IntVar(&o.lusEpochs, "lus-epochs", 12, "of each training on lung ultrasound")
 	flag.IntVar(&o.resamples, "resamples", 1000, "of patients")

@@ -55,7 +55,7 @@ func phantomStudy(o options) (*study, error) {
 		return nil, err
 	}
 	s := &study{Name: "phantom", Target: "outcome", dir: dir, drop: true,
-		About: fmt.Sprintf("%d simulated patients to learn from, %d to choose by; outcome by ejection fraction, age and sex; %d seeds", o.train, o.val, o.seeds),
+		About: fmt.Sprintf("%d simulated patients to learn from, %d to choose by; outcome by ejection fraction, age and sex; %d seeds, %d with parts dropped", o.train, o.val, o.seeds, o.dropSeeds),
 		conditions: []condition{{Name: "everything there"}, {Name: fmt.Sprintf("%.0f %% of the table's values missing", 100*missingShare), table: "index_missing.csv"},
 			{Name: "no table", noTable: true}, {Name: "no picture", noPicture: true}},
 		Notes: []string{"Rows that begin with \"truth\" are not models: they rank patients by the probability that the outcome was drawn from, given what they name.",

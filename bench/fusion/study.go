@@ -123,7 +123,11 @@ func (s *study) run(ctx context.Context, o options) error {
 	var names []string
 	for _, a := range arms(s.drop) {
 		names = append(names, a.Name)
-		for seed := range o.seeds {
+		seeds := o.seeds
+		if a.Drop {
+			seeds = o.dropSeeds
+		}
+		for seed := range seeds {
 			x, err := s.one(ctx, a, seed+1)
 			if err != nil {
 				return fmt.Errorf("%s, seed %d: %w", a.Name, seed+1, err)
