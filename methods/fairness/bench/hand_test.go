@@ -148,3 +148,93 @@ func TestAnchorsHaveMethods(t *testing.T) {
 		}
 	}
 }
+
+// plain is a fitting of forty training and twelve test rows: x tells the label, and group B has fewer of them.
+func plain(t *testing.T) *fitting {
+	t.Helper()
+	csv := "x,y,g\n"
+	var y, group []int
+	for i := range 52 {
+		g, l := i%2, 0
+		if i%4 < 2-g || i%8 == 5 {
+			l = 1
+		}
+		csv += []string{"0", "1"}[l^btoi(i%13 == 0)] + "," + []string{"0", "1"}[l] + "," + []string{"A", "B"}[g] + "\n"
+		y, group = append(y, l), append(group, g)
+	}
+	rows := make([]int, 52)
+	for i := range rows {
+		rows[i] = i
+	}
+	d, err := linear.Encode(decode(t, csv), linear.Encoding{Numbers: []string{"x"}, Categories: []string{"g"}}, rows[:40])
+	if err != nil || d.Width != 3 {
+		t.Fatalf("%d features, %v", d.Width, err)
+	}
+	f := &fitting{y: y[:40], group: group[:40], testGroup: group[40:], k: 2}
+	f.train, f.test = d.Pick(rows[:40]), d.Pick(rows[40:])
+	if f.base, err = linear.Fit(t.Context(), f.train, f.y, nil, linear.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// Every method answers every test row with a probability, deterministic ones with 0 or 1, and leaves the unmitigated fit as it was.
+func TestMethodsAnswer(t *testing.T) {
+	randomised := map[string]bool{"expgrad_dp": true, "expgrad_eo": true, "threshold_dp": true, "threshold_eo": true}
+	for _, m := range Methods() {
+		f := plain(t)
+		before := slices.Clone(f.base.Weight)
+		p, err := m.run(t.Context(), f)
+		if err != nil || len(p) != 12 {
+			t.Errorf("%s: %d answers, %v", m.Name, len(p), err)
+			continue
+		}
+		for i, v := range p {
+			if !(v >= -1e-12 && v <= 1+1e-12) || !randomised[m.Name] && v != 0 && v != 1 {
+				t.Errorf("%s: row %d is a yes with probability %v", m.Name, i, v)
+			}
+		}
+		if !slices.Equal(before, f.base.Weight) {
+			t.Errorf("%s changes the unmitigated fit", m.Name)
+		}
+		if again, err := m.run(t.Context(), plain(t)); err != nil || !slices.Equal(again, p) {
+			t.Errorf("%s: not the same twice, %v", m.Name, err)
+		}
+	}
+}
+
+// Parity by exponentiated gradient comes out on the training rows within what it promises.
+func TestReductionKeepsParityOnTraining(t *testing.T) {
+	f := plain(t)
+	if _, err := Methods()[2].run(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	if !f.trainChecked || f.trainWorst > 2*(0.01+f.gap)+1e-9 || f.calls == 0 {
+		t.Errorf("largest moment %v, gap %v, %d fits", f.trainWorst, f.gap, f.calls)
+	}
+}
+
+// judge's interval holds its value, and groups are those of the names.
+func TestJudgeByHand(t *testing.T) {
+	var r Result
+	y, prob, group := []int{1, 1, 0, 0, 1, 0}, []float64{1, 0, 1, 0, 1, 0}, []int{0, 0, 0, 0, 1, 1}
+	if err := r.judge(t.Context(), y, prob, group, []string{"A", "B"}, Options{Resamples: 200, Seed: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if g := r.Groups[0]; g.Name != "A" || g.N != 4 || g.Prevalence != 0.5 || g.Selection != 0.5 || g.TPR != 0.5 || g.FPR != 0.5 || g.Error != 0.5 {
+		t.Errorf("%+v", g)
+	}
+	if g := r.Groups[1]; g.Name != "B" || g.N != 2 || g.Error != 0 || g.TPR != 1 {
+		t.Errorf("%+v", g)
+	}
+	if r.Error.Low > r.Error.Value || r.Error.High < r.Error.Value || r.EOGap.Value != 0.5 {
+		t.Errorf("%+v", r)
+	}
+}
