@@ -19,6 +19,7 @@ type Duplicate struct {
 	Rows     [2]int  `json:"-"`
 	Lines    [2]int  `json:"lines"`
 	Exact    bool    `json:"exact"`              // the files are equal byte for byte
+	Aligned  bool    `json:"aligned,omitempty"`  // the same once one is cropped, moved, mirrored or cut in time
 	Likeness float64 `json:"likeness"`           // least correlation of three frames' thumbnails; 1 for the same bytes
 	Patients bool    `json:"different_patients"` // they are filed under two patients
 	Fold     int     `json:"fold,omitempty"`
@@ -32,8 +33,9 @@ const nearBits = 24
 // loops, pairs of different patients reach 0.79 at most; one pair of clips of one journal, filed under two patients, reaches 0.97.
 const nearLikeness = 0.95
 
-// Duplicates compares all items: files byte for byte, pictures by perceptual hashes. facts are [Cohort.Inspect]'s. Pairs of one patient
-// are left out unless exact: frames of one heart look alike; items that cannot be read are left out.
+// Duplicates compares all items: files byte for byte, pictures by perceptual hashes and, laid over each other, by their embeddings. facts
+// are [Cohort.Inspect]'s. Pairs of one patient are left out unless exact: frames of one heart look alike; items that cannot be read are
+// left out.
 func (c *Cohort) Duplicates(ctx context.Context, facts []Facts) ([]Duplicate, error) {
 	sums := make([]string, len(c.Rows))
 	parallel(runtime.GOMAXPROCS(0), len(c.Rows), func(i int) {
@@ -45,7 +47,9 @@ func (c *Cohort) Duplicates(ctx context.Context, facts []Facts) ([]Duplicate, er
 		return nil, err
 	}
 	var out []Duplicate
+	known := map[[2]int]bool{}
 	add := func(a, b int, likeness float64, exact bool) {
+		known[[2]int{a, b}] = true
 		out = append(out, Duplicate{Rows: [2]int{a, b}, Lines: [2]int{c.Rows[a].Line, c.Rows[b].Line}, Exact: exact, Likeness: likeness,
 			Patients: c.Rows[a].Patient != c.Rows[b].Patient})
 	}
@@ -74,6 +78,11 @@ func (c *Cohort) Duplicates(ctx context.Context, facts []Facts) ([]Duplicate, er
 			}
 		}
 	}
+	laid, err := c.alike(ctx, facts, known)
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, laid...)
 	slices.SortFunc(out, func(a, b Duplicate) int {
 		return cmp.Or(cmp.Compare(a.Lines[0], b.Lines[0]), cmp.Compare(a.Lines[1], b.Lines[1]))
 	})
