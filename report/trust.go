@@ -113,9 +113,7 @@ func (t Trust) view(id string) (trustRun, error) {
 		r := trustTarget{Name: name, Headline: full.Headline, Judged: full.Judged}
 		if i < shownTargets {
 			r.Rows = full.Main[:min(4, len(full.Main))]
-			if g := t.Main.Groups; g != nil && g.Targets[name] != nil {
-				r.Forests = append(r.Forests, auditForest(headMetric(x.Kind), plainOnly(g.Attributes), g.Targets[name]))
-			}
+			r.Forests = full.Forests[:min(1, len(full.Forests))]
 			for _, c := range full.Charts {
 				if c.Title == "Calibration" || x.Kind == evaluate.Regression || strings.Contains(c.Title, "alibration") {
 					r.Chart = &c

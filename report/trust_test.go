@@ -90,7 +90,7 @@ func TestTrustVerdicts(t *testing.T) {
 		"same hospitals":          {func(x *Trust) { x.Main.HeldOut = false }, 1, "Not ready to be relied on.", "Not tested"},
 		"shortcut that it uses":   {func(x *Trust) { x.Hunt.InPicture, x.Hunt.Used = true, true }, 2, "Do not use it as it is.", "No, or not only"},
 		"shortcut that is there":  {func(x *Trust) { x.Hunt.InPicture = true }, 2, "Not ready to be relied on.", "A shortcut is there"},
-		"strong field":            {func(x *Trust) { x.Fields = []Shortcut{{Field: "site", Target: "ill", AUROC: 0.95, Strong: true}} }, 2, "Not ready to be relied on.", "Nothing shows that it does not"},
+		"strong field":            {func(x *Trust) { x.Fields = []Shortcut{{Field: "site", Target: "ill", AUROC: 0.95, Strong: true}} }, 2, "Not ready to be relied on.", "None in the picture; look at the fields"},
 		"too few to hunt":         {func(x *Trust) { x.Hunt.TooFew = true }, 2, "Not ready to be relied on.", "Cannot tell"},
 		"not hunted":              {func(x *Trust) { x.Hunt = nil }, 2, "Not ready to be relied on.", "Not tested"},
 		"no groups":               {func(x *Trust) { x.Main.Groups = nil }, 3, "Not ready to be relied on.", "Not tested"},
@@ -125,6 +125,23 @@ func TestTrustVerdicts(t *testing.T) {
 		if v := x.verdict(q); v.Answer != c.verdict || q[c.question].Answer != c.answer {
 			t.Errorf("%s: %q (%v), asked %q: %q", name, v.Answer, v.Lines, q[c.question].Question, q[c.question].Answer)
 		}
+	}
+}
+
+// A number that is told nearly the same to everyone is not better than guessing, whatever its typical error.
+func TestTrustSeesTheFlat(t *testing.T) {
+	gain := func(low, high evaluate.Number) *evaluate.Gain { return &evaluate.Gain{Low: low, High: high} }
+	of := func(r2 *evaluate.Gain) Trust {
+		x := binary(0.7, 0.9)
+		x.Main.Report.Targets = map[string]*evaluate.TargetReport{"ef": {Kind: evaluate.Regression, N: 40, Patients: 40, Unit: "%", Metrics: map[string]evaluate.Measure{
+			"mae": {Value: 7, Low: 5.8, High: 9, Level: 0.95, Better: "lower", Gain: gain(0.1, 1)}, "r2": {Value: 0.03, Low: -0.01, High: 0.08, Level: 0.95, Better: "higher", Gain: r2}}}}
+		return x
+	}
+	if j := of(gain(-0.01, 0.1)).works(); j.Answer != "Cannot tell" || !strings.Contains(strings.Join(j.Lines, " "), "nearly the same to everyone") {
+		t.Errorf("%+v", j)
+	}
+	if j := of(gain(0.01, 0.1)).works(); j.Answer != "Yes" {
+		t.Errorf("%+v", j)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/cineloop/cineloop/evaluate"
 )
 
 // level is how an answer weighs.
@@ -51,7 +53,7 @@ func (t Trust) works() judgement {
 	names, of := targetsOf(t.Main)
 	count := map[string][]string{}
 	for _, name := range names {
-		_, class := verdict(of[name].Metrics[headMetric(of[name].Kind)])
+		class := class(of[name])
 		count[class] = append(count[class], name)
 	}
 	var lines []string
@@ -64,6 +66,9 @@ func (t Trust) works() judgement {
 			break
 		}
 		lines = append(lines, name+": "+headline(of[name]))
+		if flat(of[name]) {
+			lines = append(lines, fmt.Sprintf("But of %s it says nearly the same to everyone: no share of the differences between patients is clearly explained (R² %s).", name, full(of[name].Metrics["r2"], true, "")))
+		}
 	}
 	switch {
 	case len(count["bad"]) > 0 && len(count["good"]) == 0:
@@ -76,6 +81,25 @@ func (t Trust) works() judgement {
 		j.answer(good, "Yes", "", lines...)
 	}
 	return j
+}
+
+// class weighs a target's head metric against guessing. A number is told better than guessing only where it also tells patients apart: saying the
+// median to everyone has a smaller typical error than saying the mean.
+func class(x *evaluate.TargetReport) string {
+	_, class := verdict(x.Metrics[headMetric(x.Kind)])
+	if class == "good" && flat(x) {
+		return "unsure"
+	}
+	return class
+}
+
+// flat says whether a number's predictions do not clearly follow the truth.
+func flat(x *evaluate.TargetReport) bool {
+	if x.Kind != evaluate.Regression {
+		return false
+	}
+	_, class := verdict(x.Metrics["r2"])
+	return class == "unsure" || class == "bad"
 }
 
 // elsewhere asks whether it was tried at places that training never saw.
@@ -117,22 +141,23 @@ func (t Trust) tissue() judgement {
 	}
 	fields := ""
 	if len(strong) > 0 {
-		fields = "Fields that tell the truth strongly by themselves: " + listed(strong, 3) + ". Where a picture shows such a field, a network can go by it."
+		fields = "Fields that tell the truth strongly by themselves: " + listed(strong, 3) + ". Another measure of the same thing is no shortcut; what a picture shows by the way, a scanner or a source, is."
 	}
+	motion := strings.ReplaceAll(t.Motion, " -", " −")
 	switch h := t.Hunt; {
 	case h == nil:
-		j.answer(unsure, "Not tested", "whether it goes by the tissue was not tested", "The pictures were not searched for shortcuts.", fields, t.Motion)
+		j.answer(unsure, "Not tested", "whether it goes by the tissue was not tested", "The pictures were not searched for shortcuts.", fields, motion)
 	case h.TooFew:
-		j.answer(unsure, "Cannot tell", "there are too few pictures to tell whether it goes by the tissue", h.Words, fields, t.Motion)
+		j.answer(unsure, "Cannot tell", "there are too few pictures to tell whether it goes by the tissue", h.Words, fields, motion)
 	case h.Used:
-		j.answer(bad, "No, or not only", "it answers from what is outside the tissue", h.Words, t.Motion)
+		j.answer(bad, "No, or not only", "it answers from what is outside the tissue", h.Words, motion)
 	case h.InPicture:
-		j.answer(unsure, "A shortcut is there", "the pictures hold a shortcut, and nothing shows that it does not take it", h.Words, t.Motion)
+		j.answer(unsure, "A shortcut is there", "the pictures hold a shortcut, and nothing shows that it does not take it", h.Words, motion)
 	case len(strong) > 0:
-		j.answer(unsure, "Nothing shows that it does not", "fields of the table tell the truth by themselves, and it may go by their look",
-			fmt.Sprintf("In %d items neither corners nor what is outside the sector told the answer.", h.Items), fields, t.Motion)
+		j.answer(unsure, "None in the picture; look at the fields", "fields of the table tell the truth by themselves, and it may go by their look",
+			fmt.Sprintf("In %d items neither corners nor what is outside the sector told the answer.", h.Items), fields, motion)
 	default:
-		j.answer(good, "No shortcut was found", "", h.Words, t.Motion)
+		j.answer(good, "No shortcut was found", "", h.Words, motion)
 	}
 	return j
 }
