@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/cineloop/cineloop/annotate"
+	"github.com/cineloop/cineloop/annotate/measure"
 	"github.com/cineloop/cineloop/annotate/protocol"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/stats"
@@ -185,9 +186,11 @@ func (g *grid) joinMasks(ctx context.Context, method string) (map[unit]*annotate
 		a := u.answer(g.item.Name)
 		a.Mask = annotate.EncodeMask(in, masks[0].Rows, masks[0].Columns)
 		// One mask's scale is that of all: they are of one frame.
-		if len(first.Results) > 0 && first.Mask.Area() > 0 && first.Value != nil {
-			v := *first.Value / float64(first.Mask.Area()) * float64(a.Mask.Area())
-			a.Value, a.Unit = &v, first.Unit
+		if len(first.Results) > 0 {
+			scale := first.Results[0]
+			v := float64(a.Mask.Area()) * scale.X * scale.Y
+			scale.Values = []measure.Value{{Name: "area", Number: v, Unit: first.Unit}}
+			a.Value, a.Unit, a.Results = &v, first.Unit, []measure.Result{scale}
 		}
 		out[u] = a
 	}

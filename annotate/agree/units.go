@@ -1,6 +1,7 @@
 package agree
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -24,11 +25,7 @@ type grid struct {
 	units   []unit
 	answers map[unit]map[string]*annotate.Answer // by reader
 	reading map[unit]map[string]string
-	seconds map[string]float64
 }
-
-// readers are people and then models.
-func (g *grid) readers() []string { return slices.Concat(g.people, g.models) }
 
 // gather collects the answers to an item. session 0 takes the only reading of a reader, or the first of its arm.
 func gather(r *annotate.Records, it *protocol.Item, arm string, session int) *grid {
@@ -72,16 +69,12 @@ func gather(r *annotate.Records, it *protocol.Item, arm string, session int) *gr
 	}
 	slices.Sort(g.people)
 	slices.Sort(g.models)
-	slices.SortFunc(g.units, func(a, b unit) int {
-		if c := strings.Compare(a.Case, b.Case); c != 0 {
-			return c
-		}
-		if a.Image != b.Image {
-			return a.Image - b.Image
-		}
-		return a.Frame - b.Frame
-	})
+	slices.SortFunc(g.units, compareUnits)
 	return g
+}
+
+func compareUnits(a, b unit) int {
+	return cmp.Or(strings.Compare(a.Case, b.Case), a.Image-b.Image, a.Frame-b.Frame)
 }
 
 // category of an answer among the item's options or the preferences; −1 for none.

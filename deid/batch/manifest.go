@@ -3,7 +3,6 @@ package batch
 import (
 	"bufio"
 	"bytes"
-	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -82,10 +81,7 @@ func (b *books) finish(opt Options) (Summary, error) {
 	if err != nil {
 		return s, err
 	}
-	seed := opt.Key.SigningSeed()
-	key := ed25519.NewKeyFromSeed(seed[:])
-	sig.PublicKey = hex.EncodeToString(key.Public().(ed25519.PublicKey))
-	sig.Signature = hex.EncodeToString(ed25519.Sign(key, signed(sig)))
+	sig.PublicKey, sig.Signature = opt.Key.Sign(signed(sig))
 	s.Chain = sig.Chain
 	if err := writeJSON(filepath.Join(opt.Out, SignatureFile), sig); err != nil {
 		return s, err
@@ -181,16 +177,11 @@ func CheckManifest(out string, key *deid.Key) error {
 	if lines != sig.Lines || chain != sig.Chain {
 		return bad("lines are missing")
 	}
-	public, err1 := hex.DecodeString(sig.PublicKey)
-	signature, err2 := hex.DecodeString(sig.Signature)
-	if err1 != nil || err2 != nil || len(public) != ed25519.PublicKeySize || !ed25519.Verify(public, signed(sig), signature) {
+	if !deid.SignatureHolds(signed(sig), sig.PublicKey, sig.Signature) {
 		return bad("the signature is wrong")
 	}
-	if key != nil {
-		seed := key.SigningSeed()
-		if !ed25519.NewKeyFromSeed(seed[:]).Public().(ed25519.PublicKey).Equal(ed25519.PublicKey(public)) {
-			return bad("it was signed with another key")
-		}
+	if key != nil && key.PublicKey() != sig.PublicKey {
+		return bad("it was signed with another key")
 	}
 	return nil
 }
