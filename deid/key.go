@@ -151,3 +151,6 @@ func (k *Key) shift(identity string, min, max int) int {
 	sum := k.mac("shift", identity)
 	return min + int(binary.BigEndian.Uint64(sum[:8])%uint64(max-min+1))
 }
+
+// SigningSeed is the seed of the key that signs manifests; it gives nothing of the project's key away.
+func (k *Key) SigningSeed() [32]byte { return k.mac("manifest signature", "") }

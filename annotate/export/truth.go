@@ -15,8 +15,8 @@ import (
 	"github.com/cineloop/cineloop/annotate/agree"
 	"github.com/cineloop/cineloop/annotate/ledger"
 	"github.com/cineloop/cineloop/annotate/protocol"
-	"github.com/cineloop/cineloop/deid"
 	"github.com/cineloop/cineloop/internal/fault"
+	"github.com/cineloop/cineloop/internal/signing"
 )
 
 // Names of a truth's files.
@@ -41,7 +41,7 @@ func signedText(digest string) []byte {
 
 // WriteTruth writes version of the ground truth into out, a new or empty folder, and signs it. It returns what the project's log says of it.
 // Code input where nothing was read.
-func WriteTruth(ctx context.Context, r *annotate.Records, head ledger.Head, key *deid.Key, version int, out string) (annotate.Truth, *Manifest, error) {
+func WriteTruth(ctx context.Context, r *annotate.Records, head ledger.Head, key *signing.Key, version int, out string) (annotate.Truth, *Manifest, error) {
 	var t annotate.Truth
 	if r.Protocol == nil || len(r.Readings) == 0 {
 		return t, nil, fault.New(fault.Input, "nothing was read yet")
@@ -94,8 +94,8 @@ func WriteTruth(ctx context.Context, r *annotate.Records, head ledger.Head, key 
 	if err != nil {
 		return t, nil, err
 	}
-	s := Signature{Digest: protocol.Digest(b), Key: key.ID}
-	s.PublicKey, s.Signature = key.Sign(signedText(s.Digest))
+	s := Signature{Digest: protocol.Digest(b), Key: key.Public().ID(), PublicKey: key.Public().String()}
+	s.Signature = key.Sign(signedText(s.Digest))
 	err = w.file(SignatureFile, func(o io.Writer) error {
 		enc := json.NewEncoder(o)
 		enc.SetIndent("", "  ")
@@ -106,7 +106,7 @@ func WriteTruth(ctx context.Context, r *annotate.Records, head ledger.Head, key 
 
 // CheckTruth holds every file of a truth against its manifest, and that against its signature. public, where it is given, is the key that must
 // have signed. Code input where something was changed.
-func CheckTruth(dir, public string) (*Manifest, error) {
+func CheckTruth(dir string, public *signing.Public) (*Manifest, error) {
 	bad := func(format string, args ...any) (*Manifest, error) {
 		return nil, fault.New(fault.Input, "the ground truth does not hold: %s", fmt.Sprintf(format, args...))
 	}
@@ -125,9 +125,12 @@ func CheckTruth(dir, public string) (*Manifest, error) {
 		return bad("manifest or signature can't be read")
 	case s.Digest != protocol.Digest(raw):
 		return bad("the manifest was changed")
-	case !deid.SignatureHolds(signedText(s.Digest), s.PublicKey, s.Signature):
+	}
+	by, err := signing.ParsePublic([]byte(s.PublicKey))
+	switch {
+	case err != nil || !by.Verify(signedText(s.Digest), s.Signature):
 		return bad("the signature is wrong")
-	case public != "" && public != s.PublicKey:
+	case public != nil && !by.Equal(*public):
 		return bad("it was signed with another key")
 	}
 	for _, f := range m.Files {

@@ -16,6 +16,7 @@ import (
 	"github.com/cineloop/cineloop/deid"
 	"github.com/cineloop/cineloop/internal/atomicfile"
 	"github.com/cineloop/cineloop/internal/fault"
+	"github.com/cineloop/cineloop/internal/signing"
 )
 
 // Names of the files that a run writes beside the objects.
@@ -81,7 +82,9 @@ func (b *books) finish(opt Options) (Summary, error) {
 	if err != nil {
 		return s, err
 	}
-	sig.PublicKey, sig.Signature = opt.Key.Sign(signed(sig))
+	key := signing.FromSeed(opt.Key.SigningSeed())
+	sig.PublicKey = key.Public().String()
+	sig.Signature = key.Sign(signed(sig))
 	s.Chain = sig.Chain
 	if err := writeJSON(filepath.Join(opt.Out, SignatureFile), sig); err != nil {
 		return s, err
@@ -177,10 +180,11 @@ func CheckManifest(out string, key *deid.Key) error {
 	if lines != sig.Lines || chain != sig.Chain {
 		return bad("lines are missing")
 	}
-	if !deid.SignatureHolds(signed(sig), sig.PublicKey, sig.Signature) {
+	public, err := signing.ParsePublic([]byte(sig.PublicKey))
+	if err != nil || !public.Verify(signed(sig), sig.Signature) {
 		return bad("the signature is wrong")
 	}
-	if key != nil && key.PublicKey() != sig.PublicKey {
+	if key != nil && !signing.FromSeed(key.SigningSeed()).Public().Equal(public) {
 		return bad("it was signed with another key")
 	}
 	return nil
