@@ -77,6 +77,9 @@ func Queue(r *annotate.Records) []Disagreement {
 func (g *grid) worst(u unit) (Disagreement, bool) {
 	m := g.item.Disagreement
 	d := Disagreement{Case: u.Case, Image: u.Image, Frame: u.Frame, Item: g.item.Name, Arm: g.arm, Metric: m.Metric, Limit: m.Limit, Value: evaluate.Number(math.NaN())}
+	if m.Metric == "" {
+		return d, false
+	}
 	found := false
 	for i, a := range g.people {
 		for _, b := range g.people[:i] {
