@@ -15,6 +15,7 @@ import (
 
 	"github.com/cineloop/cineloop/annotate"
 	"github.com/cineloop/cineloop/annotate/ledger"
+	"github.com/cineloop/cineloop/annotate/protocol"
 	"github.com/cineloop/cineloop/internal/atomicfile"
 	"github.com/cineloop/cineloop/internal/fault"
 )
@@ -160,4 +161,10 @@ func (w *folder) finish(m *Manifest) error {
 func manifestBytes(m *Manifest) ([]byte, error) {
 	b, err := json.MarshalIndent(m, "", "  ")
 	return append(b, '\n'), err
+}
+
+// Digest is the SHA-256 of the manifest's file, which stands for everything that was written.
+func (m *Manifest) Digest() (string, error) {
+	b, err := manifestBytes(m)
+	return protocol.Digest(b), err
 }
