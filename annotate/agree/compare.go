@@ -281,6 +281,9 @@ func (h *HeadToHead) compare(ways []way, positive []bool, o Options) {
 }
 
 func comparison(figure, a, b string, va, vb, diff, se, df, p float64, ci stats.Interval, n int, readers string, o Options) Comparison {
+	if math.Abs(diff) < 1e-12 { // rounding of equal means
+		diff = 0
+	}
 	c := Comparison{Figure: figure, A: a, B: b, ValueA: evaluate.Number(va), ValueB: evaluate.Number(vb), Difference: measured("difference", diff, ci, n), P: evaluate.Number(p), Readers: readers}
 	if !ci.Defined() {
 		c.Difference.Note = "no interval: the readings leave no spread"
