@@ -3,6 +3,8 @@ package annotate
 import (
 	"context"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -53,6 +55,9 @@ func BenchmarkEightClients(b *testing.B) {
 		b.ReportMetric(float64(len(all))/wall.Seconds(), "ops/s")
 		dir := s.Dir()
 		s.Close()
+		if info, err := os.Stat(filepath.Join(dir, LogFile)); err == nil {
+			b.ReportMetric(float64(info.Size())/1e6, "MB")
+		}
 		start := time.Now()
 		p, err := Open(dir)
 		if err != nil {
