@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"runtime"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/cpu"
@@ -86,7 +87,7 @@ func memoryMiB(p *Plan, c nn.Cost, cache float64) float64 {
 		width = 2.6 // activations are half as wide, statistics are not
 	}
 	in := p.Input
-	batch := 4 * float64(p.Train.BatchSize*in.Channels*in.Frames*in.Height*in.Width)
+	batch := 4 * float64(p.Train.BatchSize*slotsOf(p)*in.Channels*in.Frames*in.Height*in.Width)
 	const engine = 220 << 20
 	return (engine + 4*copies*float64(c.Params) + 1.8*width*float64(c.Activations) + 8*batch + cache) / (1 << 20)
 }
@@ -123,7 +124,8 @@ func MeasureStep(ctx context.Context, p *Plan) (seconds float64, err error) {
 			return err
 		}
 		in := p.Input
-		x := e.Randn(torch.Float32, int64(p.Train.BatchSize), int64(in.Channels), int64(in.Frames), int64(in.Height), int64(in.Width))
+		slots := slotsOf(p)
+		x := e.Randn(torch.Float32, int64(p.Train.BatchSize*slots), int64(in.Channels), int64(in.Frames), int64(in.Height), int64(in.Width))
 		seconds = math.Inf(1)
 		for i := range 3 {
 			if err := ctx.Err(); err != nil {
@@ -131,7 +133,11 @@ func MeasureStep(ctx context.Context, p *Plan) (seconds float64, err error) {
 			}
 			s := e.Scope()
 			begin := time.Now()
-			loss := forward(e, net, &nn.Pass{E: e, Train: true}, p.Train.Autocast, x)[0].Square().Mean()
+			pass := &nn.Pass{E: e, Train: true}
+			if p.Data.Views != nil {
+				pass.Views = &nn.Views{Slots: slots, Present: slices.Repeat([]bool{true}, p.Train.BatchSize*slots)}
+			}
+			loss := forward(e, net, pass, p.Train.Autocast, x)[0].Square().Mean()
 			e.Backward(loss)
 			opt.gradNorm(p.Train.ClipNorm)
 			opt.step(1e-6)

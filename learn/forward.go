@@ -28,7 +28,17 @@ func forward(e *torch.Engine, net *video.Net, p *nn.Pass, autocast string, x *to
 
 // forwardWithFeatures is forward with the features that the heads saw, in whatever type they are.
 func forwardWithFeatures(e *torch.Engine, net *video.Net, p *nn.Pass, autocast string, x *torch.Tensor) (outs []*torch.Tensor, features *torch.Tensor) {
-	run := func() { outs, features = net.HeadsAndFeatures(p, x) }
+	under(e, autocast, func() { outs, features = net.HeadsAndFeatures(p, x) })
+	for i, o := range outs {
+		if o.DType() != torch.Float32 {
+			outs[i] = o.To(torch.Float32)
+		}
+	}
+	return outs, features
+}
+
+// under runs a part of a network under the plan's autocast.
+func under(e *torch.Engine, autocast string, run func()) {
 	switch autocast {
 	case "bf16":
 		e.Autocast(torch.BFloat16, run)
@@ -37,10 +47,4 @@ func forwardWithFeatures(e *torch.Engine, net *video.Net, p *nn.Pass, autocast s
 	default:
 		run()
 	}
-	for i, o := range outs {
-		if o.DType() != torch.Float32 {
-			outs[i] = o.To(torch.Float32)
-		}
-	}
-	return outs, features
 }

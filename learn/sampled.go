@@ -183,8 +183,8 @@ func (g *gatherer) view(ctx context.Context, e *torch.Engine, m *Model, loader *
 		s := e.Scope()
 		e.NoGrad(func() {
 			table := m.State.Table.table(e, g.opts.Cohort, b.Rows)
-			p := &nn.Pass{E: e, Table: table}
-			if plain {
+			p := &nn.Pass{E: e, Table: table, Views: viewsOf(b)}
+			if plain && b.Slots == 0 { // of studies the stages see single clips
 				p.Capture(stages...)
 			}
 			features := m.embed(p, input(e, b), g.opts.Plan.Train.Autocast)
@@ -207,15 +207,7 @@ func (g *gatherer) view(ctx context.Context, e *torch.Engine, m *Model, loader *
 // embed computes features in float32.
 func (m *Model) embed(p *nn.Pass, x *torch.Tensor, autocast string) *torch.Tensor {
 	var f *torch.Tensor
-	run := func() { f = m.Net.Embed(p, x) }
-	switch autocast {
-	case "bf16":
-		m.e.Autocast(torch.BFloat16, run)
-	case "fp16":
-		m.e.Autocast(torch.Float16, run)
-	default:
-		run()
-	}
+	under(m.e, autocast, func() { f = m.Net.Embed(p, x) })
 	if f.DType() != torch.Float32 {
 		f = f.To(torch.Float32)
 	}

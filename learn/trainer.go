@@ -129,7 +129,7 @@ func (t *trainer) microStep(b *cohort.Batch, batch, group int) error {
 	rows := pick(t.opts.Cohort.Rows, b.Rows)
 	x := input(t.e, b)
 	x, mixed := t.mix(x, batch)
-	pass := t.pass(b.Rows)
+	pass := t.pass(b)
 	outs, features := forwardWithFeatures(t.e, t.net, pass, t.plan.Train.Autocast, x)
 	var loss *torch.Tensor
 	value, n := 0.0, len(rows)
@@ -146,7 +146,7 @@ func (t *trainer) microStep(b *cohort.Batch, batch, group int) error {
 	}
 	if loss != nil {
 		if math.IsNaN(value) || math.IsInf(value, 0) {
-			return t.notFinite(fmt.Sprintf("the loss is %v", value), b.Rows, t.diagnose(x, b.Rows, batch))
+			return t.notFinite(fmt.Sprintf("the loss is %v", value), b.Rows, t.diagnose(x, b, batch))
 		}
 		last := t.group != nil && len(t.pending) == group-1
 		if last {

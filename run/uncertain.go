@@ -67,6 +67,11 @@ func predictAs(ctx context.Context, opts learn.PredictOptions) (*evaluate.Predic
 	if err != nil {
 		return nil, err
 	}
+	if opts.Views != nil { // what clips say alone is asked once
+		if _, err := learn.Predict(ctx, opts); err != nil {
+			return nil, err
+		}
+	}
 	return s.Predictions(opts), nil
 }
 

@@ -24,6 +24,7 @@ var Rooms = []Room{
 	{Path: "internal/fault", Floor: 0},
 	{Path: "internal/atomicfile", Floor: 0, Beside: []string{"internal/fault"}},
 	{Path: "internal/cachedir", Floor: 0, Beside: []string{"internal/fault"}},
+	{Path: "internal/hold", Floor: 0},
 	{Path: "internal/nearest", Floor: 0},
 	{Path: "internal/strictyaml", Floor: 0, Beside: []string{"internal/fault", "internal/nearest"}},
 	{Path: "internal/version", Floor: 0},
