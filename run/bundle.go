@@ -130,11 +130,15 @@ type preprocessing struct {
 	Input  any     `json:"input"`  // as input of a recipe has it; see docs/reference/recipe.md
 	Scale  float64 `json:"eval_scale,omitempty"`
 	Order  string  `json:"order"`
+	Views  any     `json:"views,omitempty"` // of networks that join the clips of a study: the places that they have, as data.views
 }
 
 func preprocessingOf(p *learn.Portable) preprocessing {
 	out := preprocessing{Layout: "N, C, T, H, W", Shape: p.Shape(), Input: p.Input, Scale: p.EvalScale,
 		Order: "frame selection, region crop, resampling, window, normalisation, channel adaptation"}
+	if p.Network.Views != nil {
+		out.Layout, out.Views = "N × views, C, T, H, W", p.Network.Views
+	}
 	switch {
 	case p.Segment != nil && p.Segment.Spec.Dims() == 2:
 		out.Layout = "N, C, H, W"
@@ -265,13 +269,17 @@ func (r *Run) nobody(content []bundle.Content) error {
 const telling = 6
 
 func names(words map[string]bool, row *cohort.Row) bool {
-	path := row.Path
-	if i := strings.LastIndexByte(path, '#'); i > 0 {
-		path = path[:i] // an archive's name is not a person's
-	} else if words[strings.ToLower(filepath.Base(path))] && len(filepath.Base(path)) >= telling {
-		return true
+	keys := []string{row.ID, row.Patient}
+	for _, f := range row.Files() {
+		path := f.Path
+		if i := strings.LastIndexByte(path, '#'); i > 0 {
+			path = path[:i] // an archive's name is not a person's
+		} else {
+			keys = append(keys, filepath.Base(path))
+		}
+		keys = append(keys, path)
 	}
-	for _, key := range []string{row.ID, row.Patient, path} {
+	for _, key := range keys {
 		if len(key) >= telling && words[strings.ToLower(key)] {
 			return true
 		}

@@ -59,7 +59,7 @@ func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case s.away > 0:
 		s.away--
-		http.Error(w, "<html>a proxy's page</html>", 503)
+		http.Error(w, "<html>a proxy's page</html>", http.StatusServiceUnavailable)
 		return
 	case s.token != "" && r.Header.Get("Authorization") != "Bearer "+s.token:
 		refuse(401, "UNAUTHENTICATED")
