@@ -220,6 +220,9 @@ func (l LogLine) points() (out []point) {
 		for _, name := range sortedKeys(l.Val) {
 			add("val/"+name, l.Val[name])
 		}
+		for _, name := range sortedKeys(l.Weights) {
+			add("loss_weight/"+name, l.Weights[name])
+		}
 		if l.Seconds > 0 {
 			add("epoch/rows_per_second", float64(l.Rows)/l.Seconds)
 			add("epoch/loading_percent", 100*l.Wait/l.Seconds)
