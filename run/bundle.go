@@ -130,15 +130,11 @@ type preprocessing struct {
 	Input  any     `json:"input"`  // as input of a recipe has it; see docs/reference/recipe.md
 	Scale  float64 `json:"eval_scale,omitempty"`
 	Order  string  `json:"order"`
-	Views  any     `json:"views,omitempty"` // of networks that join the clips of a study: the places that they have, as data.views
 }
 
 func preprocessingOf(p *learn.Portable) preprocessing {
 	out := preprocessing{Layout: "N, C, T, H, W", Shape: p.Shape(), Input: p.Input, Scale: p.EvalScale,
 		Order: "frame selection, region crop, resampling, window, normalisation, channel adaptation"}
-	if p.Network.Views != nil {
-		out.Layout, out.Views = "N × views, C, T, H, W", p.Network.Views
-	}
 	switch {
 	case p.Segment != nil && p.Segment.Spec.Dims() == 2:
 		out.Layout = "N, C, H, W"
@@ -268,23 +264,21 @@ func (r *Run) nobody(content []bundle.Content) error {
 // telling is the length from which a key is looked for: shorter ones are words and numbers of everybody.
 const telling = 6
 
+// names says whether one of the words is a key or a file name of the row.
 func names(words map[string]bool, row *cohort.Row) bool {
-	keys := []string{row.ID, row.Patient}
+	told := func(key string) bool { return len(key) >= telling && words[strings.ToLower(key)] }
 	for _, f := range row.Files() {
 		path := f.Path
 		if i := strings.LastIndexByte(path, '#'); i > 0 {
 			path = path[:i] // an archive's name is not a person's
-		} else {
-			keys = append(keys, filepath.Base(path))
+		} else if told(filepath.Base(path)) {
+			return true
 		}
-		keys = append(keys, path)
-	}
-	for _, key := range keys {
-		if len(key) >= telling && words[strings.ToLower(key)] {
+		if told(path) || told(f.ID) {
 			return true
 		}
 	}
-	return false
+	return told(row.ID) || told(row.Patient)
 }
 
 // tokens are the words of a text, in lower case: what lies between white space and quotes, the same without punctuation around it, and

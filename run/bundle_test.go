@@ -80,39 +80,6 @@ func TestBundleScoresAsItsRun(t *testing.T) {
 	}
 }
 
-// TestBundleOfStudies: a network that joins views goes into a bundle, scores as its run, and is refused by forms that hold one clip.
-func TestBundleOfStudies(t *testing.T) {
-	root := toyStudies(t)
-	r, _, err := do(t, Options{Recipe: viewsRecipe(t, root), Set: []string{"explain.examples=-1"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, path := context.Background(), filepath.Join(t.TempDir(), "views.cineloop")
-	if _, err := Bundle(ctx, string(r.Dir), BundleOptions{Out: path, Seen: true}); err != nil {
-		t.Fatal(err)
-	}
-	var got [2]string
-	for i, dir := range []string{string(r.Dir), path} {
-		e, _, err := EvaluateOn(ctx, dir, ExternalOptions{Table: filepath.Join(root, "index.csv"), Out: filepath.Join(t.TempDir(), "e")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range []string{e.Dir.Predictions(), e.Dir.Views()} {
-			b, err := os.ReadFile(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got[i] += string(b)
-		}
-	}
-	if got[0] != got[1] {
-		t.Error("the bundle's scores are not the run's")
-	}
-	if err := ExportONNX(ctx, string(r.Dir), BundleOptions{Out: path + ".onnx"}); fault.CodeOf(err) != fault.Usage {
-		t.Errorf("ONNX: %v", err)
-	}
-}
-
 // TestBundleHoldsNobody: no key, no file name and no folder of this machine is in any file of a bundle, weights included.
 func TestBundleHoldsNobody(t *testing.T) {
 	r, dir := toyBundle(t, "splits: [{name: given, by: column, column: part}]", "toy", BundleOptions{Log: t.Output()})
