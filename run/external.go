@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/cineloop/cineloop/bundle"
 	"github.com/cineloop/cineloop/cohort"
 	"github.com/cineloop/cineloop/evaluate"
 	"github.com/cineloop/cineloop/internal/fault"
@@ -29,7 +30,13 @@ type ExternalOptions struct {
 //
 // Items whose content the models were trained on or chosen by are scored and marked so in predictions.csv, but left out of the metrics.
 // Where nothing else is left, the metrics are of all items and a note says that they are worthless as a test.
+//
+// dir may also be a bundle, whose results go beside it unless opt says where. What its models were trained on is recognised only where the
+// bundle holds the digests, and otherwise a note says so.
 func EvaluateOn(ctx context.Context, dir string, opt ExternalOptions) (*Run, *Metrics, error) {
+	if bundle.Is(dir) {
+		return evaluateBundle(ctx, dir, opt)
+	}
 	r, err := Open(ctx, dir, opt.Log, "")
 	if err != nil {
 		return nil, nil, err
@@ -37,16 +44,24 @@ func EvaluateOn(ctx context.Context, dir string, opt ExternalOptions) (*Run, *Me
 	if r.Plan.Kind == kindCatalog {
 		return nil, nil, fault.New(fault.Usage, "%s is a catalogue: it has no model to score with", dir)
 	}
-	other, err := r.otherCohort(ctx, opt)
-	if err != nil {
-		return nil, nil, err
-	}
 	models, err := r.models(0)
 	if err != nil {
 		return nil, nil, err
 	}
 	h := hasher{}
 	known, err := r.learntFrom(h)
+	if err != nil {
+		return nil, nil, err
+	}
+	if opt.Out == "" {
+		opt.Out = string(r.Dir.Evaluation(strings.TrimSuffix(filepath.Base(opt.Table), filepath.Ext(opt.Table))))
+	}
+	return r.scoreOther(ctx, opt, models, func(d string) string { return known[d] }, h)
+}
+
+// scoreOther scores other data with models that learnt from the items whose digests are known.
+func (r *Run) scoreOther(ctx context.Context, opt ExternalOptions, models []string, known func(digest string) (part string), h hasher, notes ...string) (*Run, *Metrics, error) {
+	other, err := r.otherCohort(ctx, opt)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -59,7 +74,7 @@ func EvaluateOn(ctx context.Context, dir string, opt ExternalOptions) (*Run, *Me
 			if err != nil {
 				return nil, nil, err
 			}
-			if part, ok := known[d]; ok && parts[i] != partTrain {
+			if part := known(d); part != "" && parts[i] != partTrain {
 				parts[i] = part
 			}
 		}
@@ -67,7 +82,6 @@ func EvaluateOn(ctx context.Context, dir string, opt ExternalOptions) (*Run, *Me
 			seen++
 		}
 	}
-	var notes []string
 	if seen == len(rows) {
 		notes = append(notes, "every item was used in training or in choosing the model: these metrics are no test of it")
 		parts = repeat(partTest, len(rows))
@@ -75,9 +89,6 @@ func EvaluateOn(ctx context.Context, dir string, opt ExternalOptions) (*Run, *Me
 		notes = append(notes, fmt.Sprintf("%d of %d items were used in training or in choosing the model; the metrics leave them out", seen, len(rows)))
 	}
 	out := Folder(opt.Out)
-	if opt.Out == "" {
-		out = r.Dir.Evaluation(strings.TrimSuffix(filepath.Base(opt.Table), filepath.Ext(opt.Table)))
-	}
 	views := viewScores(other)
 	p, m, err := r.predict(ctx, out, other, rows, models, views)
 	if err != nil {

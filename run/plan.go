@@ -38,6 +38,7 @@ type Run struct {
 	Splits      []*cohort.Split // in the plan's order
 	log         io.Writer
 	cache       *cohort.Cache
+	bundled     bool // opened from a bundle: there are no data, and models are named one by one
 
 	// Parallel, if set before Train, says which of several processes this is. The fits take ports from Parallel.Port on.
 	Parallel *learn.Parallel

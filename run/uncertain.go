@@ -48,6 +48,9 @@ type DoubtsOf struct {
 
 // networks are the folders of all networks that stand for the given trainings.
 func (r *Run) networks(models []string) []string {
+	if r.bundled {
+		return models
+	}
 	var out []string
 	for _, m := range models {
 		out = append(out, r.Plan.Uncertainty.Folders(m)...)
