@@ -54,7 +54,11 @@ func stepSeconds(p *Plan, c nn.Cost, cores int) float64 {
 	}
 	// Vector kernels work on blocks of 16 channels: narrower stages pay for 16.
 	waste := math.Pow(math.Max(1, 16/float64(p.Model.Width)), 2)
-	one := 6*float64(c.MACs)*waste/r.flop + float64(c.Activations)*r.act
+	passes := 6.0 // multiply-adds as operations, forward once and backward twice
+	if p.Train.Recompute {
+		passes = 8
+	}
+	one := passes*float64(c.MACs)*waste/r.flop + float64(c.Activations)*r.act
 	return one / math.Pow(float64(cores), 0.9)
 }
 
@@ -86,10 +90,14 @@ func memoryMiB(p *Plan, c nn.Cost, cache float64) float64 {
 	if p.Train.Autocast == "bf16" || p.Train.Autocast == "fp16" {
 		width = 2.6 // activations are half as wide, statistics are not
 	}
+	kept := c.Activations
+	if p.Train.Recompute {
+		kept = c.Recomputed()
+	}
 	in := p.Input
 	batch := 4 * float64(p.Train.BatchSize*slotsOf(p)*in.Channels*in.Frames*in.Height*in.Width)
 	const engine = 220 << 20
-	return (engine + 4*copies*float64(c.Params) + 1.8*width*float64(c.Activations) + 8*batch + cache) / (1 << 20)
+	return (engine + 4*copies*float64(c.Params) + 1.8*width*float64(kept) + 8*batch + cache) / (1 << 20)
 }
 
 // cores is how many the plan's training uses.
@@ -137,8 +145,10 @@ func MeasureStep(ctx context.Context, p *Plan) (seconds float64, err error) {
 			if p.Data.Views != nil {
 				pass.Views = &nn.Views{Slots: slots, Present: slices.Repeat([]bool{true}, p.Train.BatchSize*slots)}
 			}
-			loss := forward(e, net, pass, p.Train.Autocast, x)[0].Square().Mean()
-			e.Backward(loss)
+			if p.Train.Recompute {
+				pass.Recompute()
+			}
+			pass.Backward(forward(e, net, pass, p.Train.Autocast, x)[0].Square().Mean(), casting(e, p.Train.Autocast))
 			opt.gradNorm(p.Train.ClipNorm)
 			opt.step(1e-6)
 			opt.zeroGrad()

@@ -28,7 +28,7 @@ func forward(e *torch.Engine, net *video.Net, p *nn.Pass, autocast string, x *to
 
 // forwardWithFeatures is forward with the features that the heads saw, in whatever type they are.
 func forwardWithFeatures(e *torch.Engine, net *video.Net, p *nn.Pass, autocast string, x *torch.Tensor) (outs []*torch.Tensor, features *torch.Tensor) {
-	under(e, autocast, func() { outs, features = net.HeadsAndFeatures(p, x) })
+	casting(e, autocast)(func() { outs, features = net.HeadsAndFeatures(p, x) })
 	for i, o := range outs {
 		if o.DType() != torch.Float32 {
 			outs[i] = o.To(torch.Float32)
@@ -37,14 +37,13 @@ func forwardWithFeatures(e *torch.Engine, net *video.Net, p *nn.Pass, autocast s
 	return outs, features
 }
 
-// under runs a part of a network under the plan's autocast.
-func under(e *torch.Engine, autocast string, run func()) {
+// casting calls a function in the plan's arithmetic.
+func casting(e *torch.Engine, autocast string) func(run func()) {
 	switch autocast {
 	case "bf16":
-		e.Autocast(torch.BFloat16, run)
+		return func(run func()) { e.Autocast(torch.BFloat16, run) }
 	case "fp16":
-		e.Autocast(torch.Float16, run)
-	default:
-		run()
+		return func(run func()) { e.Autocast(torch.Float16, run) }
 	}
+	return func(run func()) { run() }
 }

@@ -155,10 +155,13 @@ func (t *trainer) groupLoss(outs []*torch.Tensor, rows []cohort.Row) (loss *torc
 	for i, h := range t.heads {
 		part := outs[i].Sum().MulScalar(0)
 		if sums[i] != nil {
-			part = part.Add(sums[i].MulScalar(h.Weight * float64(t.group.Size) / v[k+i]))
+			part = part.Add(sums[i].MulScalar(float64(t.group.Size) / v[k+i]))
 		}
+		part = t.loss.weights.apply(i, part, h.Weight)
 		if v[k+i] > 0 {
-			value += h.Weight * v[i] / v[k+i]
+			value += t.loss.weights.count(i, v[i]/v[k+i], h.Weight)
+		} else {
+			part = part.MulScalar(0)
 		}
 		if loss == nil {
 			loss = part

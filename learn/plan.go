@@ -55,20 +55,22 @@ type TrainSpec struct {
 	StepEpochs      []int    `yaml:"step_epochs,omitempty"`   // for step: where LR is multiplied by StepGamma
 	StepGamma       float64  `yaml:"step_gamma,omitempty"`    // default 0.1
 	WarmupEpochs    float64  `yaml:"warmup_epochs,omitempty"`
-	ClipNorm        float64  `yaml:"clip_norm,omitempty"`        // gradient L2 norm; 0: the plan decides; negative: off
-	Autocast        string   `yaml:"autocast,omitempty"`         // none | bf16 | fp16
-	MemoryFormat    string   `yaml:"memory_format,omitempty"`    // auto (default) | contiguous | channels_last
-	EMA             float64  `yaml:"ema,omitempty"`              // decay of averaged weights used in evaluation; 0: the plan decides; negative: off
-	Monitor         string   `yaml:"monitor,omitempty"`          // metric on the validation part, e.g. "ef.mae", "label.auroc", "loss"
-	Patience        int      `yaml:"patience,omitempty"`         // epochs without improvement before stopping; 0: never
-	CheckpointSteps int      `yaml:"checkpoint_steps,omitempty"` // also in the middle of an epoch; 0: at epoch ends and every 60 s
-	Balance         bool     `yaml:"balance,omitempty"`          // class-balanced sampling on the first class or binary target
-	SampleWeight    string   `yaml:"sample_weight,omitempty"`    // column of weights ≥ 0 that rows are drawn in proportion to
-	PerPatient      int      `yaml:"per_patient,omitempty"`      // rows of every patient an epoch, all in turn over the epochs; 0: off
-	CacheDir        string   `yaml:"cache_dir,omitempty"`        // folder of decoded clips that processes and runs share; it holds pixels; empty: memory
-	CacheGiB        float64  `yaml:"cache_gib,omitempty"`        // bound of the cache; 0: 2 in memory, 20 in a folder
+	ClipNorm        float64  `yaml:"clip_norm,omitempty"`              // gradient L2 norm; 0: the plan decides; negative: off
+	Autocast        string   `yaml:"autocast,omitempty"`               // none | bf16 | fp16
+	MemoryFormat    string   `yaml:"memory_format,omitempty"`          // auto (default) | contiguous | channels_last
+	Recompute       bool     `yaml:"checkpoint_activations,omitempty"` // keep the inputs of blocks alone and run these again on the way back: less memory, more time
+	EMA             float64  `yaml:"ema,omitempty"`                    // decay of averaged weights used in evaluation; 0: the plan decides; negative: off
+	Monitor         string   `yaml:"monitor,omitempty"`                // metric on the validation part, e.g. "ef.mae", "label.auroc", "loss"
+	Patience        int      `yaml:"patience,omitempty"`               // epochs without improvement before stopping; 0: never
+	CheckpointSteps int      `yaml:"checkpoint_steps,omitempty"`       // also in the middle of an epoch; 0: at epoch ends and every 60 s
+	Balance         bool     `yaml:"balance,omitempty"`                // class-balanced sampling on the first class or binary target
+	SampleWeight    string   `yaml:"sample_weight,omitempty"`          // column of weights ≥ 0 that rows are drawn in proportion to
+	PerPatient      int      `yaml:"per_patient,omitempty"`            // rows of every patient an epoch, all in turn over the epochs; 0: off
+	CacheDir        string   `yaml:"cache_dir,omitempty"`              // folder of decoded clips that processes and runs share; it holds pixels; empty: memory
+	CacheGiB        float64  `yaml:"cache_gib,omitempty"`              // bound of the cache; 0: 2 in memory, 20 in a folder
 	LabelSmoothing  float64  `yaml:"label_smoothing,omitempty"`
 	RegressionLoss  string   `yaml:"regression_loss,omitempty"` // mse (default) | l1 | huber
+	LossWeights     string   `yaml:"loss_weights,omitempty"`    // of several targets: fixed (default; data.targets[].weight) | learned
 	ClassLoss       string   `yaml:"class_loss,omitempty"`      // cross_entropy (default) | focal | ordinal (classes in order)
 	FocalGamma      float64  `yaml:"focal_gamma,omitempty"`     // default 2
 	ClassWeights    bool     `yaml:"class_weights,omitempty"`   // weigh classes against their frequency

@@ -127,6 +127,9 @@ func (t *trainer) restore(path string) (bool, error) {
 			return false, fmt.Errorf("%s: %w", path, err)
 		}
 	}
+	if err := t.fill(tensors, t.loss.weights.visit); err != nil {
+		return false, fmt.Errorf("%s: %w", path, err)
+	}
 	if err := t.fill(tensors, t.opt.visit); err != nil {
 		return false, fmt.Errorf("%s: %w", path, err)
 	}
@@ -212,6 +215,7 @@ func (t *trainer) save() error {
 	tensors := nn.Export(t.net)
 	add := func(name string, x *torch.Tensor) { tensors[name] = x.Array() }
 	t.opt.visit(add)
+	t.loss.weights.visit(add)
 	if t.ema != nil {
 		t.ema.visit(add)
 	}

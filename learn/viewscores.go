@@ -30,7 +30,7 @@ func (v *ViewScores) scoring(e *torch.Engine, m *Model, opts PredictOptions, b *
 	}
 	p.Views.Weigh = true
 	var clips *torch.Tensor
-	under(e, opts.Plan.Train.Autocast, func() { clips = m.Net.Clips(p, x) })
+	casting(e, opts.Plan.Train.Autocast)(func() { clips = m.Net.Clips(p, x) })
 	heads := m.Net.HeadsOf(p, m.Net.Join(p, clips))
 	for i, r := range b.Rows {
 		s := v.of(r)
