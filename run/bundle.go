@@ -130,11 +130,20 @@ type preprocessing struct {
 	Input  any     `json:"input"`  // as input of a recipe has it; see docs/reference/recipe.md
 	Scale  float64 `json:"eval_scale,omitempty"`
 	Order  string  `json:"order"`
+
+	Views []string `json:"views,omitempty"` // of each slot V of a study, its view
 }
 
 func preprocessingOf(p *learn.Portable) preprocessing {
 	out := preprocessing{Layout: "N, C, T, H, W", Shape: p.Shape(), Input: p.Input, Scale: p.EvalScale,
 		Order: "frame selection, region crop, resampling, window, normalisation, channel adaptation"}
+	if v := p.Network.Views; v != nil {
+		out.Layout = "N, V, C, T, H, W, with a mask N, V of the clips that are there"
+		out.Shape = append([]int64{int64(len(v.Slots))}, out.Shape...)
+		for _, view := range v.Slots {
+			out.Views = append(out.Views, v.Names[view])
+		}
+	}
 	switch {
 	case p.Segment != nil && p.Segment.Spec.Dims() == 2:
 		out.Layout = "N, C, H, W"
@@ -200,7 +209,7 @@ func (r *Run) portablePlan() *learn.Plan {
 	p.Data.Table = filepath.Base(p.Data.Table)
 	where := map[string]string{}
 	for column, v := range p.Data.Where {
-		if column != p.Data.ID && column != p.Data.Patient && column != p.Data.File {
+		if column != p.Data.ID && column != p.Data.Patient && column != p.Data.File && (p.Data.Views == nil || column != p.Data.Views.Study) {
 			where[column] = v
 		}
 	}
@@ -252,9 +261,12 @@ func (r *Run) nobody(content []bundle.Content) error {
 		}
 		words := tokens(string(c.Data))
 		for i := range r.Cohort.Rows {
-			if row := &r.Cohort.Rows[i]; names(words, row) {
-				return fault.New(fault.Conflict, "%s of the bundle would hold a key or a file name of line %d of the table", c.Path, row.Line).
-					WithHint("is it in the recipe's name or description, in the statement, or a value of a subgroup or class?")
+			row := &r.Cohort.Rows[i]
+			for _, f := range row.Files() {
+				if names(words, row, f) {
+					return fault.New(fault.Conflict, "%s of the bundle would hold a key or a file name of line %d of the table", c.Path, f.Line).
+						WithHint("is it in the recipe's name or description, in the statement, or a value of a subgroup or class?")
+				}
 			}
 		}
 	}
@@ -264,14 +276,14 @@ func (r *Run) nobody(content []bundle.Content) error {
 // telling is the length from which a key is looked for: shorter ones are words and numbers of everybody.
 const telling = 6
 
-func names(words map[string]bool, row *cohort.Row) bool {
-	path := row.Path
+func names(words map[string]bool, row *cohort.Row, f cohort.ClipOf) bool {
+	path := f.Path
 	if i := strings.LastIndexByte(path, '#'); i > 0 {
 		path = path[:i] // an archive's name is not a person's
 	} else if words[strings.ToLower(filepath.Base(path))] && len(filepath.Base(path)) >= telling {
 		return true
 	}
-	for _, key := range []string{row.ID, row.Patient, path} {
+	for _, key := range []string{row.ID, f.ID, row.Patient, path} {
 		if len(key) >= telling && words[strings.ToLower(key)] {
 			return true
 		}
