@@ -195,6 +195,8 @@ func (g *gatherer) view(ctx context.Context, e *torch.Engine, m *Model, loader *
 			features := m.embed(p, x, g.opts.Plan.Train.Autocast)
 			if plain {
 				g.plain(b.Rows, features.Float32s(), m.Net.HeadsOf(&nn.Pass{E: e, Table: table}, features))
+			}
+			if plain && b.Slots == 0 {
 				g.stages(b.Rows, m, p, x)
 			}
 			for pass := range max(1, g.u.DropoutPasses) {
