@@ -19,6 +19,7 @@ type Duplicate struct {
 	Rows     [2]int  `json:"-"`
 	Lines    [2]int  `json:"lines"`
 	Exact    bool    `json:"exact"`              // the files are equal byte for byte
+	Aligned  bool    `json:"aligned,omitempty"`  // the same once one is cropped, moved, mirrored or cut in time
 	Likeness float64 `json:"likeness"`           // least correlation of three frames' thumbnails; 1 for the same bytes
 	Patients bool    `json:"different_patients"` // they are filed under two patients
 	Fold     int     `json:"fold,omitempty"`
@@ -32,22 +33,30 @@ const nearBits = 24
 // loops, pairs of different patients reach 0.79 at most; one pair of clips of one journal, filed under two patients, reaches 0.97.
 const nearLikeness = 0.95
 
-// Duplicates compares all items: files byte for byte, pictures by perceptual hashes. facts are [Cohort.Inspect]'s. Pairs of one patient
-// are left out unless exact: frames of one heart look alike; items that cannot be read are left out.
+// Duplicates compares all items: files byte for byte, pictures by perceptual hashes and, laid over each other, by their embeddings. facts
+// are [Cohort.Inspect]'s. Pairs of one patient are left out unless exact: frames of one heart look alike; items that cannot be read are
+// left out.
 func (c *Cohort) Duplicates(ctx context.Context, facts []Facts) ([]Duplicate, error) {
-	sums := make([]string, len(c.Rows))
-	parallel(runtime.GOMAXPROCS(0), len(c.Rows), func(i int) {
+	files := c.files()
+	sums := make([]string, len(files))
+	parallel(runtime.GOMAXPROCS(0), len(files), func(i int) {
 		if ctx.Err() == nil {
-			sums[i] = bytesOf(c.Rows[i].Path)
+			sums[i] = bytesOf(files[i].Path)
 		}
 	})
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	var out []Duplicate
-	add := func(a, b int, likeness float64, exact bool) {
-		out = append(out, Duplicate{Rows: [2]int{a, b}, Lines: [2]int{c.Rows[a].Line, c.Rows[b].Line}, Exact: exact, Likeness: likeness,
-			Patients: c.Rows[a].Patient != c.Rows[b].Patient})
+	known := map[[2]int]bool{} // pairs of files
+	add := func(i, k int, d Duplicate) {
+		a, b := files[i].row, files[k].row
+		if a == b { // two clips of one study: they never part
+			return
+		}
+		known[[2]int{i, k}] = true
+		d.Rows, d.Lines, d.Patients = [2]int{a, b}, [2]int{files[i].Line, files[k].Line}, c.Rows[a].Patient != c.Rows[b].Patient
+		out = append(out, d)
 	}
 	first := map[string]int{}
 	for i, s := range sums {
@@ -55,7 +64,7 @@ func (c *Cohort) Duplicates(ctx context.Context, facts []Facts) ([]Duplicate, er
 			continue
 		}
 		if a, ok := first[s]; ok {
-			add(a, i, 1, true)
+			add(a, i, Duplicate{Exact: true, Likeness: 1})
 		} else {
 			first[s] = i
 		}
@@ -63,16 +72,24 @@ func (c *Cohort) Duplicates(ctx context.Context, facts []Facts) ([]Duplicate, er
 	for a := range facts {
 		for b := a + 1; b < len(facts); b++ {
 			fa, fb := facts[a], facts[b]
-			if !fa.hashUsable || !fb.hashUsable || sums[a] != "" && sums[a] == sums[b] || c.Rows[a].Patient == c.Rows[b].Patient {
+			if !fa.hashUsable || !fb.hashUsable || sums[a] != "" && sums[a] == sums[b] || c.Rows[fa.Row].Patient == c.Rows[fb.Row].Patient {
 				continue
 			}
 			if distance(fa.hash, fb.hash) > nearBits {
 				continue
 			}
 			if like := likeness(fa.thumb, fb.thumb); like >= nearLikeness {
-				add(a, b, like, false)
+				add(a, b, Duplicate{Likeness: like})
 			}
 		}
+	}
+	same := func(a, b int) bool {
+		return c.Rows[facts[a].Row].Patient == c.Rows[facts[b].Row].Patient || known[[2]int{a, b}]
+	}
+	if err := alike(ctx, files, facts, same, func(a, b int, likeness float64) {
+		add(a, b, Duplicate{Aligned: true, Likeness: likeness})
+	}); err != nil {
+		return nil, err
 	}
 	slices.SortFunc(out, func(a, b Duplicate) int {
 		return cmp.Or(cmp.Compare(a.Lines[0], b.Lines[0]), cmp.Compare(a.Lines[1], b.Lines[1]))

@@ -37,6 +37,7 @@ type Facts struct {
 	hash       [3]uint64  // of the first, the middle and the last frame
 	hashUsable bool       // not of a picture that is nearly flat
 	thumb      [3][]uint8 // the same frames, thumbSide a side, 0 to 255 over each one's range
+	sketch     *sketch    // nil: a picture without contrast
 }
 
 // InspectOptions bounds the work; the zero value uses all cores.
@@ -45,13 +46,14 @@ type InspectOptions struct {
 	Progress func(done int) // called as items are finished, from one goroutine at a time
 }
 
-// Inspect decodes every item once and looks at it. Items that cannot be read say why.
+// Inspect decodes every item once and looks at it; of studies every clip, in the order of rows and slots. What cannot be read says why.
 func (c *Cohort) Inspect(ctx context.Context, opt InspectOptions) ([]Facts, error) {
 	if opt.Workers <= 0 {
 		opt.Workers = runtime.GOMAXPROCS(0)
 	}
-	out := make([]Facts, len(c.Rows))
-	done := make(chan int, len(c.Rows))
+	files := c.files()
+	out := make([]Facts, len(files))
+	done := make(chan int, len(files))
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)
@@ -62,9 +64,9 @@ func (c *Cohort) Inspect(ctx context.Context, opt InspectOptions) ([]Facts, erro
 			}
 		}
 	}()
-	parallel(opt.Workers, len(c.Rows), func(i int) {
+	parallel(opt.Workers, len(files), func(i int) {
 		if ctx.Err() == nil {
-			out[i] = c.inspect(ctx, i)
+			out[i] = inspect(ctx, files[i])
 		}
 		done <- i
 	})
@@ -76,9 +78,8 @@ func (c *Cohort) Inspect(ctx context.Context, opt InspectOptions) ([]Facts, erro
 	return out, nil
 }
 
-func (c *Cohort) inspect(ctx context.Context, row int) (f Facts) {
-	r := c.Rows[row]
-	f = Facts{Row: row, Line: r.Line, ID: r.ID}
+func inspect(ctx context.Context, r file) (f Facts) {
+	f = Facts{Row: r.row, Line: r.Line, ID: r.ID}
 	defer func() {
 		if v := recover(); v != nil {
 			f.Unreadable = fmt.Sprintf("the decoder failed: %v", v)
@@ -92,31 +93,56 @@ func (c *Cohort) inspect(ctx context.Context, row int) (f Facts) {
 	f.Frames, f.Height, f.Width, f.Channels, f.DType = cl.T, cl.H, cl.W, cl.C, cl.DType.String()
 	f.RateHz, f.SpacingMM, f.Tags = cl.FrameRate(), [3]float64{cl.Spacing.Slice, cl.Spacing.Row, cl.Spacing.Column}, cl.Source.Tags
 	f.Irregular = irregular(cl.TimesMS)
-	switch cl.DType {
-	case clip.Uint8:
-		measure(&f, cl, clip.Samples[uint8](cl), math.MaxUint8)
-	case clip.Int8:
-		measure(&f, cl, clip.Samples[int8](cl), math.MaxInt8)
-	case clip.Uint16:
-		measure(&f, cl, clip.Samples[uint16](cl), math.MaxUint16)
-	case clip.Int16:
-		measure(&f, cl, clip.Samples[int16](cl), math.MaxInt16)
-	case clip.Int32:
-		measure(&f, cl, clip.Samples[int32](cl), math.MaxInt32)
-	case clip.Float32:
-		measure(&f, cl, clip.Samples[float32](cl), math.Inf(1))
-	default:
-		measure(&f, cl, clip.Samples[float64](cl), math.Inf(1))
-	}
+	samplesOf(cl).measure(&f)
 	return f
 }
 
+// samples are a clip's, of whatever type.
+type samples interface {
+	measure(f *Facts)
+	grid(t int) []float64 // the means of frame t's first channel over a thumbnail
+}
+
+type samplesIn[T clip.Number] struct {
+	*clip.Clip
+	s       []T
+	largest float64 // of the type; infinite where it has no such value
+}
+
+func samplesOf(c *clip.Clip) samples {
+	switch c.DType {
+	case clip.Uint8:
+		return samplesIn[uint8]{c, clip.Samples[uint8](c), math.MaxUint8}
+	case clip.Int8:
+		return samplesIn[int8]{c, clip.Samples[int8](c), math.MaxInt8}
+	case clip.Uint16:
+		return samplesIn[uint16]{c, clip.Samples[uint16](c), math.MaxUint16}
+	case clip.Int16:
+		return samplesIn[int16]{c, clip.Samples[int16](c), math.MaxInt16}
+	case clip.Int32:
+		return samplesIn[int32]{c, clip.Samples[int32](c), math.MaxInt32}
+	case clip.Float32:
+		return samplesIn[float32]{c, clip.Samples[float32](c), math.Inf(1)}
+	default:
+		return samplesIn[float64]{c, clip.Samples[float64](c), math.Inf(1)}
+	}
+}
+
+func (c samplesIn[T]) frame(t int) []T {
+	n := c.H * c.W * c.C
+	return c.s[t*n : (t+1)*n]
+}
+
+func (c samplesIn[T]) grid(t int) []float64 {
+	return boxes(c.frame(t), c.H, c.W, c.C, thumbSide, thumbSide)
+}
+
 // measure fills what is read off the samples.
-func measure[T clip.Number](f *Facts, c *clip.Clip, s []T, largest float64) {
+func (c samplesIn[T]) measure(f *Facts) {
 	lo, hi := math.Inf(1), math.Inf(-1)
 	var sum, square float64
 	saturated := 0
-	for _, v := range s {
+	for _, v := range c.s {
 		x := float64(v)
 		if math.IsNaN(x) || math.IsInf(x, 0) {
 			continue
@@ -124,24 +150,23 @@ func measure[T clip.Number](f *Facts, c *clip.Clip, s []T, largest float64) {
 		lo, hi = math.Min(lo, x), math.Max(hi, x)
 		sum += x
 		square += x * x
-		if x == largest {
+		if x == c.largest {
 			saturated++
 		}
 	}
-	n := float64(len(s))
+	n := float64(len(c.s))
 	f.Saturated = float64(saturated) / n
 	mean := sum / n
 	sd := math.Sqrt(math.Max(0, square/n-mean*mean))
 	if hi > lo {
 		f.Mean, f.SD = (mean-lo)/(hi-lo), sd/(hi-lo)
 	}
-	frame := c.H * c.W * c.C
 	blank, frozen := 0, 0
 	var laplace float64
 	looked := 0
 	for t := range c.T {
-		px := s[t*frame : (t+1)*frame]
-		if t > 0 && equal(px, s[(t-1)*frame:t*frame]) {
+		px := c.frame(t)
+		if t > 0 && equal(px, c.frame(t-1)) {
 			frozen++
 		}
 		if flat(px) {
@@ -157,9 +182,10 @@ func measure[T clip.Number](f *Facts, c *clip.Clip, s []T, largest float64) {
 		f.Sharpness = laplace / float64(looked) / sd
 	}
 	for i, t := range [3]int{0, c.T / 2, c.T - 1} {
-		f.hash[i] = differenceHash(s[t*frame:(t+1)*frame], c.H, c.W, c.C)
-		f.thumb[i] = thumbnail(s[t*frame:(t+1)*frame], c.H, c.W, c.C)
+		f.hash[i] = differenceHash(c.frame(t), c.H, c.W, c.C)
+		f.thumb[i] = thumbnail(c.grid(t))
 	}
+	f.sketch = sketchOf(c, c.T)
 	f.hashUsable = f.Blank < 0.5 && bits.OnesCount64(f.hash[1]) > 8 && bits.OnesCount64(f.hash[1]) < 56
 }
 
@@ -209,8 +235,7 @@ func differenceHash[T clip.Number](px []T, h, w, c int) (hash uint64) {
 // thumbSide is the side of the pictures that decide whether two items with like hashes are the same.
 const thumbSide = 48
 
-func thumbnail[T clip.Number](px []T, h, w, c int) []uint8 {
-	grid := boxes(px, h, w, c, thumbSide, thumbSide)
+func thumbnail(grid []float64) []uint8 {
 	lo, hi := slices.Min(grid), slices.Max(grid)
 	out := make([]uint8, len(grid))
 	for i, v := range grid {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"runtime"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/cpu"
@@ -94,7 +95,7 @@ func memoryMiB(p *Plan, c nn.Cost, cache float64) float64 {
 		kept = c.Recomputed()
 	}
 	in := p.Input
-	batch := 4 * float64(p.Train.BatchSize*in.Channels*in.Frames*in.Height*in.Width)
+	batch := 4 * float64(p.Train.BatchSize*slotsOf(p)*in.Channels*in.Frames*in.Height*in.Width)
 	const engine = 220 << 20
 	return (engine + 4*copies*float64(c.Params) + 1.8*width*float64(kept) + 8*batch + cache) / (1 << 20)
 }
@@ -131,7 +132,8 @@ func MeasureStep(ctx context.Context, p *Plan) (seconds float64, err error) {
 			return err
 		}
 		in := p.Input
-		x := e.Randn(torch.Float32, int64(p.Train.BatchSize), int64(in.Channels), int64(in.Frames), int64(in.Height), int64(in.Width))
+		slots := slotsOf(p)
+		x := e.Randn(torch.Float32, int64(p.Train.BatchSize*slots), int64(in.Channels), int64(in.Frames), int64(in.Height), int64(in.Width))
 		seconds = math.Inf(1)
 		for i := range 3 {
 			if err := ctx.Err(); err != nil {
@@ -140,6 +142,9 @@ func MeasureStep(ctx context.Context, p *Plan) (seconds float64, err error) {
 			s := e.Scope()
 			begin := time.Now()
 			pass := &nn.Pass{E: e, Train: true}
+			if p.Data.Views != nil {
+				pass.Views = &nn.Views{Slots: slots, Present: slices.Repeat([]bool{true}, p.Train.BatchSize*slots)}
+			}
 			if p.Train.Recompute {
 				pass.Recompute()
 			}

@@ -80,7 +80,7 @@ func (t *trainer) rangeTest(ctx context.Context, s LRSearch, c *LRCurve) error {
 			scope := t.e.Scope()
 			t.e.ManualSeed(t.stepSeed(b.Step))
 			x, mixed := t.mix(input(t.e, b), b.Step)
-			pass := t.pass(b.Rows)
+			pass := t.pass(b)
 			loss, value, _ := t.lossOf(pass, x, mixed, b.Rows)
 			if loss != nil && finite(value) {
 				pass.Backward(loss.MulScalar(1/float64(t.accumulate())), casting(t.e, t.plan.Train.Autocast))

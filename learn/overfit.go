@@ -48,7 +48,7 @@ const byHeart = 0.05
 const overfitSteps = 300
 
 // OverfitOneBatch trains the plan's network on one batch until it knows it by heart, or for so many steps (0: 300), with all that keeps a
-// network from that switched off: dropout, weight decay, label smoothing, mixing, fairness, schedule. Where it does not succeed it looks at
+// network from that switched off: dropout, views left out, weight decay, label smoothing, mixing, fairness, schedule. Where it does not succeed it looks at
 // the batch and the network, and tries other learning rates, to say why. Weights and checkpoints of the run stay as they are.
 //
 // Errors: as [Train]'s. A batch that is not learnt is no error.
@@ -60,6 +60,9 @@ func OverfitOneBatch(ctx context.Context, opts TrainOptions, steps int) (*Overfi
 	p.Model.Dropout = 0
 	s := &p.Train
 	s.WeightDecay, s.LabelSmoothing, s.Mixup, s.Cutmix, s.EMA, s.Fairness, s.LossWeights, s.Accumulate = 0, 0, 0, 0, 0, nil, "", 1
+	if p.Model.Views != nil {
+		p.Model.Views.Drop = -1
+	}
 	opts.Plan = p
 	c := &OverfitCheck{LR: s.LR}
 	err := probe(ctx, opts, func(t *trainer) error {
@@ -68,7 +71,7 @@ func OverfitOneBatch(ctx context.Context, opts TrainOptions, steps int) (*Overfi
 			return err
 		}
 		defer t.e.Scope().Close()
-		f := &oneBatch{t: t, rows: b.Rows, x: input(t.e, b)}
+		f := &oneBatch{t: t, batch: b, rows: b.Rows, x: input(t.e, b)}
 		for _, r := range b.Rows {
 			c.Items = append(c.Items, opts.Cohort.Rows[r].ID)
 		}
@@ -106,9 +109,10 @@ func (t *trainer) firstBatch(ctx context.Context) (*cohort.Batch, error) {
 
 // oneBatch is a batch that is learnt by heart.
 type oneBatch struct {
-	t    *trainer
-	rows []int
-	x    *torch.Tensor
+	t     *trainer
+	batch *cohort.Batch
+	rows  []int
+	x     *torch.Tensor
 
 	loss     []float64
 	first    []float64     // error of each head before the first step
@@ -129,7 +133,7 @@ func (f *oneBatch) learn(ctx context.Context, lr float64, steps int) error {
 		s := t.e.Scope()
 		t.e.ManualSeed(t.stepSeed(i))
 		rows := pick(t.opts.Cohort.Rows, f.rows)
-		pass := t.pass(f.rows)
+		pass := t.pass(f.batch)
 		if t.plan.Train.Recompute {
 			pass.Recompute()
 		}

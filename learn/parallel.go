@@ -69,8 +69,9 @@ func (t *trainer) voice(w io.Writer) io.Writer {
 }
 
 // pass is a training pass, whose batch statistics are those of all processes.
-func (t *trainer) pass(rows []int) *nn.Pass {
-	p := &nn.Pass{E: t.e, Train: true, Table: t.table.table(t.e, t.opts.Cohort, rows)}
+func (t *trainer) pass(b *cohort.Batch) *nn.Pass {
+	p := seeing(t.e, t.table, t.opts.Cohort, b)
+	p.Train = true
 	if t.group != nil {
 		p.Sum = t.group.SumOver
 	}

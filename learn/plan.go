@@ -36,6 +36,7 @@ type ModelSpec struct {
 	StemStride []int   `yaml:"stem_stride,omitempty"` // [T, H, W]; torchvision's is [1, 2, 2]; small inputs want [1, 1, 1]
 
 	Fusion *FusionSpec `yaml:"fusion,omitempty"` // with data.tabular: how columns join the picture
+	Views  *ViewsSpec  `yaml:"views,omitempty"`  // with data.views: how the clips of a study are joined
 }
 
 // TrainSpec is the trainer's settings.
@@ -108,7 +109,8 @@ type PhantomSpec struct {
 	Width    int      `yaml:"width,omitempty"`
 	Rho      float64  `yaml:"rho,omitempty"` // confounder strength, 0..1
 	Preset   string   `yaml:"preset,omitempty"`
-	Bias     float64  `yaml:"bias,omitempty"` // planted demographic bias, 0..1: reduced ejection fractions of women go unrecorded that often
+	Missing  float64  `yaml:"missing,omitempty"` // how likely each view of a patient was not taken, 0 to 0.9; never all
+	Bias     float64  `yaml:"bias,omitempty"`    // planted demographic bias, 0..1: reduced ejection fractions of women go unrecorded that often
 
 	Confounders map[string]float64 `yaml:"confounders,omitempty"` // strength of single ones, in place of rho
 }

@@ -133,6 +133,9 @@ func checkFilled(p *Plan) error {
 	if err := checkFusion(p); err != nil {
 		return err
 	}
+	if err := checkViews(p); err != nil {
+		return err
+	}
 	a, err := video.Find(p.Model.Name)
 	if err != nil {
 		return err
@@ -148,7 +151,7 @@ func checkFilled(p *Plan) error {
 
 // networkSpec is the network of a plan for the given heads.
 func networkSpec(p *Plan, heads []head) video.Spec {
-	s := video.Spec{Name: p.Model.Name, Width: int64(p.Model.Width), Channels: int64(p.Input.Channels), Dropout: p.Model.Dropout}
+	s := video.Spec{Name: p.Model.Name, Width: int64(p.Model.Width), Channels: int64(p.Input.Channels), Dropout: p.Model.Dropout, Views: viewsSpec(p)}
 	for i, v := range p.Model.StemStride {
 		s.StemStride[i] = int64(v)
 	}
@@ -240,7 +243,7 @@ func (t *trainer) loaders() error {
 	}
 	t.cache = cache
 	cfg := cohort.LoaderConfig{Input: p.Input, Augment: p.Augment, BatchSize: p.Train.BatchSize, Seed: p.Seed, Train: true,
-		Weight: p.Train.SampleWeight, Patients: p.Train.PerPatient,
+		Weight: p.Train.SampleWeight, Patients: p.Train.PerPatient, ViewDrop: p.viewDrop(),
 		Cache: cache, Alloc: t.e.PinnedFloat32}
 	if t.group != nil {
 		cfg.Rank, cfg.Ranks = t.group.Rank, t.group.Size

@@ -128,12 +128,12 @@ func (t *trainer) microStep(b *cohort.Batch, batch, group int) error {
 	// Dropout draws from the engine's generator: seeded here, it gives the same masks in a resumed epoch.
 	t.e.ManualSeed(t.stepSeed(batch))
 	x, mixed := t.mix(input(t.e, b), batch)
-	pass := t.pass(b.Rows)
+	pass := t.pass(b)
 	defer pass.Release()
 	loss, value, n := t.lossOf(pass, x, mixed, b.Rows)
 	if loss != nil {
 		if math.IsNaN(value) || math.IsInf(value, 0) {
-			return t.notFinite(fmt.Sprintf("the loss is %v", value), b.Rows, t.diagnose(x, b.Rows, batch))
+			return t.notFinite(fmt.Sprintf("the loss is %v", value), b.Rows, t.diagnose(x, b, batch))
 		}
 		last := t.group != nil && len(t.pending) == group-1
 		if last {

@@ -12,6 +12,7 @@ type Pass struct {
 	Train bool   // batch statistics are used and learnt, dropout drops
 	Drop  bool   // dropout drops outside training too (Gal and Ghahramani, ICML 2016)
 	Table *Table // columns beside the pictures; nil: none is known
+	Views *Views // which clips make up each study; nil: one clip a study
 
 	aux  []*torch.Tensor
 	tape *tape // nil: all activations are kept

@@ -136,6 +136,9 @@ func sameness(d cohort.Duplicate) string {
 	if d.Exact {
 		return "the same bytes"
 	}
+	if d.Aligned {
+		return fmt.Sprintf("the same picture once one is cropped, moved, mirrored or cut in time (frames correlate at %.3f or more)", d.Likeness)
+	}
 	return fmt.Sprintf("nearly the same picture (frames correlate at %.3f or more)", d.Likeness)
 }
 

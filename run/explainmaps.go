@@ -128,7 +128,7 @@ func (p *mapper) draw(in explain.Input, how method) (m *explain.Map, grid [3]int
 	s := p.e.Scope()
 	defer s.Close()
 	net := attribute.Net{E: p.e, Volume: p.m.Net.Volume, Forward: func(pass *nn.Pass, x *torch.Tensor) *torch.Tensor {
-		pass.Table = p.m.Table(int(x.Size(0)))
+		pass.Table, pass.Views = p.m.Table(int(x.Size(0))), p.m.Views(int(x.Size(0)))
 		return p.m.Net.Heads(pass, x)[p.head]
 	}}
 	p.delta = nil

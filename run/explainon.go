@@ -125,7 +125,7 @@ func ExplainOn(ctx context.Context, dir string, opt ExplainOptions) (*Tested, er
 	if err != nil {
 		return nil, err
 	}
-	p, _, err := r.predict(ctx, r.Dir, other, other.All(), models[:1])
+	p, _, err := r.predict(ctx, r.Dir, other, other.All(), models[:1], nil)
 	if err != nil {
 		return nil, err
 	}
@@ -262,7 +262,7 @@ func (j *explainJob) example(ctx context.Context, n int, ex example) (TestedExam
 	}
 	v := viewOf(ex, j.r.Plan.Explain.Layer)
 	if v.layer == "" {
-		v.layer = j.trained.Net.LastStage()
+		v.layer = j.trained.Layer("")
 	}
 	score, err := v.scorer(j.trained, in)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/cineloop/cineloop/bundle"
 	"github.com/cineloop/cineloop/cohort"
 	"github.com/cineloop/cineloop/evaluate"
 	"github.com/cineloop/cineloop/internal/fault"
@@ -29,17 +30,19 @@ type ExternalOptions struct {
 //
 // Items whose content the models were trained on or chosen by are scored and marked so in predictions.csv, but left out of the metrics.
 // Where nothing else is left, the metrics are of all items and a note says that they are worthless as a test.
+//
+// dir may also be a bundle, whose results go beside it unless opt says where. What its models were trained on is recognised only where the
+// bundle holds the digests, and otherwise a note says so.
 func EvaluateOn(ctx context.Context, dir string, opt ExternalOptions) (*Run, *Metrics, error) {
+	if bundle.Is(dir) {
+		return evaluateBundle(ctx, dir, opt)
+	}
 	r, err := Open(ctx, dir, opt.Log, "")
 	if err != nil {
 		return nil, nil, err
 	}
 	if r.Plan.Kind == kindCatalog {
 		return nil, nil, fault.New(fault.Usage, "%s is a catalogue: it has no model to score with", dir)
-	}
-	other, err := r.otherCohort(ctx, opt)
-	if err != nil {
-		return nil, nil, err
 	}
 	models, err := r.models(0)
 	if err != nil {
@@ -50,20 +53,35 @@ func EvaluateOn(ctx context.Context, dir string, opt ExternalOptions) (*Run, *Me
 	if err != nil {
 		return nil, nil, err
 	}
+	if opt.Out == "" {
+		opt.Out = string(r.Dir.Evaluation(strings.TrimSuffix(filepath.Base(opt.Table), filepath.Ext(opt.Table))))
+	}
+	return r.scoreOther(ctx, opt, models, func(d string) string { return known[d] }, h)
+}
+
+// scoreOther scores other data with models that learnt from the items whose digests are known.
+func (r *Run) scoreOther(ctx context.Context, opt ExternalOptions, models []string, known func(digest string) (part string), h hasher, notes ...string) (*Run, *Metrics, error) {
+	other, err := r.otherCohort(ctx, opt)
+	if err != nil {
+		return nil, nil, err
+	}
 	rows := other.All()
 	parts := repeat(partTest, len(rows))
 	seen := 0
 	for i, row := range rows {
-		d, err := h.digest(other.Rows[row].Path)
-		if err != nil {
-			return nil, nil, err
+		for _, f := range other.Rows[row].Files() {
+			d, err := h.digest(f.Path)
+			if err != nil {
+				return nil, nil, err
+			}
+			if part := known(d); part != "" && parts[i] != partTrain {
+				parts[i] = part
+			}
 		}
-		if part, ok := known[d]; ok {
-			parts[i] = part
+		if parts[i] != partTest {
 			seen++
 		}
 	}
-	var notes []string
 	if seen == len(rows) {
 		notes = append(notes, "every item was used in training or in choosing the model: these metrics are no test of it")
 		parts = repeat(partTest, len(rows))
@@ -71,10 +89,8 @@ func EvaluateOn(ctx context.Context, dir string, opt ExternalOptions) (*Run, *Me
 		notes = append(notes, fmt.Sprintf("%d of %d items were used in training or in choosing the model; the metrics leave them out", seen, len(rows)))
 	}
 	out := Folder(opt.Out)
-	if opt.Out == "" {
-		out = r.Dir.Evaluation(strings.TrimSuffix(filepath.Base(opt.Table), filepath.Ext(opt.Table)))
-	}
-	p, m, err := r.predict(ctx, out, other, rows, models)
+	views := viewScores(other)
+	p, m, err := r.predict(ctx, out, other, rows, models, views)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -84,6 +100,14 @@ func EvaluateOn(ctx context.Context, dir string, opt ExternalOptions) (*Run, *Me
 	if m != nil {
 		setMaskParts(m, p)
 		if err := m.WriteFile(out.MaskTable()); err != nil {
+			return nil, nil, err
+		}
+	}
+	if views != nil {
+		if err := mkdir(string(out)); err != nil {
+			return nil, nil, err
+		}
+		if err := viewTable(other, p, views).WriteFile(out.Views()); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -107,7 +131,11 @@ func (r *Run) finishExternal(ctx context.Context, out Folder, other *cohort.Coho
 	if err != nil {
 		return nil, nil, err
 	}
-	m := &Metrics{Report: rep, Run: r.Plan.Name, Version: version.String(), PlanDigest: r.Plan.Digest(), DataDigest: other.Digest, Notes: notes}
+	views, err := r.judgeViews(ctx, out, p, protocol)
+	if err != nil {
+		return nil, nil, err
+	}
+	m := &Metrics{Report: rep, Run: r.Plan.Name, Version: version.String(), PlanDigest: r.Plan.Digest(), DataDigest: other.Digest, Notes: notes, Views: views}
 	if err := writeJSON(out.Metrics(), m); err != nil {
 		return nil, nil, err
 	}
@@ -158,12 +186,14 @@ func (r *Run) learntFrom(h hasher) (map[string]string, error) {
 	known := map[string]string{}
 	add := func(rows []int, part string) error {
 		for _, i := range rows {
-			d, err := h.digest(r.Cohort.Rows[i].Path)
-			if err != nil {
-				return err
-			}
-			if known[d] != partTrain {
-				known[d] = part
+			for _, f := range r.Cohort.Rows[i].Files() {
+				d, err := h.digest(f.Path)
+				if err != nil {
+					return err
+				}
+				if known[d] != partTrain {
+					known[d] = part
+				}
 			}
 		}
 		return nil

@@ -38,6 +38,7 @@ type Run struct {
 	Splits      []*cohort.Split // in the plan's order
 	log         io.Writer
 	cache       *cohort.Cache
+	bundled     bool // opened from a bundle: there are no data, and models are named one by one
 
 	// Parallel, if set before Train, says which of several processes this is. The fits take ports from Parallel.Port on.
 	Parallel *learn.Parallel
@@ -128,6 +129,9 @@ func readRecipe(opt Options) (*learn.Plan, error) {
 	case "", kindTrain, learn.KindSegment, kindCatalog:
 	default:
 		return nil, fault.New(fault.Usage, "%s: kind %q", opt.Recipe, plan.Kind).WithHint("%s, %s or %s", kindTrain, learn.KindSegment, kindCatalog)
+	}
+	if plan.Data.Views != nil && plan.Kind != "" && plan.Kind != kindTrain {
+		return nil, fault.New(fault.Usage, "%s: data.views makes studies of clips, and kind %s looks at single clips", opt.Recipe, plan.Kind).WithHint("take data.views out")
 	}
 	if plan.Data.Base, err = filepath.Abs(filepath.Dir(opt.Recipe)); err != nil {
 		return nil, err
@@ -222,6 +226,9 @@ func (r *Run) followVariables() {
 func (r *Run) load(ctx context.Context) error {
 	var err error
 	if r.Cohort, err = cohort.Load(ctx, r.Plan.Data); err != nil {
+		return err
+	}
+	if err := checkViewColumns(r.Cohort); err != nil {
 		return err
 	}
 	for _, w := range r.Cohort.Warnings {

@@ -47,6 +47,7 @@ func (e *Engine) Call(name string, args ...any) ([]any, error) {
 	for i := range out {
 		out[i] = r.value()
 	}
+	e.recorded(name, args, out)
 	return out, nil
 }
 
@@ -119,6 +120,9 @@ func (o *op) one(e *Engine, args ...any) *Tensor {
 	if !ok {
 		panic(fmt.Sprintf("torch: %s did not return a tensor", o.name))
 	}
+	if e.record != nil {
+		e.recorded(o.name, args, []any{t})
+	}
 	return t
 }
 
@@ -129,6 +133,7 @@ func (o *op) all(e *Engine, args ...any) []any {
 	for i := range out {
 		out[i] = r.value()
 	}
+	e.recorded(o.name, args, out)
 	return out
 }
 
@@ -164,6 +169,7 @@ func (o *op) do(e *Engine, args ...any) {
 		}
 	}
 	e.flushFreed()
+	e.recorded(o.name, args, nil)
 }
 
 // splitName separates "aten::add.Tensor" into operator and overload.

@@ -41,6 +41,8 @@ type Engine struct {
 	objects map[*Object]struct{}
 	pinned  []pinnedBuffer
 	freeing []int64
+
+	record func(Recorded) // nil: nobody listens
 }
 
 // Run sets an engine up, calls fn with it and frees everything at the end. Panics with an *Error become the error that Run returns;

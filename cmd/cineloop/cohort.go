@@ -26,7 +26,8 @@ func newCohortCmd(io ioStreams) *cobra.Command {
 		Short: "Find leaks between the parts of a split, fields that give a target away, and doubtful items",
 		Long: `Decode every item of a recipe's data once and report
 
-- leaks: the same file, or nearly the same picture (by perceptual hashes), in two parts of a split;
+- leaks: in two parts of a split the same file, nearly the same picture (by perceptual hashes), or one that is the same once it is cropped,
+  moved, mirrored or cut in time (by embeddings, and laid over each other);
 - shortcuts: how well each column of the table, and each fact of the files (frame size, rate, brightness, header), predicts a target
   alone, out of fold and by patient; a network may learn the field in place of the disease;
 - quality: blank, frozen, saturated, blurred clips, too few frames, uneven frame times, and what is unlike the rest of the cohort.

@@ -3,7 +3,6 @@ package batch
 import (
 	"bufio"
 	"bytes"
-	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -17,6 +16,7 @@ import (
 	"github.com/cineloop/cineloop/deid"
 	"github.com/cineloop/cineloop/internal/atomicfile"
 	"github.com/cineloop/cineloop/internal/fault"
+	"github.com/cineloop/cineloop/internal/signing"
 )
 
 // Names of the files that a run writes beside the objects.
@@ -82,10 +82,9 @@ func (b *books) finish(opt Options) (Summary, error) {
 	if err != nil {
 		return s, err
 	}
-	seed := opt.Key.SigningSeed()
-	key := ed25519.NewKeyFromSeed(seed[:])
-	sig.PublicKey = hex.EncodeToString(key.Public().(ed25519.PublicKey))
-	sig.Signature = hex.EncodeToString(ed25519.Sign(key, signed(sig)))
+	key := signing.FromSeed(opt.Key.SigningSeed())
+	sig.PublicKey = key.Public().String()
+	sig.Signature = key.Sign(signed(sig))
 	s.Chain = sig.Chain
 	if err := writeJSON(filepath.Join(opt.Out, SignatureFile), sig); err != nil {
 		return s, err
@@ -181,16 +180,12 @@ func CheckManifest(out string, key *deid.Key) error {
 	if lines != sig.Lines || chain != sig.Chain {
 		return bad("lines are missing")
 	}
-	public, err1 := hex.DecodeString(sig.PublicKey)
-	signature, err2 := hex.DecodeString(sig.Signature)
-	if err1 != nil || err2 != nil || len(public) != ed25519.PublicKeySize || !ed25519.Verify(public, signed(sig), signature) {
+	public, err := signing.ParsePublic([]byte(sig.PublicKey))
+	if err != nil || !public.Verify(signed(sig), sig.Signature) {
 		return bad("the signature is wrong")
 	}
-	if key != nil {
-		seed := key.SigningSeed()
-		if !ed25519.NewKeyFromSeed(seed[:]).Public().(ed25519.PublicKey).Equal(ed25519.PublicKey(public)) {
-			return bad("it was signed with another key")
-		}
+	if key != nil && !signing.FromSeed(key.SigningSeed()).Public().Equal(public) {
+		return bad("it was signed with another key")
 	}
 	return nil
 }

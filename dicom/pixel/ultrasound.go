@@ -87,12 +87,15 @@ func SetRegions(ds *dicom.DataSet, regions ...Region) {
 
 // TimesMS is the time of each frame since the first, in ms; nil if the file doesn't say, and for single frames. The frame time vector
 // comes first, then the constant frame time, then the rates that are meant for display.
-func (im *Image) TimesMS() []float64 {
-	if im.Frames < 2 {
+func (im *Image) TimesMS() []float64 { return TimesMS(im.ds, im.Frames) }
+
+// TimesMS is [Image.TimesMS] of a data set with so many frames, of which no pixel is needed.
+func TimesMS(ds *dicom.DataSet, frames int) []float64 {
+	if frames < 2 {
 		return nil
 	}
-	if v := im.ds.Floats(tag.FrameTimeVector); len(v) == im.Frames {
-		out := make([]float64, im.Frames)
+	if v := ds.Floats(tag.FrameTimeVector); len(v) == frames {
+		out := make([]float64, frames)
 		for i := 1; i < len(v); i++ {
 			if !(v[i] >= 0) {
 				return nil
@@ -101,11 +104,11 @@ func (im *Image) TimesMS() []float64 {
 		}
 		return out
 	}
-	step, ok := im.ds.Float(tag.FrameTime)
+	step, ok := ds.Float(tag.FrameTime)
 	if !ok || step <= 0 {
 		step = 0
 		for _, t := range []tag.Tag{tag.CineRate, tag.RecommendedDisplayFrameRate} {
-			if rate, ok := im.ds.Float(t); ok && rate > 0 {
+			if rate, ok := ds.Float(t); ok && rate > 0 {
 				step = 1000 / rate
 				break
 			}
@@ -114,7 +117,7 @@ func (im *Image) TimesMS() []float64 {
 	if step == 0 {
 		return nil
 	}
-	out := make([]float64, im.Frames)
+	out := make([]float64, frames)
 	for i := range out {
 		out[i] = float64(i) * step
 	}

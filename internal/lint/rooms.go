@@ -24,6 +24,7 @@ var Rooms = []Room{
 	{Path: "internal/fault", Floor: 0},
 	{Path: "internal/atomicfile", Floor: 0, Beside: []string{"internal/fault"}},
 	{Path: "internal/cachedir", Floor: 0, Beside: []string{"internal/fault"}},
+	{Path: "internal/hold", Floor: 0},
 	{Path: "internal/nearest", Floor: 0},
 	{Path: "internal/strictyaml", Floor: 0, Beside: []string{"internal/fault", "internal/nearest"}},
 	{Path: "internal/version", Floor: 0},
@@ -31,6 +32,7 @@ var Rooms = []Room{
 	{Path: "internal/access", Floor: 0, Beside: []string{"internal/fault", "internal/strictyaml", "internal/atomicfile"}},
 	{Path: "internal/serve", Floor: 0, Beside: []string{"internal/fault", "internal/access"}},
 	{Path: "internal/browser", Floor: 0},
+	{Path: "internal/signing", Floor: 0, Beside: []string{"internal/fault"}},
 	{Path: "internal/testdata", Floor: 0},
 	{Path: "internal/golden", Floor: 0},
 	{Path: "internal/lint", Floor: 0},
@@ -50,6 +52,7 @@ var Rooms = []Room{
 	{Path: "methods", Floor: 3},
 
 	{Path: "evaluate", Floor: 4, Beside: []string{}},
+	{Path: "bundle", Floor: 4, Beside: []string{"evaluate"}},
 	{Path: "learn", Floor: 4, Beside: []string{"evaluate"}},
 
 	{Path: "annotate", Floor: 5, Never: []string{"torch"}},
@@ -81,7 +84,7 @@ var outside = []struct {
 	{"github.com/tetratelabs/wazero", []string{"dicom"}},
 	{"go.yaml.in/yaml/v3", []string{"internal/strictyaml", "deid"}},
 	{"gonum.org/v1/gonum", []string{"stats", "evaluate", "methods", "clip"}},
-	{"google.golang.org/protobuf", []string{"learn"}},
+	{"google.golang.org/protobuf", []string{"learn", "nn"}},
 	{"golang.org/x/", []string{""}},
 	{"gocloud.dev", []string{"store"}},
 	{"github.com/parquet-go/parquet-go", []string{"deid", "cohort"}},

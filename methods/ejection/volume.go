@@ -8,8 +8,12 @@ const Discs = 20
 // AreaLength is the volume of a cavity seen in one plane, mL: 8·A² / (3·π·L), exact for an ellipsoid of revolution about its long axis (Dodge et
 // al., Am Heart J 1960; Lang et al. 2015, table 1 gives 0.85·A²/L).
 func AreaLength(p Plane) float64 {
-	a, l := p.Area(), p.Length()
-	return 8 * a * a / (3 * math.Pi * l) / 1000
+	return AreaLengthOf(p.Area(), p.Length())
+}
+
+// AreaLengthOf is [AreaLength] of an area, mm², and a length, mm, that are known.
+func AreaLengthOf(area, length float64) float64 {
+	return 8 * area * area / (3 * math.Pi * length) / 1000
 }
 
 // Simpson is the volume by discs in one plane, mL: π/4 · Σ dᵢ² · L/n, the cavity being round about its long axis.
@@ -18,13 +22,16 @@ func Simpson(p Plane) float64 { return Biplane(p, p) }
 // Biplane is the volume by discs in two planes at right angles, mL: π/4 · Σ aᵢ·bᵢ · L/n, with the longer of the two lengths (Lang et al.
 // 2015). end says which end of each plane is the apex; both are laid so that row order counts from the top, as in apical views.
 func Biplane(a, b Plane) float64 {
-	la, lb := a.Length(), b.Length()
-	da, db := upright(a), upright(b)
+	return BiplaneOf(upright(a), upright(b), a.Length(), b.Length())
+}
+
+// BiplaneOf is [Biplane] of diameters, mm, that are known: as many in one plane as in the other, from the same end of the cavity.
+func BiplaneOf(a, b []float64, lengthA, lengthB float64) float64 {
 	var sum float64
-	for i := range Discs {
-		sum += da[i] * db[i]
+	for i := range a {
+		sum += a[i] * b[i]
 	}
-	return math.Pi / 4 * sum * math.Max(la, lb) / Discs / 1000
+	return math.Pi / 4 * sum * math.Max(lengthA, lengthB) / float64(len(a)) / 1000
 }
 
 // upright are the diameters from the upper end of the picture (the apex, in apical views) downwards.

@@ -5,7 +5,7 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/cineloop/cineloop/store/internal/hold"
+	"github.com/cineloop/cineloop/internal/hold"
 )
 
 // disk is what the file back end asks of a file system. It exists so that a test can stand in for a machine that loses power: what

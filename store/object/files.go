@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/cineloop/cineloop/internal/fault"
-	"github.com/cineloop/cineloop/store/internal/hold"
+	"github.com/cineloop/cineloop/internal/hold"
 )
 
 // tmpFolder holds content on its way. Nothing in it is ever listed.

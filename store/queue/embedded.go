@@ -11,7 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/cineloop/cineloop/internal/fault"
-	"github.com/cineloop/cineloop/store/internal/hold"
+	"github.com/cineloop/cineloop/internal/hold"
 )
 
 // openEmbedded runs a JetStream server in this process, on no port, with every write synced. One process at a time can have a folder.

@@ -1,0 +1,236 @@
+package annotate
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/cineloop/cineloop/annotate/policy"
+	"github.com/cineloop/cineloop/annotate/protocol"
+	"github.com/cineloop/cineloop/internal/fault"
+)
+
+func (d *decision) open() (any, error) {
+	a := d.s.assignments[d.op.Object]
+	if a == nil || a.Reader != d.m.Name {
+		return nil, ErrUnknown
+	}
+	if !policy.Decide(d.m.Roles, policy.OpenReading, d.s.taskFacts(d.m, a, d.e.At)).Allowed {
+		if ok, why := d.s.ready(a, d.e.At); !ok {
+			return nil, fault.New(fault.Conflict, "not yet: %s", why)
+		}
+		return nil, ErrDenied
+	}
+	if a.reading != "" {
+		return nil, fault.New(fault.Conflict, "the reading is open already")
+	}
+	v := opened{Assignment: a.ID, Revision: len(d.s.protocols)}
+	switch a.Arm {
+	case protocol.Aided:
+		v.Revealed = []string{d.s.ofAI(a.Case).ID}
+	case protocol.Preferring:
+		v.Revealed = a.Sources
+	}
+	d.e.Object = newID()
+	return v, nil
+}
+
+// completed is an answer with its numbers, and what they were computed for.
+type completed struct {
+	v        answered
+	revision int
+}
+
+// completeAnswer checks an answer and computes its numbers.
+func completeAnswer(ctx context.Context, p *Project, who string, op Op) (any, error) {
+	var v answered
+	if err := parseData(op, &v); err != nil {
+		return nil, err
+	}
+	if v.Answer == nil {
+		return nil, fault.New(fault.Usage, "%s without an answer", op.Kind)
+	}
+	p.mu.RLock()
+	m := p.state.members[who]
+	r := p.state.readings[v.Reading]
+	if m == nil || r == nil || !policy.Decide(m.Roles, policy.EditReading, p.state.readingFacts(m, r, p.now())).Allowed {
+		p.mu.RUnlock()
+		return nil, nil // decide says so, in one place
+	}
+	it, c, rev := p.state.rules(r).Item(v.Answer.Item), p.state.cases[r.Case], r.Revision
+	a := p.state.assignments[r.Assignment]
+	p.mu.RUnlock()
+	if it == nil || a != nil && len(a.Items) > 0 && !slices.Contains(a.Items, it.Name) {
+		return nil, fault.New(fault.Input, "the reading does not ask for this item")
+	}
+	if err := v.Answer.complete(it, c, p.pictures.calibration); err != nil {
+		return nil, err
+	}
+	return &completed{v, rev}, ctx.Err()
+}
+
+func (d *decision) put() (any, error) {
+	var v answered
+	if err := d.parse(&v); err != nil {
+		return nil, err
+	}
+	r, err := d.reading(v.Reading, policy.EditReading)
+	if err != nil {
+		return nil, err
+	}
+	c, ok := d.extra.(*completed)
+	if !ok || c.revision != r.Revision {
+		return nil, fault.New(fault.Conflict, "the reading has changed: try again")
+	}
+	if d.op.Object != "" && !idForm.MatchString(d.op.Object) {
+		return nil, fault.New(fault.Usage, "an answer's name is 32 hexadecimal digits")
+	}
+	if err := d.base(v.Reading); err != nil {
+		return nil, err
+	}
+	for _, other := range r.Answers {
+		if other.ID != d.e.Object && other.at() == c.v.Answer.at() {
+			return nil, fault.New(fault.Conflict, "there is an answer to this already").WithHint("change that one")
+		}
+	}
+	c.v.Answer.ID, c.v.Answer.Version = "", 0 // the event has them
+	return c.v, nil
+}
+
+// base checks that the op builds on the newest version of its answer, and numbers the new one.
+func (d *decision) base(reading string) error {
+	id := d.op.Object
+	if id == "" {
+		if d.op.Base != 0 {
+			return fault.New(fault.Usage, "a new answer builds on nothing")
+		}
+		id = newID()
+	}
+	owner, known := d.s.answers[id]
+	if known && owner != reading {
+		return ErrUnknown
+	}
+	if now := d.s.versions[id]; d.op.Base != now {
+		return fault.New(fault.Conflict, "the answer is at version %d, this builds on %d", now, d.op.Base).WithHint("take the newer one over and try again")
+	}
+	d.e.Object, d.e.Version = id, d.op.Base+1
+	return nil
+}
+
+func (d *decision) remove() (any, error) {
+	var v ofReading
+	if err := d.parse(&v); err != nil {
+		return nil, err
+	}
+	r, err := d.reading(v.Reading, policy.EditReading)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(r.Answers, func(a *Answer) bool { return a.ID == d.op.Object }) {
+		return nil, ErrUnknown
+	}
+	if err := d.base(v.Reading); err != nil {
+		return nil, err
+	}
+	return ofReading{Reading: r.ID}, nil
+}
+
+func (d *decision) spend() (any, error) {
+	var v ofReading
+	if err := d.parse(&v); err != nil {
+		return nil, err
+	}
+	r, err := d.reading(v.Reading, policy.EditReading)
+	if err != nil {
+		return nil, err
+	}
+	// Never more than has passed: a browser's clock is a claim.
+	left := d.e.At.Sub(r.Opened).Seconds() - r.Seconds
+	if !(v.Seconds > 0) || v.Seconds > left+1 {
+		return nil, fault.New(fault.Input, "more time than has passed since the reading was opened")
+	}
+	return ofReading{Reading: r.ID, Seconds: v.Seconds}, nil
+}
+
+func (d *decision) lock() (any, error) {
+	var v ofReading
+	if len(d.op.Data) > 0 {
+		if err := d.parse(&v); err != nil {
+			return nil, err
+		}
+	}
+	r, err := d.reading(d.op.Object, policy.LockReading)
+	if err != nil {
+		return nil, err
+	}
+	if missing := d.missing(r); len(missing) > 0 {
+		return nil, fault.New(fault.Input, "still to be answered: %s", strings.Join(missing, ", "))
+	}
+	out := ofReading{Reading: r.ID}
+	if r.Arm == protocol.Deciding {
+		if strings.TrimSpace(v.Reason) == "" {
+			return nil, fault.New(fault.Input, "a decision has a reason")
+		}
+		out.Method, out.Reason = d.s.rules(r).Adjudication.Method, v.Reason
+		if !slices.Contains([]string{"third", "panel"}, out.Method) {
+			out.Method = "third"
+		}
+	}
+	return out, nil
+}
+
+// missing are the required items without an answer. Masks, measurements and frames have to be there once, labels of images for every image.
+func (d *decision) missing(r *Reading) (out []string) {
+	a := d.s.assignments[r.Assignment]
+	for _, it := range d.s.rules(r).Items {
+		if !it.Required || len(a.Items) > 0 && !slices.Contains(a.Items, it.Name) {
+			continue
+		}
+		images := map[int]bool{}
+		for _, x := range r.Answers {
+			if x.Item == it.Name {
+				images[x.Image] = true
+			}
+		}
+		label := it.Kind == protocol.Choice || it.Kind == protocol.Multi || it.Kind == protocol.Ordinal
+		if len(images) == 0 || it.Scope == protocol.Image && label && len(images) < len(d.s.cases[r.Case].Images) {
+			out = append(out, it.Label)
+		}
+	}
+	return out
+}
+
+func (d *decision) share() (any, error) {
+	var v ofReading
+	if err := d.parse(&v); err != nil {
+		return nil, err
+	}
+	r, err := d.reading(v.Reading, policy.ShareReading)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range v.With {
+		m := d.s.members[name]
+		if m == nil || m.AI() || name == d.m.Name || d.s.mustRead(m, r.Case, d.e.At) {
+			return nil, fault.New(fault.Input, "it can't be shared with everybody named: they have to read the case themselves, or are no readers here")
+		}
+	}
+	slices.Sort(v.With)
+	return ofReading{Reading: r.ID, With: slices.Compact(v.With)}, nil
+}
+
+func (d *decision) comment() (any, error) {
+	var v ofReading
+	if err := d.parse(&v); err != nil {
+		return nil, err
+	}
+	r, err := d.reading(v.Reading, policy.Comment)
+	if err != nil {
+		return nil, err
+	}
+	c := d.s.cases[r.Case]
+	if v.Text == "" || len(v.Text) > 10_000 || v.Image < 0 || v.Image > len(c.Images) || v.Frame < 0 || v.Image > 0 && v.Frame >= c.Images[v.Image-1].Frames {
+		return nil, fault.New(fault.Input, "a comment has a text, and a place in the case or none")
+	}
+	return ofReading{Reading: r.ID, Text: v.Text, Image: v.Image, Frame: v.Frame}, nil
+}

@@ -1,0 +1,213 @@
+package protocol
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"github.com/cineloop/cineloop/annotate/measure"
+	"github.com/cineloop/cineloop/internal/strictyaml"
+)
+
+// Protocol is a reading study's rules.
+type Protocol struct {
+	Version  int    `yaml:"version"`  // of this form: 1
+	Revision int    `yaml:"revision"` // of these rules, from 1: each that is published is one more
+	Title    string `yaml:"title"`
+
+	Design Design `yaml:"design"`
+	Items  []Item `yaml:"items"`
+
+	Adjudication Adjudication `yaml:"adjudication"`
+}
+
+// DesignKind is how readings are laid out.
+type DesignKind string
+
+// The designs.
+const (
+	Independent DesignKind = "independent" // every case by a number of readers who know nothing of each other
+	Sequential  DesignKind = "sequential"  // each case unaided, locked, then at once with the AI's reading beside it
+	Crossed     DesignKind = "crossed"     // every case by every reader in every arm, a washout between: multi-reader, multi-case
+	Preference  DesignKind = "preference"  // which of two readings is better, sides by chance
+	Panel       DesignKind = "panel"       // AI against a panel: every case by every reader, AI never shown
+)
+
+// Designs are all of them.
+var Designs = []DesignKind{Independent, Sequential, Crossed, Preference, Panel}
+
+// Design is the layout of a study.
+type Design struct {
+	Kind        DesignKind `yaml:"kind"`
+	Readers     int        `yaml:"readers"`      // of a case, in independent designs; default 2. Elsewhere every reader reads every case
+	WashoutDays int        `yaml:"washout_days"` // between a reader's two readings of a case, in crossed designs; default 28
+	AI          string     `yaml:"ai"`           // member whose readings are shown in aided arms, or preferred; needed by sequential, crossed and preference
+	Repeat      int        `yaml:"repeat"`       // per cent of cases that a reader gets twice, to know the reader's own noise; independent designs only
+}
+
+// ItemKind is what kind of answer an item wants.
+type ItemKind string
+
+// The kinds.
+const (
+	Choice      ItemKind = "choice"      // one of the options
+	Multi       ItemKind = "multi"       // any of the options
+	Ordinal     ItemKind = "ordinal"     // one of the options, which are in order
+	Number      ItemKind = "number"      // typed in, in Unit
+	Text        ItemKind = "text"        // free
+	Measurement ItemKind = "measurement" // one value of a shape
+	Ejection    ItemKind = "ejection"    // fraction from traces at end of diastole and systole
+	Mask        ItemKind = "mask"        // pixels of a frame
+	Frame       ItemKind = "frame"       // a frame of a cine
+	Prefer      ItemKind = "preference"  // a, b, equal, neither
+)
+
+// Preferences are the answers to a preference.
+var Preferences = []string{"a", "b", "equal", "neither"}
+
+// Scope is what an item is asked of.
+type Scope string
+
+// The scopes.
+const (
+	Exam     Scope = "exam"
+	Image    Scope = "image"
+	OneFrame Scope = "frame"
+	Interval Scope = "interval"
+)
+
+// Code is a coded concept.
+type Code struct {
+	Scheme  string `yaml:"scheme"` // SCT, RADLEX, DCM, LN …
+	Value   string `yaml:"value"`
+	Meaning string `yaml:"meaning"`
+}
+
+// Option is one of the answers of a choice.
+type Option struct {
+	Name string `yaml:"name"`
+	Code Code   `yaml:"code"`
+}
+
+// Item is one question.
+type Item struct {
+	Name     string   `yaml:"name"`  // lower-case letters, digits, _; names columns
+	Label    string   `yaml:"label"` // what readers see; default Name
+	Kind     ItemKind `yaml:"kind"`
+	Scope    Scope    `yaml:"scope"` // default exam; masks and measurements: image
+	Code     Code     `yaml:"code"`
+	Options  []Option `yaml:"options"`
+	Positive []string `yaml:"positive"` // options that are the disease, for sensitivity and AUROC
+
+	Unit  string       `yaml:"unit"` // UCUM; of measurements it is the value's
+	Min   *float64     `yaml:"min"`
+	Max   *float64     `yaml:"max"`
+	Shape measure.Kind `yaml:"shape"` // of a measurement
+	Value string       `yaml:"value"` // which of the shape's values counts, as package measure names it; default the first
+
+	Required     bool     `yaml:"required"`
+	Confidence   bool     `yaml:"confidence"`    // 0–100 is asked along
+	CannotAssess []string `yaml:"cannot_assess"` // reasons that may stand in place of an answer; none: it may not
+
+	Disagreement Disagreement `yaml:"disagreement"`
+}
+
+// Disagreement says when two readings differ so much that somebody else has to look.
+type Disagreement struct {
+	Metric string  `yaml:"metric"` // different (choices), steps (ordinals), difference, percent (numbers), dice, hd95 (masks), frames; "" never
+	Limit  float64 `yaml:"limit"`  // beyond it, of dice below it
+}
+
+// Adjudication says how disagreements end.
+type Adjudication struct {
+	Method   string `yaml:"method"`    // third | panel | majority | mean | median | staple; default third
+	SeeAI    bool   `yaml:"see_ai"`    // the adjudicator sees the AI's reading among the masked ones
+	SeeReads bool   `yaml:"see_reads"` // and the readers', masked; default is what Fill sets: yes
+}
+
+// Methods of adjudication.
+var Methods = []string{"third", "panel", "majority", "mean", "median", "staple"}
+
+// Read reads, fills and checks the protocol in data; file names it in errors. Code usage.
+func Read(file string, data []byte) (*Protocol, error) {
+	p := Protocol{Adjudication: Adjudication{SeeReads: true}}
+	if err := strictyaml.Unmarshal(file, data, &p); err != nil {
+		return nil, err
+	}
+	p.fill()
+	if err := p.check(file); err != nil {
+		return nil, err
+	}
+	return &p, nil
+}
+
+func (p *Protocol) fill() {
+	if p.Design.Kind == Independent && p.Design.Readers == 0 {
+		p.Design.Readers = 2
+	}
+	if p.Design.Kind == Crossed && p.Design.WashoutDays == 0 {
+		p.Design.WashoutDays = 28
+	}
+	if p.Adjudication.Method == "" {
+		p.Adjudication.Method = "third"
+	}
+	for i := range p.Items {
+		it := &p.Items[i]
+		if it.Label == "" {
+			it.Label = it.Name
+		}
+		if it.Scope == "" {
+			it.Scope = Exam
+			if it.Kind == Mask || it.Kind == Measurement || it.Kind == Frame {
+				it.Scope = Image
+			}
+		}
+		if it.Kind == Ejection && it.Unit == "" {
+			it.Unit = measure.Percent
+		}
+	}
+}
+
+// Item is the named item; nil if there is none.
+func (p *Protocol) Item(name string) *Item {
+	for i := range p.Items {
+		if p.Items[i].Name == name {
+			return &p.Items[i]
+		}
+	}
+	return nil
+}
+
+// Option is the index of an option; −1 if there is none.
+func (it *Item) Option(name string) int {
+	for i, o := range it.Options {
+		if o.Name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// Arms are what a case is read in.
+func (d Design) Arms() []string {
+	switch d.Kind {
+	case Sequential, Crossed:
+		return []string{Unaided, Aided}
+	case Preference:
+		return []string{Preferring}
+	}
+	return []string{Unaided}
+}
+
+// The arms.
+const (
+	Unaided    = "unaided"
+	Aided      = "aided"
+	Preferring = "preference"
+	Deciding   = "adjudication"
+)
+
+// Digest of the protocol's file.
+func Digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
