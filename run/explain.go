@@ -269,7 +269,7 @@ func (r *Run) explainOne(ctx context.Context, n int, ex example, model string) (
 	if err != nil {
 		return Example{}, err
 	}
-	input := explain.Input{C: in.Channels, T: in.Frames, H: in.Height, W: in.Width, X: make([]float32, in.Channels*in.Frames*in.Height*in.Width)}
+	input := explain.Input{C: in.Planes(), T: in.Frames, H: in.Height, W: in.Width, X: make([]float32, in.Planes()*in.Frames*in.Height*in.Width)}
 	if err := clip.Prepare(c, in, input.X, nil, r.Plan.Augment, 0); err != nil {
 		return Example{}, err
 	}
@@ -313,7 +313,7 @@ func (r *Run) explainOne(ctx context.Context, n int, ex example, model string) (
 		return Example{}, err
 	}
 	e.OverTime = cam.OverTime()
-	shown, err := shownClip(input)
+	shown, err := shownClip(input, in.Channels)
 	if err != nil {
 		return Example{}, err
 	}
@@ -404,14 +404,14 @@ func (v view) gradCAM(m *learn.Model, in explain.Input) (*explain.Map, [3]int, e
 	return cam.Resize(in.T, in.H, in.W), [3]int{a.T, a.H, a.W}, nil
 }
 
-// shownClip is the network's input as a grey picture, so that people see exactly what the network saw.
-func shownClip(in explain.Input) (*clip.Clip, error) {
+// shownClip is the picture in the network's input, its first channels, in grey, so that people see exactly what the network saw.
+func shownClip(in explain.Input, channels int) (*clip.Clip, error) {
 	c := clip.New(clip.Uint8, in.T, in.H, in.W, 1)
 	n := in.T * in.H * in.W
 	mean := make([]float64, n)
 	for i := range n {
-		for k := range in.C {
-			mean[i] += float64(in.X[k*n+i]) / float64(in.C)
+		for k := range channels {
+			mean[i] += float64(in.X[k*n+i]) / float64(channels)
 		}
 	}
 	sorted := slices.Clone(mean)
