@@ -51,10 +51,15 @@ func newCases(d Data) casesOf {
 	return c
 }
 
-// control draws somebody whose time is at least t.
+// control draws somebody from the risk set at an event's time t: whose time is at least t, and who had entered.
 func (c casesOf) control(t float64, rng *rand.Rand) int {
 	first := sort.SearchFloat64s(c.sorted, t)
-	return c.order[first+rng.IntN(len(c.order)-first)]
+	for { // the case itself is in the risk set, so that this ends
+		i := c.order[first+rng.IntN(len(c.order)-first)]
+		if c.d.Labels.Entry == nil || c.d.Labels.Entry[i] < t {
+			return i
+		}
+	}
 }
 
 func newSampled(m *Model, e *torch.Engine, train, val Data) (*sampled, error) {
