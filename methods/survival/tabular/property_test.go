@@ -79,6 +79,9 @@ func TestLateEntryIsHeeded(t *testing.T) {
 			s := Settings{Model: name, Hidden: []int{8}, Epochs: 4, Batch: 40, Seed: 4}
 			fit := func(a, b Data) *Model {
 				m, err := Fit(t.Context(), e, s, a, b)
+				if err == nil {
+					_, err = m.Survival(e, nil) // computes the baseline
+				}
 				if err != nil {
 					t.Fatalf("%s: %v", name, err)
 				}

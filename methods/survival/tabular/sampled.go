@@ -166,15 +166,6 @@ func (f *sampled) validate() float64 {
 	return f.loss(f.net.eval(f.valX, nil), f.valCases).Value
 }
 
-func (f *sampled) finish() {
-	if f.m.Settings.Model == CoxCC {
-		x := f.net.e.FromFloat32(f.train.X, int64(f.train.Len()), int64(f.train.P))
-		f.m.baseline = survival.CoxBaseline(f.net.eval(x, nil), f.train.Labels)
-		return
-	}
-	f.m.baseline = survival.CoxTimeBaseline(f.train.Labels, timeScores(f.net, f.train, f.scale))
-}
-
 // timeScores computes Cox-Time's g(x, t). The first layer is linear in (x, t), so its part of x is computed once.
 func timeScores(net *mlp, d Data, scale survival.TimeScale) survival.RiskScores {
 	p, h := int64(d.P), int64(net.hidden[0])
