@@ -38,7 +38,7 @@ func regionsIn(t testing.TB, text string) string {
 	return path
 }
 
-func names(specs []regionSpec) (out []string) {
+func specNames(specs []regionSpec) (out []string) {
 	for _, s := range specs {
 		out = append(out, s.Name)
 	}
@@ -89,8 +89,8 @@ func TestReadRegions(t *testing.T) {
 	} {
 		got, err := readRegions(c.file, c.asked)
 		if c.words == "" {
-			if err != nil || !slices.Equal(names(got), c.want) {
-				t.Errorf("%v of %s: %v, %v", c.asked, c.file, names(got), err)
+			if err != nil || !slices.Equal(specNames(got), c.want) {
+				t.Errorf("%v of %s: %v, %v", c.asked, c.file, specNames(got), err)
 			}
 			continue
 		}
