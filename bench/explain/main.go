@@ -225,7 +225,7 @@ func onDigits(e *torch.Engine, o options, r *results) error {
 		}
 	}
 	if wants(o, "roar") {
-		x, err := retrain(e, net, o.width, d.first(o.roarTrain), test.first(o.roarTest), o.roarEpochs, []float64{0.5, 0.7, 0.9}, seed, say)
+		x, err := retrain(e, net, o.width, d.first(o.roarTrain), test.first(o.roarTest), o.roarEpochs, []float64{0.1, 0.2, 0.5}, seed, say)
 		if err != nil {
 			return err
 		}

@@ -169,9 +169,13 @@ type near struct {
 
 // judgeViews compares every frame's map with those of right frames that were given the same name.
 func judgeViews(maps []*explain.Map, called []int64, right []bool, patient []string) (row viewRow, nearest []near) {
-	abs := make([]*explain.Map, len(maps))
+	ranks := make([][]float64, len(maps)) // of |map|, once each: their correlation is the rank correlation
 	for i, m := range maps {
-		abs[i] = m.Abs()
+		v := make([]float64, len(m.Values))
+		for p, x := range m.Values {
+			v[p] = math.Abs(float64(x))
+		}
+		ranks[i] = stats.Midranks(v)
 	}
 	var score []float64
 	var isRight []bool
@@ -183,7 +187,7 @@ func judgeViews(maps []*explain.Map, called []int64, right []bool, patient []str
 			if j == i || !right[j] || called[j] != called[i] || patient[j] == patient[i] {
 				continue
 			}
-			if v := explain.RankCorrelation(abs[i], abs[j]); best.at < 0 || v > best.rank {
+			if v := stats.Pearson(ranks[i], ranks[j]); best.at < 0 || v > best.rank {
 				best = near{j, v}
 			}
 		}
