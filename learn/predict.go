@@ -12,7 +12,6 @@ import (
 	"github.com/cineloop/cineloop/evaluate"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/internal/progress"
-	"github.com/cineloop/cineloop/nn"
 	"github.com/cineloop/cineloop/torch"
 )
 
@@ -27,12 +26,16 @@ type PredictOptions struct {
 	Progress       io.Writer
 	Cache          *cohort.Cache
 	Quarantine     *[]cohort.Quarantine // if not nil, gets the rows that could not be read
+	Views          *ViewScores          // if not nil, gets what each clip of a study says; for cohorts of studies
 }
 
 // ready refuses options that cannot work, and sees to a cache.
 func (o *PredictOptions) ready() (err error) {
 	if len(o.CheckpointDirs) == 0 {
 		return fault.New(fault.Usage, "predicting needs a checkpoint")
+	}
+	if o.Views != nil {
+		o.Views.Slots = o.Cohort.Slots
 	}
 	o.Cache, err = cacheOr(o.Cache)
 	return err
@@ -66,6 +69,7 @@ func Predict(ctx context.Context, opts PredictOptions) (*evaluate.Predictions, e
 	if err != nil {
 		return nil, err
 	}
+	opts.Views.finish()
 	return sum.table(opts), nil
 }
 
@@ -139,7 +143,7 @@ func predictOne(ctx context.Context, e *torch.Engine, opts PredictOptions, dir s
 		}
 		s := e.Scope()
 		e.NoGrad(func() {
-			heads := forward(e, m.Net, &nn.Pass{E: e, Table: m.State.Table.table(e, opts.Cohort, b.Rows)}, opts.Plan.Train.Autocast, input(e, b))
+			heads := opts.Views.scoring(e, m, opts, b)
 			for i, h := range m.State.Heads {
 				for j, raw := range split(heads[i].Float32s(), h.outputs()) {
 					out.put(b.Rows[j], h.Name, h.decode(raw))
@@ -161,6 +165,9 @@ func predictOne(ctx context.Context, e *torch.Engine, opts PredictOptions, dir s
 
 // fits checks that targets which the cohort has too mean the same there.
 func (m *Model) fits(c *cohort.Cohort) error {
+	if err := m.fitsViews(c); err != nil {
+		return err
+	}
 	for _, t := range c.Spec.Targets {
 		i := slices.IndexFunc(m.Targets, func(o evaluate.Target) bool { return o.Name == t.Name })
 		if i < 0 {

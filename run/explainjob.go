@@ -145,7 +145,7 @@ func (j *explainJob) example(ctx context.Context, n int, ex example) (TestedExam
 	}
 	v := viewOf(ex, j.r.Plan.Explain.Layer)
 	if v.layer == "" {
-		v.layer = j.trained.Net.LastStage()
+		v.layer = j.trained.Layer("")
 	}
 	score, err := v.scorer(j.trained, in)
 	if err != nil {

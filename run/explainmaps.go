@@ -177,7 +177,7 @@ func (p *mapper) draw(ctx context.Context, in explain.Input, how method) (m *exp
 	s := p.e.Scope()
 	defer s.Close()
 	net := attribute.Net{E: p.e, Volume: p.m.Net.Volume, Forward: func(pass *nn.Pass, x *torch.Tensor) *torch.Tensor {
-		pass.Table = p.m.Table(int(x.Size(0)))
+		pass.Table, pass.Views = p.m.Table(int(x.Size(0))), p.m.Views(int(x.Size(0)))
 		y := p.m.Net.Heads(pass, x)[p.head]
 		if how.turned && p.view.negate {
 			y = y.Neg()

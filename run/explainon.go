@@ -91,7 +91,7 @@ func ExplainOn(ctx context.Context, dir string, opt ExplainOptions) (*Tested, er
 	if err != nil {
 		return nil, err
 	}
-	p, _, err := r.predict(ctx, r.Dir, other, other.All(), models[:1])
+	p, _, err := r.predict(ctx, r.Dir, other, other.All(), models[:1], nil)
 	if err != nil {
 		return nil, err
 	}
