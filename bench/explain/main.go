@@ -147,7 +147,7 @@ func run(ctx context.Context, o options) error {
 			}
 		}
 		if wants(o, "peer") {
-			switch p, err := compareWithPeer(ctx, e, o.videoWidth, 2*o.turns+1, say); {
+			switch p, err := compareWithPeer(ctx, e, o.videoWidth, o.turns, say); {
 			case errors.Is(err, errNoPeer):
 				say(err.Error())
 				r.Peers = nil
