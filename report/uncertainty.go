@@ -39,6 +39,7 @@ type Section struct {
 	Charts      []svg.Plot
 	Pictures    []Picture
 	Legends     [][]string // of each chart: the names of series s1, s2, …
+	Forests     []Forest   // shown by a [SectionsPage]
 }
 
 // Table is plain rows under a head.
@@ -64,6 +65,7 @@ type sectionView struct {
 	Pictures    []safePicture
 	Charts      []chart
 	Tables      []*table
+	Forests     []forest
 }
 
 // safePicture has a data URI that this package was given as one.
@@ -135,6 +137,9 @@ func (s Section) view(at int) sectionView {
 	}
 	for _, t := range s.Tables {
 		v.Tables = append(v.Tables, &table{Caption: t.Caption, Head: t.Head, Rows: t.Rows})
+	}
+	for _, f := range s.Forests {
+		v.Forests = append(v.Forests, f.view())
 	}
 	return v
 }

@@ -123,3 +123,26 @@ func TestUncertaintyPageInBrowser(t *testing.T) {
 		}
 	}
 }
+
+func TestSectionsPage(t *testing.T) {
+	nan := math.NaN()
+	f := Forest{Title: "Gain", Help: "<b>", Line: 0, Rows: []ForestRow{{Heading: "all there"}, {Name: "one", Detail: "over two", Value: 0.1, Low: -0.05, High: 0.2},
+		{Name: "alone", Value: -0.25, Low: nan, High: nan}, {Name: "none", Reason: "undefined"}}}
+	var b strings.Builder
+	if err := (SectionsPage{Title: "Compared", Sections: []Section{{Title: "S", Forests: []Forest{f, {Title: "empty", Line: nan}}}}, Notes: []string{"a note"}}).Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"all there", "0.100", "−0.050\u00a0to\u00a00.200", "−0.250", "undefined", "over two", "a note", "&lt;b&gt;"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	if strings.Contains(b.String(), "NaN") {
+		t.Error("a value that is none is drawn")
+	}
+	// The scale holds −0.25 to 0.2 and the line; values lie on it in order.
+	v := f.view()
+	if one, alone := v.Rows[1].Bar, v.Rows[2].Bar; !(alone.At < one.Low && one.Low < one.Line && one.Line < one.At && one.At < one.High) || alone.Low != alone.High {
+		t.Errorf("%+v and %+v", one, alone)
+	}
+}

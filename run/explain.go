@@ -40,7 +40,7 @@ type Explanations struct {
 func (f Folder) explanations() string { return filepath.Join(f.Explain(), "explain.json") }
 
 // Explain maps examples of the judged rows of the primary split, each by the model that did not learn from it, with the tests that
-// [ExplainOn] gives maps of other data. Finished explanations of this plan are kept.
+// [ExplainOn] gives maps of other data, and asks of the judged rows what the network goes by. What is finished of this plan is kept.
 func (r *Run) Explain(ctx context.Context) error {
 	if r.Plan.Kind == kindCatalog || r.Plan.Explain.Examples < 0 {
 		return nil
@@ -48,11 +48,24 @@ func (r *Run) Explain(ctx context.Context) error {
 	if r.segments() {
 		return r.drawMasks()
 	}
+	if err := r.maps(ctx); err != nil {
+		return err
+	}
+	return r.testCohort(ctx)
+}
+
+// looks says whether the network sees the picture.
+func (r *Run) looks() bool {
+	f := r.Plan.Model.Fusion
+	return f == nil || fusion.Kind(f.Kind) != fusion.Table
+}
+
+func (r *Run) maps(ctx context.Context) error {
 	var old Explanations
 	if exists(r.Dir.explanations()) && readJSON(r.Dir.explanations(), &old) == nil && old.PlanDigest == r.Plan.Digest() && old.Version == version.String() {
 		return nil
 	}
-	if f := r.Plan.Model.Fusion; f != nil && fusion.Kind(f.Kind) == fusion.Table {
+	if !r.looks() {
 		r.say("no maps are drawn: the network does not see the picture")
 		return nil
 	}

@@ -48,6 +48,9 @@ func (j *explainJob) cohort(ctx context.Context, all []example, x *Tested) error
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		if err := j.use(ex.fold); err != nil {
+			return err
+		}
 		j.about(ex.row)
 		stored, in, err := j.r.input(ctx, ex.row)
 		if err != nil {

@@ -60,6 +60,8 @@ type explainJob struct {
 	trained, control, work *learn.Model
 	shuffled               string       // training folder of the network of shuffled labels; empty: none
 	relabelled             *learn.Model // that network
+	models                 []string     // training folders, one a fold; nil: trained stands for every item
+	at                     int          // fold whose network trained is
 }
 
 // with loads the model in a training folder, its randomised control and what it is compared with, and does something with them.
@@ -100,11 +102,10 @@ func (j *explainJob) examples(ctx context.Context, picks []example, asked func(e
 
 // about tells the models whose columns the table's are.
 func (j *explainJob) about(row int) {
-	for _, m := range []*learn.Model{j.trained, j.control, j.work} {
-		m.About(j.r.Cohort, row)
-	}
-	if j.relabelled != nil {
-		j.relabelled.About(j.r.Cohort, row)
+	for _, m := range []*learn.Model{j.trained, j.control, j.work, j.relabelled} {
+		if m != nil {
+			m.About(j.r.Cohort, row)
+		}
 	}
 }
 
