@@ -54,6 +54,7 @@ type explainJob struct {
 	fill                   explain.Fill
 	regions                []namedRegion
 	swaps                  []string
+	phases                 string
 	bar                    *progress.Bar
 	e                      *torch.Engine
 	trained, control, work *learn.Model

@@ -164,10 +164,10 @@ func (w *Swap) say(level float64) {
 	w.Words += "): "
 	switch {
 	case w.Items < fewItems:
-		w.Words += "too few items to tell whether the network uses it."
+		w.Words += "too few items to tell whether the score depends on it."
 	case w.Uses:
-		w.Words += "the network uses it."
+		w.Words += "the score depends on it."
 	default:
-		w.Words += "nothing shows that the network uses it in one direction."
+		w.Words += "nothing shows that the score depends on it in one direction."
 	}
 }
