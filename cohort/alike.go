@@ -18,33 +18,33 @@ const (
 	nearAligned  = 0.85 // correlation of frames
 )
 
-// alike finds pairs of different patients that show the same once one is cropped, moved, mirrored, brightened or cut in time: candidates by
-// their sketches, then three frames of the one, each laid over all frames of the other. known are pairs found before, lower row first.
-func (c *Cohort) alike(ctx context.Context, facts []Facts, known map[[2]int]bool) ([]Duplicate, error) {
-	pairs := candidates(ctx, facts, func(a, b int) bool { return c.Rows[a].Patient == c.Rows[b].Patient || known[[2]int{a, b}] })
+// alike gives add the pairs of files, the lower first, that show the same once one is cropped, moved, mirrored, brightened or cut in time:
+// candidates by their sketches, then three frames of the one, each laid over all frames of the other. Pairs that are never to be
+// compared are left out.
+func alike(ctx context.Context, files []file, facts []Facts, never func(a, b int) bool, add func(a, b int, likeness float64)) error {
+	pairs := candidates(ctx, facts, never)
 	likeness := make([]float64, len(pairs))
 	parallel(runtime.GOMAXPROCS(0), len(pairs), func(i int) {
 		if ctx.Err() == nil {
-			likeness[i] = c.laid(ctx, facts, pairs[i])
+			likeness[i] = laid(ctx, files, facts, pairs[i])
 		}
 	})
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return err
 	}
-	var out []Duplicate
 	for i, p := range pairs {
 		if likeness[i] >= nearAligned {
-			out = append(out, Duplicate{Rows: p, Lines: [2]int{c.Rows[p[0]].Line, c.Rows[p[1]].Line}, Aligned: true, Likeness: likeness[i], Patients: true})
+			add(p[0], p[1], likeness[i])
 		}
 	}
-	return out, nil
+	return nil
 }
 
-// candidates are pairs of rows, the lower first, of which one is among the likest of the other. The time is quadratic in the items: 10,000
+// candidates are pairs of files, the lower first, of which one is among the likest of the other. The time is quadratic in the items: 10,000
 // are compared in about half a minute of one core.
 func candidates(ctx context.Context, facts []Facts, never func(a, b int) bool) [][2]int {
 	type near struct {
-		row  int
+		file int
 		like float32
 	}
 	found := make([][]near, len(facts))
@@ -70,7 +70,7 @@ func candidates(ctx context.Context, facts []Facts, never func(a, b int) bool) [
 	var out [][2]int
 	for a, best := range found {
 		for _, n := range best {
-			out = append(out, [2]int{min(a, n.row), max(a, n.row)})
+			out = append(out, [2]int{min(a, n.file), max(a, n.file)})
 		}
 	}
 	slices.SortFunc(out, func(x, y [2]int) int { return cmp.Or(cmp.Compare(x[0], y[0]), cmp.Compare(x[1], y[1])) })
@@ -78,7 +78,7 @@ func candidates(ctx context.Context, facts []Facts, never func(a, b int) bool) [
 }
 
 // laid is how well the frames of one of the pair are found in the other, placed as their means are; 0 where either cannot be read again.
-func (c *Cohort) laid(ctx context.Context, facts []Facts, pair [2]int) float64 {
+func laid(ctx context.Context, files []file, facts []Facts, pair [2]int) float64 {
 	a, b := facts[pair[0]].sketch, facts[pair[1]].sketch
 	_, mirrored := a.like(b)
 	p, r := align(a.mean, b.mean, mirrored)
@@ -86,8 +86,8 @@ func (c *Cohort) laid(ctx context.Context, facts []Facts, pair [2]int) float64 {
 		return 0
 	}
 	var frames [2][][]float64
-	for i, row := range pair {
-		cl, err := clipReader.open(ctx, source{path: c.Rows[row].Path})
+	for i, f := range pair {
+		cl, err := clipReader.open(ctx, source{path: files[f].Path})
 		if err != nil {
 			return 0
 		}

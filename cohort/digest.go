@@ -14,20 +14,40 @@ import (
 
 // digestFiles digests key and part of every row's file, in the order of rows.
 func (c *Cohort) digestFiles(ctx context.Context, rows []int, workers int, part func(path string) string) (string, error) {
-	sums := make([]string, len(rows))
-	parallel(workers, len(rows), func(i int) {
+	files := c.filesOf(rows)
+	sums := make([]string, len(files))
+	parallel(workers, len(files), func(i int) {
 		if ctx.Err() == nil {
-			sums[i] = part(c.Rows[rows[i]].Path)
+			sums[i] = part(files[i].Path)
 		}
 	})
 	if err := ctx.Err(); err != nil {
 		return "", fmt.Errorf("reading the fingerprint: %w", err)
 	}
 	h := sha256.New()
-	for i, r := range rows {
-		fmt.Fprintf(h, "%q %s\n", c.Rows[r].ID, sums[i])
+	for i, f := range files {
+		fmt.Fprintf(h, "%q %s\n", f.ID, sums[i])
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// file is one clip of an item.
+type file struct {
+	ClipOf
+	row int
+}
+
+// files are the clips of all rows, in the order of rows and slots.
+func (c *Cohort) files() []file { return c.filesOf(c.All()) }
+
+func (c *Cohort) filesOf(rows []int) []file {
+	out := make([]file, 0, len(rows))
+	for _, r := range rows {
+		for _, f := range c.Rows[r].Files() {
+			out = append(out, file{f, r})
+		}
+	}
+	return out
 }
 
 // plainPath is the file or folder of a path that may have a fragment.

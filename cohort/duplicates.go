@@ -37,21 +37,26 @@ const nearLikeness = 0.95
 // are [Cohort.Inspect]'s. Pairs of one patient are left out unless exact: frames of one heart look alike; items that cannot be read are
 // left out.
 func (c *Cohort) Duplicates(ctx context.Context, facts []Facts) ([]Duplicate, error) {
-	sums := make([]string, len(c.Rows))
-	parallel(runtime.GOMAXPROCS(0), len(c.Rows), func(i int) {
+	files := c.files()
+	sums := make([]string, len(files))
+	parallel(runtime.GOMAXPROCS(0), len(files), func(i int) {
 		if ctx.Err() == nil {
-			sums[i] = bytesOf(c.Rows[i].Path)
+			sums[i] = bytesOf(files[i].Path)
 		}
 	})
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	var out []Duplicate
-	known := map[[2]int]bool{}
-	add := func(a, b int, likeness float64, exact bool) {
-		known[[2]int{a, b}] = true
-		out = append(out, Duplicate{Rows: [2]int{a, b}, Lines: [2]int{c.Rows[a].Line, c.Rows[b].Line}, Exact: exact, Likeness: likeness,
-			Patients: c.Rows[a].Patient != c.Rows[b].Patient})
+	known := map[[2]int]bool{} // pairs of files
+	add := func(i, k int, d Duplicate) {
+		a, b := files[i].row, files[k].row
+		if a == b { // two clips of one study: they never part
+			return
+		}
+		known[[2]int{i, k}] = true
+		d.Rows, d.Lines, d.Patients = [2]int{a, b}, [2]int{files[i].Line, files[k].Line}, c.Rows[a].Patient != c.Rows[b].Patient
+		out = append(out, d)
 	}
 	first := map[string]int{}
 	for i, s := range sums {
@@ -59,7 +64,7 @@ func (c *Cohort) Duplicates(ctx context.Context, facts []Facts) ([]Duplicate, er
 			continue
 		}
 		if a, ok := first[s]; ok {
-			add(a, i, 1, true)
+			add(a, i, Duplicate{Exact: true, Likeness: 1})
 		} else {
 			first[s] = i
 		}
@@ -67,22 +72,25 @@ func (c *Cohort) Duplicates(ctx context.Context, facts []Facts) ([]Duplicate, er
 	for a := range facts {
 		for b := a + 1; b < len(facts); b++ {
 			fa, fb := facts[a], facts[b]
-			if !fa.hashUsable || !fb.hashUsable || sums[a] != "" && sums[a] == sums[b] || c.Rows[a].Patient == c.Rows[b].Patient {
+			if !fa.hashUsable || !fb.hashUsable || sums[a] != "" && sums[a] == sums[b] || c.Rows[fa.Row].Patient == c.Rows[fb.Row].Patient {
 				continue
 			}
 			if distance(fa.hash, fb.hash) > nearBits {
 				continue
 			}
 			if like := likeness(fa.thumb, fb.thumb); like >= nearLikeness {
-				add(a, b, like, false)
+				add(a, b, Duplicate{Likeness: like})
 			}
 		}
 	}
-	laid, err := c.alike(ctx, facts, known)
-	if err != nil {
+	same := func(a, b int) bool {
+		return c.Rows[facts[a].Row].Patient == c.Rows[facts[b].Row].Patient || known[[2]int{a, b}]
+	}
+	if err := alike(ctx, files, facts, same, func(a, b int, likeness float64) {
+		add(a, b, Duplicate{Aligned: true, Likeness: likeness})
+	}); err != nil {
 		return nil, err
 	}
-	out = append(out, laid...)
 	slices.SortFunc(out, func(a, b Duplicate) int {
 		return cmp.Or(cmp.Compare(a.Lines[0], b.Lines[0]), cmp.Compare(a.Lines[1], b.Lines[1]))
 	})

@@ -44,6 +44,7 @@ type Fingerprint struct {
 
 	Targets []TargetSummary `json:"targets,omitempty"`
 	Groups  []GroupSummary  `json:"groups,omitempty"`
+	Views   *ViewsSummary   `json:"views,omitempty"` // where data.views makes studies of clips
 
 	TableDigest   string `json:"table_sha256"`
 	FilesDigest   string `json:"files_sha256"`             // over every row's key and size in bytes
@@ -136,7 +137,7 @@ func (c *Cohort) Fingerprint(ctx context.Context, opt FingerprintOptions) (*Fing
 		Formats: map[string]int{}, DTypes: map[string]int{}, Photometric: map[string]int{}, Channels: map[int]int{}}
 	byKey := c.All()
 	slices.SortFunc(byKey, func(a, b int) int { return cmp.Compare(c.Rows[a].ID, c.Rows[b].ID) })
-	if err := c.lookAtClips(ctx, f, spread(byKey, opt.MaxClips), opt); err != nil {
+	if err := c.lookAtClips(ctx, f, spread(c.filesOf(byKey), opt.MaxClips), opt); err != nil {
 		return nil, err
 	}
 	for _, t := range c.Spec.Targets {
@@ -145,6 +146,7 @@ func (c *Cohort) Fingerprint(ctx context.Context, opt FingerprintOptions) (*Fing
 	for g, name := range c.Groups {
 		f.Groups = append(f.Groups, GroupSummary{name, c.count(c.All(), func(i int) (string, bool) { return c.Rows[i].Groups[g], true }, nil)})
 	}
+	f.Views = c.summariseViews()
 	var err error
 	if f.FilesDigest, err = c.digestFiles(ctx, byKey, opt.Workers, fileSize); err != nil {
 		return nil, err
@@ -176,11 +178,11 @@ func (c *Cohort) sites() int {
 }
 
 // spread takes n of rows evenly; all when n is negative or not fewer.
-func spread(rows []int, n int) []int {
+func spread[T any](rows []T, n int) []T {
 	if n < 0 || n >= len(rows) {
 		return rows
 	}
-	out := make([]int, n)
+	out := make([]T, n)
 	for i := range out {
 		out[i] = rows[i*len(rows)/n]
 	}
@@ -189,7 +191,7 @@ func spread(rows []int, n int) []int {
 
 // look is what one clip adds to the fingerprint.
 type look struct {
-	row  int
+	file file
 	clip *clip.Clip // without samples
 	size int64
 	vals []float64 // ascending
@@ -199,14 +201,14 @@ type look struct {
 // fingerprintWave is how many clips are decoded before the bytes are counted: fixed, so that the sample does not depend on the machine.
 const fingerprintWave = 16
 
-func (c *Cohort) lookAtClips(ctx context.Context, f *Fingerprint, rows []int, opt FingerprintOptions) error {
+func (c *Cohort) lookAtClips(ctx context.Context, f *Fingerprint, rows []file, opt FingerprintOptions) error {
 	var looks []look
 	var total int64
 	for len(rows) > 0 && total < opt.MaxBytes {
 		wave := rows[:min(fingerprintWave, len(rows))]
 		rows = rows[len(wave):]
 		results := make([]look, len(wave))
-		parallel(opt.Workers, len(wave), func(i int) { results[i] = c.lookAt(ctx, wave[i], opt) })
+		parallel(opt.Workers, len(wave), func(i int) { results[i] = lookAt(ctx, wave[i], opt) })
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("reading the fingerprint: %w", err)
 		}
@@ -215,7 +217,7 @@ func (c *Cohort) lookAtClips(ctx context.Context, f *Fingerprint, rows []int, op
 				return fmt.Errorf("reading the fingerprint: %w", l.err)
 			}
 			if l.err != nil {
-				r := c.Rows[l.row]
+				r := l.file
 				f.Unreadable = append(f.Unreadable, Quarantine{r.Line, r.ID, WithoutPath(l.err, r.Path)})
 				continue
 			}
@@ -230,14 +232,14 @@ func (c *Cohort) lookAtClips(ctx context.Context, f *Fingerprint, rows []int, op
 	return nil
 }
 
-func (c *Cohort) lookAt(ctx context.Context, row int, opt FingerprintOptions) (l look) {
-	l.row = row
+func lookAt(ctx context.Context, at file, opt FingerprintOptions) (l look) {
+	l.file = at
 	defer func() {
 		if v := recover(); v != nil {
 			l.err = fmt.Errorf("the decoder failed: %v", v)
 		}
 	}()
-	cl, err := opt.Cache.get(ctx, source{path: c.Rows[row].Path}, opt.reader.open)
+	cl, err := opt.Cache.get(ctx, source{path: at.Path}, opt.reader.open)
 	if err != nil {
 		l.err = err
 		return l

@@ -46,13 +46,14 @@ type InspectOptions struct {
 	Progress func(done int) // called as items are finished, from one goroutine at a time
 }
 
-// Inspect decodes every item once and looks at it. Items that cannot be read say why.
+// Inspect decodes every item once and looks at it; of studies every clip, in the order of rows and slots. What cannot be read says why.
 func (c *Cohort) Inspect(ctx context.Context, opt InspectOptions) ([]Facts, error) {
 	if opt.Workers <= 0 {
 		opt.Workers = runtime.GOMAXPROCS(0)
 	}
-	out := make([]Facts, len(c.Rows))
-	done := make(chan int, len(c.Rows))
+	files := c.files()
+	out := make([]Facts, len(files))
+	done := make(chan int, len(files))
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)
@@ -63,9 +64,9 @@ func (c *Cohort) Inspect(ctx context.Context, opt InspectOptions) ([]Facts, erro
 			}
 		}
 	}()
-	parallel(opt.Workers, len(c.Rows), func(i int) {
+	parallel(opt.Workers, len(files), func(i int) {
 		if ctx.Err() == nil {
-			out[i] = c.inspect(ctx, i)
+			out[i] = inspect(ctx, files[i])
 		}
 		done <- i
 	})
@@ -77,9 +78,8 @@ func (c *Cohort) Inspect(ctx context.Context, opt InspectOptions) ([]Facts, erro
 	return out, nil
 }
 
-func (c *Cohort) inspect(ctx context.Context, row int) (f Facts) {
-	r := c.Rows[row]
-	f = Facts{Row: row, Line: r.Line, ID: r.ID}
+func inspect(ctx context.Context, r file) (f Facts) {
+	f = Facts{Row: r.row, Line: r.Line, ID: r.ID}
 	defer func() {
 		if v := recover(); v != nil {
 			f.Unreadable = fmt.Sprintf("the decoder failed: %v", v)

@@ -19,6 +19,7 @@ type Cohort struct {
 	Quarantine []Quarantine // rows left out because of their file or key
 	Flow       []Stage      // how many rows and patients each stage left, for the report's flow chart
 	Warnings   []string     // what a person should know, free of values
+	Slots      []Slot       // of every study, where data.views groups clips; else none
 	Digest     string       // SHA-256 of the table's bytes; of the sorted names and sizes for a scanned folder
 }
 
@@ -27,7 +28,8 @@ type Row struct {
 	ID      string               // key of the item, unique in the cohort
 	Patient string               // key of the patient; never printed
 	Site    string               // empty: unknown
-	Path    string               // absolute file or folder, maybe with a fragment: what clip.Open takes
+	Path    string               // absolute file or folder, maybe with a fragment: what clip.Open takes; of a study its first clip
+	Clips   []ClipOf             // of a study, by position in Cohort.Slots; nil where an item is one file
 	Line    int                  // in the table (header = 1), for messages
 	Groups  []string             // subgroup by position in Cohort.Groups; empty: unknown
 	Columns []string             // cells by position in Cohort.Columns
@@ -106,6 +108,9 @@ func Load(ctx context.Context, spec Spec) (*Cohort, error) {
 		return nil, err
 	}
 	c.stage("usable file and keys")
+	if err := c.groupViews(t); err != nil {
+		return nil, err
+	}
 	if len(c.Rows) == 0 {
 		return nil, c.nothingLeft(t)
 	}

@@ -28,11 +28,12 @@ type LoaderConfig struct {
 	Balance   string // binary or class target whose classes training draws equally often; empty: off
 	// BalanceBy, if set, is the number of a row's class instead (below 0: none); training draws each equally often.
 	BalanceBy func(r Row) int
-	Weight    string // column of numbers ≥ 0: training draws rows in proportion to it; empty: off
-	Patients  int    // training takes so many rows of every patient an epoch, all in turn over the epochs; 0: off
-	View      int    // outside training: 0 as it is; k: augmented, another draw for each k (test-time augmentation)
-	Workers   int    // goroutines that decode and transform; 0: GOMAXPROCS
-	Ahead     int    // batches prepared beyond the one that the consumer has; 0: 2
+	Weight    string  // column of numbers ≥ 0: training draws rows in proportion to it; empty: off
+	Patients  int     // training takes so many rows of every patient an epoch, all in turn over the epochs; 0: off
+	ViewDrop  float64 // of studies, in training: each clip is left out with this probability, but never all of a study's
+	View      int     // outside training: 0 as it is; k: augmented, another draw for each k (test-time augmentation)
+	Workers   int     // goroutines that decode and transform; 0: GOMAXPROCS
+	Ahead     int     // batches prepared beyond the one that the consumer has; 0: 2
 
 	Cache      *Cache // shared with other loaders; nil: one of its own with CacheBytes
 	CacheBytes int64
@@ -89,8 +90,10 @@ func OpenClip(ctx context.Context, row Row, in clip.InputSpec) (*clip.Clip, erro
 // Batch is a network's input with the rows that it came from.
 type Batch struct {
 	Step     int       // in the epoch
-	X        []float32 // [N, C, T, H, W]; valid until Release
-	Shape    [5]int    // N, C, T, H, W
+	X        []float32 // [N, C, T, H, W], of studies [N, V, C, T, H, W] with 0 where nothing is; valid until Release
+	Shape    [5]int    // N, C, T, H, W; of studies N·V in place of N
+	Slots    int       // V, the slots of a study; 0 where an item is one clip
+	Present  []bool    // [N·V], which slots hold a clip; nil where an item is one clip
 	Rows     []int     // of each item, index into Cohort.Rows
 	EvalClip []int     // of each item, which of the input's EvalClips
 
@@ -131,7 +134,8 @@ type Loader struct {
 	rows []int
 	rank map[int]int // row -> position by key
 	cfg  LoaderConfig
-	item int    // floats of one item
+	clip int    // floats of one clip
+	item int    // floats of one item: of a study, those of all slots
 	work string // of the working clips, for the cache
 
 	weights  []float64 // of rows, for drawing by weight; nil: off
@@ -149,6 +153,7 @@ type Loader struct {
 	mu         sync.Mutex
 	stats      LoaderStats
 	bad        map[int]string // row -> reason
+	badClips   map[clipAt]bool
 	quarantine []Quarantine
 }
 
@@ -165,6 +170,8 @@ func NewLoader(c *Cohort, rows []int, cfg LoaderConfig) (*Loader, error) {
 		return nil, fault.New(fault.Usage, "loader: batch size %d", cfg.BatchSize)
 	case cfg.Ranks < 0 || cfg.Rank < 0 || cfg.Rank >= max(1, cfg.Ranks):
 		return nil, fault.New(fault.Usage, "loader: rank %d of %d", cfg.Rank, cfg.Ranks)
+	case !(cfg.ViewDrop >= 0 && cfg.ViewDrop < 1):
+		return nil, fault.New(fault.Usage, "loader: views are left out with probability %v, which is not in [0, 1)", cfg.ViewDrop)
 	case in.EvalClips < 0 && !cfg.Train:
 		return nil, fault.New(fault.Usage, "loader: eval_clips is %d: a loader needs to know the number, 1 or more", in.EvalClips)
 	case in.Frames <= 0 || in.Height <= 0 || in.Width <= 0 || in.Channels <= 0:
@@ -195,9 +202,10 @@ func NewLoader(c *Cohort, rows []int, cfg LoaderConfig) (*Loader, error) {
 	}
 	l := &Loader{
 		c: c, rows: slices.Clone(rows), rank: map[int]int{}, cfg: cfg, work: workOf(in),
-		item: in.Channels * in.Frames * in.Height * in.Width,
-		free: make(chan []float32, maxFree), bad: map[int]string{},
+		clip: in.Channels * in.Frames * in.Height * in.Width,
+		free: make(chan []float32, maxFree), bad: map[int]string{}, badClips: map[clipAt]bool{},
 	}
+	l.item = l.clip * max(1, len(c.Slots))
 	byKey := slices.Clone(rows)
 	slices.SortFunc(byKey, func(a, b int) int { return cmp.Compare(c.Rows[a].ID, c.Rows[b].ID) })
 	for i, r := range byKey {

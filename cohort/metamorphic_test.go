@@ -75,7 +75,7 @@ func TestSplitInvariants(t *testing.T) {
 		checkFolds(t, c, s, len(c.Rows))
 		for f, fold := range s.Folds {
 			if spec.By != ByItem {
-				if k, _, _ := c.crossing(fold, func(r Row) string { return r.Patient }); k != 0 {
+				if k, _, _ := c.crossing(fold, func(r Row) []string { return []string{r.Patient} }); k != 0 {
 					t.Fatalf("%+v fold %d: %d patients cross", spec, f, k)
 				}
 			}
@@ -86,7 +86,7 @@ func TestSplitInvariants(t *testing.T) {
 					}
 					return r.Columns[0]
 				}
-				if k, _, _ := c.crossing(fold, known); k != 0 {
+				if k, _, _ := c.crossing(fold, func(r Row) []string { return []string{known(r)} }); k != 0 {
 					t.Fatalf("%+v fold %d: %d groups cross", spec, f, k)
 				}
 			}

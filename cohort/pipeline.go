@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -29,8 +30,9 @@ type work struct {
 	step  int
 	buf   []float32
 	slots []slot
-	first int   // place of slots[0] in the epoch
-	rows  []int // what really fills each slot; -1: left out
+	first int    // place of slots[0] in the epoch
+	rows  []int  // what really fills each slot; -1: left out
+	there []bool // of studies: which of their slots hold a clip, [slots·V]
 	left  atomic.Int64
 	done  chan struct{}
 	mu    sync.Mutex
@@ -63,7 +65,7 @@ func (p *pipeline) schedule(slots []slot, start int) {
 		if len(w.slots) == 0 {
 			continue // the last batch is smaller than the ranks are many
 		}
-		w.rows = make([]int, len(w.slots))
+		w.rows, w.there = make([]int, len(w.slots)), make([]bool, len(w.slots)*len(p.l.c.Slots))
 		select {
 		case w.buf = <-p.l.free:
 		case <-p.ctx.Done():
@@ -148,7 +150,8 @@ func (p *pipeline) stop() {
 // deliver closes the gaps of slots that were left out; nil when none is filled.
 func (l *Loader) deliver(w *work) *Batch {
 	in := l.cfg.Input
-	b := &Batch{Step: w.step}
+	v := len(l.c.Slots)
+	b := &Batch{Step: w.step, Slots: v}
 	for i, r := range w.rows {
 		if r < 0 {
 			continue
@@ -159,12 +162,13 @@ func (l *Loader) deliver(w *work) *Batch {
 		}
 		b.Rows = append(b.Rows, r)
 		b.EvalClip = append(b.EvalClip, w.slots[i].clip)
+		b.Present = append(b.Present, w.there[i*v:(i+1)*v]...)
 	}
 	if len(b.Rows) == 0 {
 		return nil
 	}
 	b.X = w.buf[: len(b.Rows)*l.item : len(b.Rows)*l.item]
-	b.Shape = [5]int{len(b.Rows), in.Channels, in.Frames, in.Height, in.Width}
+	b.Shape = [5]int{len(b.Rows) * max(1, v), in.Channels, in.Frames, in.Height, in.Width}
 	l.held.Add(1)
 	b.release = func() {
 		l.giveBack(w.buf)
@@ -176,12 +180,12 @@ func (l *Loader) deliver(w *work) *Batch {
 // fill decodes and transforms a job's items, or finds a substitute.
 func (p *pipeline) fill(j job) error {
 	l, s := p.l, j.w.slots[j.at]
-	var stream func() *rand.Rand
+	var stream draws
 	if l.cfg.Train {
-		stream = func() *rand.Rand { return l.cfg.Seed.Stream("augment", p.epoch, l.c.Rows[s.row].ID, s.nth) }
+		stream = l.drawsOf("augment", p.epoch, l.c.Rows[s.row].ID, s.nth)
 	}
 	if !l.cfg.Train && l.cfg.View > 0 {
-		stream = func() *rand.Rand { return l.cfg.Seed.Stream("view", l.cfg.View, l.c.Rows[s.row].ID) }
+		stream = l.drawsOf("view", l.cfg.View, l.c.Rows[s.row].ID)
 	}
 	err := p.read(j, s.row, stream)
 	if err == nil || fatal(p.ctx, err) {
@@ -217,7 +221,7 @@ func (p *pipeline) substitute(j job) error {
 		if try < randomTries {
 			row = pool[pick.IntN(len(pool))]
 		}
-		err := p.read(j, row, func() *rand.Rand { return l.cfg.Seed.Stream("augment", p.epoch, "substitute", slotNo, try) })
+		err := p.read(j, row, l.drawsOf("augment", p.epoch, "substitute", slotNo, try))
 		if fatal(p.ctx, err) {
 			return err
 		}
@@ -238,14 +242,50 @@ func (p *pipeline) substitute(j job) error {
 // errKnown is the error of a row that is quarantined already.
 var errKnown = errors.New("quarantined before")
 
-// read fills the job's slots from row, drawing from stream (nil: nothing random). A mapped clip whose file fails or was cut while it is
-// read is forgotten and decoded, once.
-func (p *pipeline) read(j job, row int, stream func() *rand.Rand) error {
-	src := source{p.l.c.Rows[row].Path, p.l.cfg.Input.Channels == 1, p.l.work}
-	err := p.readOnce(j, row, src, stream)
+// draws gives the random streams of one reading of a row: one for each of a study's slots, and one with which to choose among them.
+type draws func(extra ...any) *rand.Rand
+
+func (l *Loader) drawsOf(key ...any) draws {
+	return func(extra ...any) *rand.Rand {
+		return l.cfg.Seed.Stream(append(slices.Clone(key), extra...)...)
+	}
+}
+
+// read fills the job's slots from row, drawing from stream (nil: nothing random).
+func (p *pipeline) read(j job, row int, stream draws) error {
+	l := p.l
+	l.mu.Lock()
+	_, known := l.bad[row]
+	l.mu.Unlock()
+	if err := p.ctx.Err(); err != nil {
+		return err
+	}
+	if known {
+		return errKnown
+	}
+	err := error(nil)
+	if l.c.Several() {
+		err = p.readStudy(j, row, stream)
+	} else {
+		err = p.readClip(j, l.c.Rows[row].Path, 0, stream)
+	}
+	if err != nil {
+		return err
+	}
+	for i := j.at; i < j.end; i++ {
+		j.w.rows[i] = row
+	}
+	return nil
+}
+
+// readClip fills a slot of every study in the job, the only one where items are single clips. A mapped clip whose file fails or was cut
+// while it is read is forgotten and decoded, once.
+func (p *pipeline) readClip(j job, path string, at int, stream draws) error {
+	src := source{path, p.l.cfg.Input.Channels == 1, p.l.work}
+	err := p.readOnce(j, src, at, stream)
 	if errors.Is(err, errFault) {
 		p.l.cfg.Cache.forget(src)
-		err = p.readOnce(j, row, src, stream)
+		err = p.readOnce(j, src, at, stream)
 	}
 	return err
 }
@@ -253,8 +293,8 @@ func (p *pipeline) read(j job, row int, stream func() *rand.Rand) error {
 // errFault is an access to mapped memory that the system could not serve.
 var errFault = errors.New("the cache's file cannot be read")
 
-// readOnce is read without a second try. A panic of a decoder is that file's error.
-func (p *pipeline) readOnce(j job, row int, src source, stream func() *rand.Rand) (err error) {
+// readOnce is readClip without a second try. A panic of a decoder is that file's error.
+func (p *pipeline) readOnce(j job, src source, at int, stream draws) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if v := recover(); v != nil {
@@ -266,29 +306,23 @@ func (p *pipeline) readOnce(j job, row int, src source, stream func() *rand.Rand
 		}
 	}()
 	l := p.l
-	l.mu.Lock()
-	_, known := l.bad[row]
-	l.mu.Unlock()
-	if err := p.ctx.Err(); err != nil {
-		return err
-	}
-	if known {
-		return errKnown
-	}
 	c, err := l.cfg.Cache.get(p.ctx, src, l.openWorking)
 	if err != nil {
 		return err
 	}
 	var rng *rand.Rand
-	if stream != nil {
+	switch {
+	case stream != nil && at > 0:
+		rng = stream("slot", at)
+	case stream != nil:
 		rng = stream()
 	}
 	for i := j.at; i < j.end; i++ {
-		dst := j.w.buf[i*l.item : (i+1)*l.item : (i+1)*l.item]
+		from := i*l.item + at*l.clip
+		dst := j.w.buf[from : from+l.clip : from+l.clip]
 		if err := l.cfg.reader.prepare(c, l.cfg.Input, dst, rng, l.cfg.Augment, j.w.slots[i].clip); err != nil {
 			return err
 		}
-		j.w.rows[i] = row
 	}
 	return nil
 }
@@ -310,6 +344,10 @@ func (l *Loader) reject(row int, err error) {
 		return
 	}
 	r := l.c.Rows[row]
+	if l.c.Several() {
+		l.bad[row] = err.Error() // its clips are quarantined one by one
+		return
+	}
 	reason := WithoutPath(err, r.Path)
 	l.bad[row] = reason
 	l.quarantine = append(l.quarantine, Quarantine{r.Line, r.ID, reason})

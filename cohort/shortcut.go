@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/cineloop/cineloop/stats"
 )
@@ -118,10 +119,9 @@ func (c *Cohort) fields(facts []Facts, except []string) []field {
 			})
 		}
 	}
-	cols := make([]map[string]string, len(facts))
+	cols := c.factColumns(facts)
 	names := map[string]bool{}
-	for i, f := range facts {
-		cols[i] = f.columns()
+	for i := range cols {
 		for k := range cols[i] {
 			names[k] = true
 		}
@@ -137,6 +137,28 @@ func (c *Cohort) fields(facts []Facts, except []string) []field {
 		}
 	}
 	return out
+}
+
+// factColumns are the fields of each row's file, of a study's first clip; of a study also which views it has, for what is missing may tell
+// the answer.
+func (c *Cohort) factColumns(facts []Facts) []map[string]string {
+	cols := make([]map[string]string, len(c.Rows))
+	for _, f := range facts {
+		if cols[f.Row] == nil {
+			cols[f.Row] = f.columns()
+		}
+	}
+	if !c.Several() {
+		return cols
+	}
+	for i := range cols {
+		if cols[i] == nil {
+			cols[i] = map[string]string{}
+		}
+		there := c.Present(i)
+		cols[i]["(views)"], cols[i]["(clips)"] = strings.Join(there, "+"), strconv.Itoa(len(there))
+	}
+	return cols
 }
 
 // binned replaces numbers by their fifth.

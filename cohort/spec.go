@@ -15,6 +15,7 @@ type Spec struct {
 	Targets   []TargetSpec      `yaml:"targets,omitempty"`
 	Tabular   []TabularSpec     `yaml:"tabular,omitempty"` // columns that the network may use beside the picture
 	Derive    []DeriveSpec      `yaml:"derive,omitempty"`
+	Views     *ViewsSpec        `yaml:"views,omitempty"` // several clips a study; nil: every row is an item
 
 	Base string `yaml:"-"` // the recipe's folder, where relative roots are looked for after the working directory
 }

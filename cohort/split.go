@@ -290,9 +290,9 @@ func (d *divider) leaks(f int) error {
 	fold := d.s.Folds[f]
 	for _, k := range []struct {
 		what string
-		key  func(Row) string
-	}{{"patient", func(r Row) string { return r.Patient }}, {"file", func(r Row) string { return r.Path }}} {
-		n, a, b := d.c.crossing(fold, k.key)
+		keys func(Row) []string
+	}{{"patient", func(r Row) []string { return []string{r.Patient} }}, {"file", Row.paths}} {
+		n, a, b := d.c.crossing(fold, k.keys)
 		if n == 0 {
 			continue
 		}
@@ -311,21 +311,22 @@ func (d *divider) leaks(f int) error {
 }
 
 // crossing counts the keys that are in two parts of a fold, and gives the lines of one such pair.
-func (c *Cohort) crossing(f Fold, key func(Row) string) (n, lineA, lineB int) {
+func (c *Cohort) crossing(f Fold, keys func(Row) []string) (n, lineA, lineB int) {
 	type first struct{ part, line int }
 	seen := map[string]first{}
 	crossed := map[string]bool{}
 	for part, rows := range [][]int{f.Train, f.Val, f.Test} {
 		for _, r := range rows {
-			k := key(c.Rows[r])
-			s, ok := seen[k]
-			switch {
-			case !ok:
-				seen[k] = first{part, c.Rows[r].Line}
-			case s.part != part && !crossed[k]:
-				crossed[k] = true
-				if n++; n == 1 {
-					lineA, lineB = s.line, c.Rows[r].Line
+			for _, k := range keys(c.Rows[r]) {
+				s, ok := seen[k]
+				switch {
+				case !ok:
+					seen[k] = first{part, c.Rows[r].Line}
+				case s.part != part && !crossed[k]:
+					crossed[k] = true
+					if n++; n == 1 {
+						lineA, lineB = s.line, c.Rows[r].Line
+					}
 				}
 			}
 		}

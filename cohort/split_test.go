@@ -85,7 +85,7 @@ func TestSplitByPatient(t *testing.T) {
 	c := made(100)
 	s := mustSplit(t, c, SplitSpec{By: "patient", Stratify: "y", Fractions: []float64{0.6, 0.2, 0.2}}, 1)
 	checkFolds(t, c, s, len(c.Rows))
-	if n, _, _ := c.crossing(s.Folds[0], func(r Row) string { return r.Patient }); n != 0 {
+	if n, _, _ := c.crossing(s.Folds[0], func(r Row) []string { return []string{r.Patient} }); n != 0 {
 		t.Errorf("%d patients cross", n)
 	}
 	if len(s.Warnings) != 0 || len(s.Digest) != 64 || s.Name != "patient" {
@@ -166,7 +166,7 @@ func TestSplitByGroup(t *testing.T) {
 	checkFolds(t, c, s, len(c.Rows))
 	for _, fold := range s.Folds {
 		for _, key := range []func(Row) string{func(r Row) string { return r.Patient }, func(r Row) string { return r.Columns[0] }} {
-			if n, _, _ := c.crossing(fold, key); n != 0 {
+			if n, _, _ := c.crossing(fold, func(r Row) []string { return []string{key(r)} }); n != 0 {
 				t.Errorf("%d keys cross", n)
 			}
 		}

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/cineloop/cineloop/cohort"
-	"github.com/cineloop/cineloop/nn"
 )
 
 // baselines estimates the baseline hazards of the heads that need one, from all training rows without augmentation and with the weights that are
@@ -35,7 +34,7 @@ func (t *trainer) baselinesOf(ctx context.Context) error {
 		}
 		s := t.e.Scope()
 		t.e.NoGrad(func() {
-			outs := forward(t.e, t.net, &nn.Pass{E: t.e, Table: t.table.table(t.e, t.opts.Cohort, b.Rows)}, p.Train.Autocast, input(t.e, b))
+			outs := forward(t.e, t.net, seeing(t.e, t.table, t.opts.Cohort, b), p.Train.Autocast, input(t.e, b))
 			for i, h := range t.heads {
 				if h.needsBaseline() {
 					outputs[i] = append(outputs[i], outs[i].Float64s()...)

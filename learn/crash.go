@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
+	"github.com/cineloop/cineloop/cohort"
 	"github.com/cineloop/cineloop/internal/atomicfile"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/internal/version"
@@ -40,13 +42,17 @@ type diagnosis struct {
 
 // diagnose runs the batch once more and looks at every layer's output. It is nil where all is finite: then a loss is to blame, not the
 // network.
-func (t *trainer) diagnose(x *torch.Tensor, rows []int, batch int) *diagnosis {
+func (t *trainer) diagnose(x *torch.Tensor, b *cohort.Batch, batch int) *diagnosis {
 	d := &diagnosis{}
 	s := t.e.Scope()
 	defer s.Close()
 	look := func(name string, y *torch.Tensor) {
 		shape := y.Shape()
-		if d.layer != "" || len(shape) == 0 || int(shape[0])%len(rows) != 0 {
+		if d.layer != "" || len(shape) == 0 {
+			return
+		}
+		rows := ownersOf(b, int(shape[0]))
+		if rows == nil {
 			return
 		}
 		in := t.e.Scope()
@@ -54,7 +60,7 @@ func (t *trainer) diagnose(x *torch.Tensor, rows []int, batch int) *diagnosis {
 		// 0 times anything that is not finite is not 0.
 		sums := y.Detach().To(torch.Float32).Reshape(int64(len(rows)), -1).MulScalar(0).Sum(1).Float32s()
 		for i, v := range sums {
-			if v != 0 {
+			if v != 0 && (d.layer == "" || !slices.Contains(d.bad, rows[i])) {
 				d.layer, d.bad = name, append(d.bad, rows[i])
 			}
 		}
@@ -70,7 +76,7 @@ func (t *trainer) diagnose(x *torch.Tensor, rows []int, batch int) *diagnosis {
 				}
 			}
 			t.e.ManualSeed(t.stepSeed(batch))
-			p := t.pass(rows)
+			p := t.pass(b)
 			p.Sum = nil // the other processes do not take part
 			p.Watch = look
 			forward(t.e, t.net, p, t.plan.Train.Autocast, x)
@@ -80,6 +86,32 @@ func (t *trainer) diagnose(x *torch.Tensor, rows []int, batch int) *diagnosis {
 		return nil
 	}
 	return d
+}
+
+// ownersOf are the rows that pieces of n things of a batch belong to, one a piece: clips that are there, slots, or items; nil where n is none
+// of these.
+func ownersOf(b *cohort.Batch, n int) []int {
+	if n == 0 {
+		return nil
+	}
+	if b.Slots > 0 {
+		var clips, slots []int
+		for i, there := range b.Present {
+			slots = append(slots, b.Rows[i/b.Slots])
+			if there {
+				clips = append(clips, b.Rows[i/b.Slots])
+			}
+		}
+		for _, rows := range [][]int{clips, slots} {
+			if n%len(rows) == 0 {
+				return rows
+			}
+		}
+	}
+	if n%len(b.Rows) != 0 {
+		return nil
+	}
+	return b.Rows
 }
 
 // notFinite writes crash.json and gives the error for a step that left the numbers.

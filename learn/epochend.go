@@ -21,7 +21,7 @@ func (t *trainer) endEpoch(ctx context.Context, overtime bool) error {
 	loss := r.Loss / math.Max(1, float64(r.Rows))
 	better := t.state.judge(t.monitor, v, t.val != nil, loss)
 	dead := t.loss.belief.dead(t.heads)
-	line := LogLine{Dead: dead, Event: "epoch", Epoch: t.state.Epoch, Step: t.state.Step, Loss: &loss, Val: v.values, Undefined: v.undefined,
+	line := LogLine{Dead: dead, Weights: t.loss.weights.values(t.heads), Event: "epoch", Epoch: t.state.Epoch, Step: t.state.Step, Loss: &loss, Val: v.values, Undefined: v.undefined,
 		Best: better, Rows: r.Rows, Seconds: round3(r.Seconds), Wait: round3(r.Wait), Time: begin.UTC().Format(time.RFC3339)}
 	if err := t.journal.write(line); err != nil {
 		return err

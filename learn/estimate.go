@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"runtime"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/cpu"
@@ -53,7 +54,11 @@ func stepSeconds(p *Plan, c nn.Cost, cores int) float64 {
 	}
 	// Vector kernels work on blocks of 16 channels: narrower stages pay for 16.
 	waste := math.Pow(math.Max(1, 16/float64(p.Model.Width)), 2)
-	one := 6*float64(c.MACs)*waste/r.flop + float64(c.Activations)*r.act
+	passes := 6.0 // multiply-adds as operations, forward once and backward twice
+	if p.Train.Recompute {
+		passes = 8
+	}
+	one := passes*float64(c.MACs)*waste/r.flop + float64(c.Activations)*r.act
 	return one / math.Pow(float64(cores), 0.9)
 }
 
@@ -85,10 +90,14 @@ func memoryMiB(p *Plan, c nn.Cost, cache float64) float64 {
 	if p.Train.Autocast == "bf16" || p.Train.Autocast == "fp16" {
 		width = 2.6 // activations are half as wide, statistics are not
 	}
+	kept := c.Activations
+	if p.Train.Recompute {
+		kept = c.Recomputed()
+	}
 	in := p.Input
-	batch := 4 * float64(p.Train.BatchSize*in.Channels*in.Frames*in.Height*in.Width)
+	batch := 4 * float64(p.Train.BatchSize*slotsOf(p)*in.Channels*in.Frames*in.Height*in.Width)
 	const engine = 220 << 20
-	return (engine + 4*copies*float64(c.Params) + 1.8*width*float64(c.Activations) + 8*batch + cache) / (1 << 20)
+	return (engine + 4*copies*float64(c.Params) + 1.8*width*float64(kept) + 8*batch + cache) / (1 << 20)
 }
 
 // cores is how many the plan's training uses.
@@ -123,7 +132,8 @@ func MeasureStep(ctx context.Context, p *Plan) (seconds float64, err error) {
 			return err
 		}
 		in := p.Input
-		x := e.Randn(torch.Float32, int64(p.Train.BatchSize), int64(in.Channels), int64(in.Frames), int64(in.Height), int64(in.Width))
+		slots := slotsOf(p)
+		x := e.Randn(torch.Float32, int64(p.Train.BatchSize*slots), int64(in.Channels), int64(in.Frames), int64(in.Height), int64(in.Width))
 		seconds = math.Inf(1)
 		for i := range 3 {
 			if err := ctx.Err(); err != nil {
@@ -131,8 +141,14 @@ func MeasureStep(ctx context.Context, p *Plan) (seconds float64, err error) {
 			}
 			s := e.Scope()
 			begin := time.Now()
-			loss := forward(e, net, &nn.Pass{E: e, Train: true}, p.Train.Autocast, x)[0].Square().Mean()
-			e.Backward(loss)
+			pass := &nn.Pass{E: e, Train: true}
+			if p.Data.Views != nil {
+				pass.Views = &nn.Views{Slots: slots, Present: slices.Repeat([]bool{true}, p.Train.BatchSize*slots)}
+			}
+			if p.Train.Recompute {
+				pass.Recompute()
+			}
+			pass.Backward(forward(e, net, pass, p.Train.Autocast, x)[0].Square().Mean(), casting(e, p.Train.Autocast))
 			opt.gradNorm(p.Train.ClipNorm)
 			opt.step(1e-6)
 			opt.zeroGrad()

@@ -65,13 +65,26 @@ func (t *trainer) again() error {
 	f.state.Mistakes = slices.Compact(f.state.Mistakes)
 	f.state.Second = true
 	t.report.say("first training over: %d training rows were wrong and count %g times from here", len(f.state.Mistakes), f.spec.Strength)
-	fresh, err := video.New(networkSpec(t.plan, t.heads))
+	if err := t.restart(); err != nil {
+		return err
+	}
+	if t.ema != nil {
+		t.ema.reset()
+	}
+	t.state.Best, t.state.Stale = nil, 0
+	return nil
+}
+
+// restart gives the network the values that it began with, and forgets what the optimiser knows.
+func (t *trainer) restart() error {
+	fresh, err := video.New(t.net.Spec)
 	if err != nil {
 		return err
 	}
 	s := t.e.Scope()
 	defer s.Close()
 	nn.Materialise(t.e, fresh, t.plan.Seed)
+	defer nn.Free(fresh)
 	if _, err := nn.Load(t.e, t.net, nn.Export(fresh)); err != nil {
 		return err
 	}
@@ -81,10 +94,6 @@ func (t *trainer) again() error {
 		}
 	}
 	t.opt.reset()
-	if t.ema != nil {
-		t.ema.reset()
-	}
-	t.state.Best, t.state.Stale = nil, 0
 	return nil
 }
 

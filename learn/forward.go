@@ -28,19 +28,22 @@ func forward(e *torch.Engine, net *video.Net, p *nn.Pass, autocast string, x *to
 
 // forwardWithFeatures is forward with the features that the heads saw, in whatever type they are.
 func forwardWithFeatures(e *torch.Engine, net *video.Net, p *nn.Pass, autocast string, x *torch.Tensor) (outs []*torch.Tensor, features *torch.Tensor) {
-	run := func() { outs, features = net.HeadsAndFeatures(p, x) }
-	switch autocast {
-	case "bf16":
-		e.Autocast(torch.BFloat16, run)
-	case "fp16":
-		e.Autocast(torch.Float16, run)
-	default:
-		run()
-	}
+	casting(e, autocast)(func() { outs, features = net.HeadsAndFeatures(p, x) })
 	for i, o := range outs {
 		if o.DType() != torch.Float32 {
 			outs[i] = o.To(torch.Float32)
 		}
 	}
 	return outs, features
+}
+
+// casting calls a function in the plan's arithmetic.
+func casting(e *torch.Engine, autocast string) func(run func()) {
+	switch autocast {
+	case "bf16":
+		return func(run func()) { e.Autocast(torch.BFloat16, run) }
+	case "fp16":
+		return func(run func()) { e.Autocast(torch.Float16, run) }
+	}
+	return func(run func()) { run() }
 }

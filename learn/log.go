@@ -28,7 +28,8 @@ type LogLine struct {
 	Seconds   float64            `json:"seconds,omitempty"`      // wall-clock time of the step or epoch
 	Wait      float64            `json:"wait_seconds,omitempty"` // of it, spent waiting for the loader
 	Rows      int                `json:"rows,omitempty"`
-	Reason    string             `json:"reason,omitempty"` // of a stop
+	Reason    string             `json:"reason,omitempty"`       // of a stop
+	Weights   map[string]float64 `json:"loss_weights,omitempty"` // of the targets, where they are learnt
 	Undefined map[string]string  `json:"undefined,omitempty"`
 	Dead      []string           `json:"dead,omitempty"` // "target: class" for which no item of the epoch found evidence
 }
@@ -121,6 +122,9 @@ func (j *journal) chart(l LogLine) error {
 		}
 		for _, name := range sortedKeys(l.Val) {
 			add("val/"+name, l.Val[name])
+		}
+		for _, name := range sortedKeys(l.Weights) {
+			add("loss_weight/"+name, l.Weights[name])
 		}
 		if l.Seconds > 0 {
 			add("epoch/rows_per_second", float64(l.Rows)/l.Seconds)

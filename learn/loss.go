@@ -15,6 +15,7 @@ type losses struct {
 	kind      string  // of regression: mse, l1, huber
 	spec      TrainSpec
 	belief    beliefs
+	weights   *lossWeights // nil: the heads' own
 }
 
 func newLosses(e *torch.Engine, heads []head, spec TrainSpec) (*losses, error) {
@@ -83,7 +84,7 @@ func (l *losses) sum(h head, out *torch.Tensor, rows []cohort.Row) (*torch.Tenso
 	return torch.MSELoss(diff, truth, torch.ReduceSum), count
 }
 
-// total is the loss of a batch: over targets, weight × mean over known values. outs are the heads' outputs in order. It is nil when
+// total is the loss of a batch: over targets, weight × mean over known values, and what learnt weights add. outs are the heads' outputs in order. It is nil when
 // no value is known.
 func (l *losses) total(outs []*torch.Tensor, rows []cohort.Row) *torch.Tensor {
 	var total *torch.Tensor
@@ -92,7 +93,7 @@ func (l *losses) total(outs []*torch.Tensor, rows []cohort.Row) *torch.Tensor {
 		if n == 0 {
 			continue
 		}
-		s = s.MulScalar(h.Weight / float64(n))
+		s = l.weights.apply(i, s.MulScalar(1/float64(n)), h.Weight)
 		if total == nil {
 			total = s
 		} else {
@@ -121,7 +122,8 @@ func (l *losses) tally(t *tally, outs []*torch.Tensor, rows []cohort.Row) {
 	}
 }
 
-// value is Σ weight × mean over known values; targets without any are left out.
+// value is Σ weight × mean over known values; targets without any are left out. Weights are the recipe's also where others are learnt, so
+// that epochs compare.
 func (t tally) value(heads []head) float64 {
 	var v float64
 	for i, h := range heads {

@@ -96,10 +96,7 @@ func probabilities(ctx context.Context, e *torch.Engine, net *segment.Net, patch
 
 // maskMaps runs a network for masks.
 func maskMaps(e *torch.Engine, net *segment.Net, p *nn.Pass, autocast string, x *torch.Tensor) []*torch.Tensor {
-	if autocast != "bf16" {
-		return net.Maps(p, x)
-	}
 	var out []*torch.Tensor
-	e.Autocast(torch.BFloat16, func() { out = net.Maps(p, x) })
+	casting(e, autocast)(func() { out = net.Maps(p, x) })
 	return out
 }

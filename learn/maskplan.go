@@ -52,9 +52,26 @@ func FillMaskPlan(recipe *Plan, fp *cohort.Fingerprint, s PlanSizes) (*Plan, err
 	if err != nil {
 		return nil, err
 	}
-	p.Parameters, p.StepGFLOP, p.EstimateMiB = c.Params, 6*float64(c.MACs)/1e9, planned.MiB
+	p.Parameters, p.StepGFLOP = c.Params, round3(6*float64(c.MACs)/1e9)
+	p.EstimateMinutes, p.EstimateMiB = f.maskEstimate(planned, c)
 	f.p.Planned = p
 	return f.p, nil
+}
+
+// maskEstimate is what training takes: the minutes of its steps and of the windows that validation slides over every case, and the memory of
+// a step with the cases that are kept.
+func (f *planner) maskEstimate(planned *segment.Planned, c nn.Cost) (minutes, mib float64) {
+	size, _ := f.maskSize()
+	windows, voxels := 1, 1
+	for i, n := range size {
+		windows *= len(starts(n, planned.Patch[i], f.p.Segment.Overlap))
+		voxels *= n
+	}
+	step := stepSeconds(f.p, c, f.cores())
+	epoch := step * (float64(f.p.Segment.Iterations) + evaluationShare*float64(windows*f.s.Val)/float64(f.p.Train.BatchSize))
+	voxel := 4*f.p.Input.Channels + 1 // bytes: a float32 a channel, and its label
+	cases := math.Min(float64((f.s.Train+f.s.Val)*voxels*voxel), cacheBytes)
+	return round3(float64(max(1, f.s.Fits)) * float64(f.p.Train.Epochs) * epoch / 60), math.Round(memoryMiB(f.p, c, cases))
 }
 
 // dims are a patch's extents as a network's input has them: flat ones have two.
@@ -171,7 +188,7 @@ func (p *Plan) maskNet(size [3]int, spacing [3]float64, cases int) (*segment.Pla
 		return &segment.Planned{Spec: spec, Patch: patch, Batch: max(2, p.Train.BatchSize)}, nil
 	}
 	out, err := segment.PlanUNet(segment.Request{Name: p.Model.Name, Channels: int64(p.Input.Channels), Classes: classes, Size: size, Spacing: spacing,
-		Cases: cases, Features: int64(p.Model.Width), Patch: patch, Batch: p.Train.BatchSize, MemoryMiB: p.Segment.MemoryMiB})
+		Cases: cases, Features: int64(p.Model.Width), Patch: patch, Batch: p.Train.BatchSize, MemoryMiB: p.Segment.MemoryMiB, Recompute: p.Train.Recompute})
 	if err != nil {
 		return nil, err
 	}

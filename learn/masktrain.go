@@ -277,13 +277,18 @@ func (t *maskTrainer) learn(b *cohort.PatchBatch) error {
 	defer s.Close()
 	t.e.ManualSeed(stats.Seed(t.plan.Seed.Stream("step", t.state.Epoch, t.state.Batch).Uint64()))
 	x := t.e.FromFloat32(b.Image, append([]int64{int64(len(b.Rows)), int64(b.C)}, dims(t.patches.Size)...)...)
-	maps := maskMaps(t.e, t.unet, &nn.Pass{E: t.e, Train: true}, t.plan.Train.Autocast, x)
+	pass := &nn.Pass{E: t.e, Train: true}
+	if t.plan.Train.Recompute {
+		pass.Recompute()
+		defer pass.Release()
+	}
+	maps := maskMaps(t.e, t.unet, pass, t.plan.Train.Autocast, x)
 	loss := maskLoss(t.e, t.plan.Segment.Loss, maps, b.Label)
 	value := loss.Item()
 	if math.IsNaN(value) || math.IsInf(value, 0) {
 		return t.notFinite(fmt.Sprintf("the loss is %v", value), b.Rows, nil)
 	}
-	t.e.Backward(loss)
+	pass.Backward(loss, casting(t.e, t.plan.Train.Autocast))
 	norm := t.opt.gradNorm(t.plan.Train.ClipNorm)
 	if math.IsNaN(norm) || math.IsInf(norm, 0) {
 		return t.notFinite(fmt.Sprintf("the gradient's norm is %v", norm), b.Rows, nil)

@@ -28,6 +28,7 @@ type Model struct {
 
 	e     *torch.Engine
 	about func(n int) *nn.Table // the table of the row that is looked at, n times; nil: none
+	slot  int                   // of the clip that is looked at, in its study
 }
 
 // bestPath is the best checkpoint of a training folder, or of its checkpoints folder.
@@ -94,8 +95,10 @@ func (m *Model) Randomise(seed stats.Seed) {
 	}
 }
 
-// About says which row of a cohort the inputs of [Model.Score] and [Model.Activation] are of, for networks that use columns of its table.
+// About says which row of a cohort the inputs of [Model.Score] and [Model.Activation] are of, for networks that use columns of its table. Of
+// a study the inputs are its first clip, looked at alone.
 func (m *Model) About(c *cohort.Cohort, row int) {
+	m.slot = c.Rows[row].FirstSlot()
 	m.about = func(n int) *nn.Table { return m.State.Table.table(m.e, c, slices.Repeat([]int{row}, n)) }
 }
 
@@ -133,7 +136,7 @@ func (m *Model) Score(x []float32, n int, target string) (scores [][]float64, er
 	defer s.Close()
 	err = m.e.Try(func() {
 		m.e.NoGrad(func() {
-			outs := m.Net.Heads(&nn.Pass{E: m.e, Table: m.Table(n)}, m.e.FromFloat32(x, m.shape(n)...))
+			outs := m.Net.Heads(&nn.Pass{E: m.e, Table: m.Table(n), Views: m.Views(n)}, m.e.FromFloat32(x, m.shape(n)...))
 			for _, raw := range split(outs[i].Float32s(), m.State.Heads[i].outputs()) {
 				scores = append(scores, m.State.Heads[i].decode(raw))
 			}
@@ -162,12 +165,10 @@ func (m *Model) Activation(x []float32, layer, target string, index int) (a *Act
 	if index < 0 || index >= m.Targets[i].Width() {
 		return nil, fault.New(fault.Usage, "target %q has no score %d", m.Targets[i].Name, index)
 	}
-	if layer == "" {
-		layer = m.Net.LastStage()
-	}
+	layer = m.Layer(layer)
 	s := m.e.Scope()
 	defer s.Close()
-	p := &nn.Pass{E: m.e, Table: m.Table(1)}
+	p := &nn.Pass{E: m.e, Table: m.Table(1), Views: m.Views(1)}
 	p.Capture(layer)
 	defer p.Release()
 	err = m.e.Try(func() {

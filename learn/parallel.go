@@ -69,8 +69,9 @@ func (t *trainer) voice(w io.Writer) io.Writer {
 }
 
 // pass is a training pass, whose batch statistics are those of all processes.
-func (t *trainer) pass(rows []int) *nn.Pass {
-	p := &nn.Pass{E: t.e, Train: true, Table: t.table.table(t.e, t.opts.Cohort, rows)}
+func (t *trainer) pass(b *cohort.Batch) *nn.Pass {
+	p := seeing(t.e, t.table, t.opts.Cohort, b)
+	p.Train = true
 	if t.group != nil {
 		p.Sum = t.group.SumOver
 	}
@@ -151,10 +152,13 @@ func (t *trainer) groupLoss(outs []*torch.Tensor, rows []cohort.Row) (loss *torc
 	for i, h := range t.heads {
 		part := outs[i].Sum().MulScalar(0)
 		if sums[i] != nil {
-			part = part.Add(sums[i].MulScalar(h.Weight * float64(t.group.Size) / v[k+i]))
+			part = part.Add(sums[i].MulScalar(float64(t.group.Size) / v[k+i]))
 		}
+		part = t.loss.weights.apply(i, part, h.Weight)
 		if v[k+i] > 0 {
-			value += h.Weight * v[i] / v[k+i]
+			value += t.loss.weights.count(i, v[i]/v[k+i], h.Weight)
+		} else {
+			part = part.MulScalar(0)
 		}
 		if loss == nil {
 			loss = part

@@ -36,6 +36,7 @@ type ModelSpec struct {
 	StemStride []int   `yaml:"stem_stride,omitempty"` // [T, H, W]; torchvision's is [1, 2, 2]; small inputs want [1, 1, 1]
 
 	Fusion *FusionSpec `yaml:"fusion,omitempty"` // with data.tabular: how columns join the picture
+	Views  *ViewsSpec  `yaml:"views,omitempty"`  // with data.views: how the clips of a study are joined
 }
 
 // TrainSpec is the trainer's settings.
@@ -54,20 +55,22 @@ type TrainSpec struct {
 	StepEpochs      []int    `yaml:"step_epochs,omitempty"`   // for step: where LR is multiplied by StepGamma
 	StepGamma       float64  `yaml:"step_gamma,omitempty"`    // default 0.1
 	WarmupEpochs    float64  `yaml:"warmup_epochs,omitempty"`
-	ClipNorm        float64  `yaml:"clip_norm,omitempty"`        // gradient L2 norm; 0: the plan decides; negative: off
-	Autocast        string   `yaml:"autocast,omitempty"`         // none | bf16 | fp16
-	MemoryFormat    string   `yaml:"memory_format,omitempty"`    // auto (default) | contiguous | channels_last
-	EMA             float64  `yaml:"ema,omitempty"`              // decay of averaged weights used in evaluation; 0: the plan decides; negative: off
-	Monitor         string   `yaml:"monitor,omitempty"`          // metric on the validation part, e.g. "ef.mae", "label.auroc", "loss"
-	Patience        int      `yaml:"patience,omitempty"`         // epochs without improvement before stopping; 0: never
-	CheckpointSteps int      `yaml:"checkpoint_steps,omitempty"` // also in the middle of an epoch; 0: at epoch ends and every 60 s
-	Balance         bool     `yaml:"balance,omitempty"`          // class-balanced sampling on the first class or binary target
-	SampleWeight    string   `yaml:"sample_weight,omitempty"`    // column of weights ≥ 0 that rows are drawn in proportion to
-	PerPatient      int      `yaml:"per_patient,omitempty"`      // rows of every patient an epoch, all in turn over the epochs; 0: off
-	CacheDir        string   `yaml:"cache_dir,omitempty"`        // folder of decoded clips that processes and runs share; it holds pixels; empty: memory
-	CacheGiB        float64  `yaml:"cache_gib,omitempty"`        // bound of the cache; 0: 2 in memory, 20 in a folder
+	ClipNorm        float64  `yaml:"clip_norm,omitempty"`              // gradient L2 norm; 0: the plan decides; negative: off
+	Autocast        string   `yaml:"autocast,omitempty"`               // none | bf16 | fp16
+	MemoryFormat    string   `yaml:"memory_format,omitempty"`          // auto (default) | contiguous | channels_last
+	Recompute       bool     `yaml:"checkpoint_activations,omitempty"` // keep the inputs of blocks alone and run these again on the way back: less memory, more time
+	EMA             float64  `yaml:"ema,omitempty"`                    // decay of averaged weights used in evaluation; 0: the plan decides; negative: off
+	Monitor         string   `yaml:"monitor,omitempty"`                // metric on the validation part, e.g. "ef.mae", "label.auroc", "loss"
+	Patience        int      `yaml:"patience,omitempty"`               // epochs without improvement before stopping; 0: never
+	CheckpointSteps int      `yaml:"checkpoint_steps,omitempty"`       // also in the middle of an epoch; 0: at epoch ends and every 60 s
+	Balance         bool     `yaml:"balance,omitempty"`                // class-balanced sampling on the first class or binary target
+	SampleWeight    string   `yaml:"sample_weight,omitempty"`          // column of weights ≥ 0 that rows are drawn in proportion to
+	PerPatient      int      `yaml:"per_patient,omitempty"`            // rows of every patient an epoch, all in turn over the epochs; 0: off
+	CacheDir        string   `yaml:"cache_dir,omitempty"`              // folder of decoded clips that processes and runs share; it holds pixels; empty: memory
+	CacheGiB        float64  `yaml:"cache_gib,omitempty"`              // bound of the cache; 0: 2 in memory, 20 in a folder
 	LabelSmoothing  float64  `yaml:"label_smoothing,omitempty"`
 	RegressionLoss  string   `yaml:"regression_loss,omitempty"` // mse (default) | l1 | huber
+	LossWeights     string   `yaml:"loss_weights,omitempty"`    // of several targets: fixed (default; data.targets[].weight) | learned
 	ClassLoss       string   `yaml:"class_loss,omitempty"`      // cross_entropy (default) | focal | ordinal (classes in order)
 	FocalGamma      float64  `yaml:"focal_gamma,omitempty"`     // default 2
 	ClassWeights    bool     `yaml:"class_weights,omitempty"`   // weigh classes against their frequency
@@ -90,11 +93,12 @@ type EvaluateSpec struct {
 
 // ExplainSpec says how many examples are explained and how.
 type ExplainSpec struct {
-	Examples      int    `yaml:"examples,omitempty"`       // of each of right, wrong, most uncertain; default 2; -1: none
-	Layer         string `yaml:"layer,omitempty"`          // Grad-CAM layer; default the last stage
-	Target        string `yaml:"target,omitempty"`         // default the first
-	OccludeFrames int    `yaml:"occlude_frames,omitempty"` // window T; default T/4
-	OccludePixels int    `yaml:"occlude_pixels,omitempty"` // window H and W; default H/8
+	Examples      int      `yaml:"examples,omitempty"`       // of each of right, wrong, most uncertain; default 2; -1: none
+	Methods       []string `yaml:"methods,omitempty"`        // default gradcam; gradient where no layer has positions
+	Layer         string   `yaml:"layer,omitempty"`          // Grad-CAM layer; default the last stage
+	Target        string   `yaml:"target,omitempty"`         // default the first
+	OccludeFrames int      `yaml:"occlude_frames,omitempty"` // occlusion's window T; default T/4
+	OccludePixels int      `yaml:"occlude_pixels,omitempty"` // occlusion's window H and W; default H/8
 }
 
 // PhantomSpec asks for a simulated cohort.
@@ -106,7 +110,8 @@ type PhantomSpec struct {
 	Width    int      `yaml:"width,omitempty"`
 	Rho      float64  `yaml:"rho,omitempty"` // confounder strength, 0..1
 	Preset   string   `yaml:"preset,omitempty"`
-	Bias     float64  `yaml:"bias,omitempty"` // planted demographic bias, 0..1: reduced ejection fractions of women go unrecorded that often
+	Missing  float64  `yaml:"missing,omitempty"` // how likely each view of a patient was not taken, 0 to 0.9; never all
+	Bias     float64  `yaml:"bias,omitempty"`    // planted demographic bias, 0..1: reduced ejection fractions of women go unrecorded that often
 
 	Confounders map[string]float64 `yaml:"confounders,omitempty"` // strength of single ones, in place of rho
 }

@@ -49,6 +49,7 @@ func FillPlan(recipe *Plan, fp *cohort.Fingerprint, s PlanSizes) (*Plan, error) 
 	}
 	s.Fits = max(1, s.Fits)
 	f := &planner{p: recipe.Clone(), fp: fp, s: s, steps: map[string]float64{}}
+	f.views()
 	f.input()
 	f.normalisation()
 	f.augmentation()
@@ -251,7 +252,11 @@ func (f *planner) planned() error {
 	if err != nil {
 		return err
 	}
-	cache := math.Min(float64(f.fp.Rows)*f.fp.Bytes.Mean, cacheBytes)
+	clips := f.fp.Rows
+	if f.fp.Views != nil {
+		clips = f.fp.Views.Clips
+	}
+	cache := math.Min(float64(clips)*f.fp.Bytes.Mean, cacheBytes)
 	f.p.Planned = &Planned{
 		Version:         version.String(),
 		Fingerprint:     hex.EncodeToString(sum[:]),

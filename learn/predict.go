@@ -12,7 +12,6 @@ import (
 	"github.com/cineloop/cineloop/evaluate"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/internal/progress"
-	"github.com/cineloop/cineloop/nn"
 	"github.com/cineloop/cineloop/torch"
 )
 
@@ -27,6 +26,7 @@ type PredictOptions struct {
 	Progress       io.Writer
 	Cache          *cohort.Cache
 	Quarantine     *[]cohort.Quarantine // if not nil, gets the rows that could not be read
+	Views          *ViewScores          // if not nil, gets what each clip of a study says; for cohorts of studies
 	NoPicture      bool                 // score as if no row had a picture; the network must have been trained with model.fusion.image_drop
 }
 
@@ -34,6 +34,9 @@ type PredictOptions struct {
 func (o *PredictOptions) ready() (err error) {
 	if len(o.CheckpointDirs) == 0 {
 		return fault.New(fault.Usage, "predicting needs a checkpoint")
+	}
+	if o.Views != nil {
+		o.Views.Slots = o.Cohort.Slots
 	}
 	o.Cache, err = cacheOr(o.Cache)
 	return err
@@ -67,6 +70,7 @@ func Predict(ctx context.Context, opts PredictOptions) (*evaluate.Predictions, e
 	if err != nil {
 		return nil, err
 	}
+	opts.Views.finish()
 	return sum.table(opts), nil
 }
 
@@ -142,12 +146,8 @@ func predictOne(ctx context.Context, e *torch.Engine, opts PredictOptions, dir s
 			return nil, fmt.Errorf("predicting: %w", err)
 		}
 		s := e.Scope()
-		table := m.State.Table.table(e, opts.Cohort, b.Rows)
-		if opts.NoPicture {
-			table.NoImage = e.Ones(torch.Float32, int64(len(b.Rows)), 1)
-		}
 		e.NoGrad(func() {
-			heads := forward(e, m.Net, &nn.Pass{E: e, Table: table}, opts.Plan.Train.Autocast, input(e, b))
+			heads := opts.Views.scoring(e, m, opts, b)
 			for i, h := range m.State.Heads {
 				for j, raw := range split(heads[i].Float32s(), h.outputs()) {
 					out.put(b.Rows[j], h.Name, h.decode(raw))
@@ -169,6 +169,9 @@ func predictOne(ctx context.Context, e *torch.Engine, opts PredictOptions, dir s
 
 // fits checks that targets which the cohort has too mean the same there.
 func (m *Model) fits(c *cohort.Cohort) error {
+	if err := m.fitsViews(c); err != nil {
+		return err
+	}
 	for _, t := range c.Spec.Targets {
 		i := slices.IndexFunc(m.Targets, func(o evaluate.Target) bool { return o.Name == t.Name })
 		if i < 0 {

@@ -12,6 +12,7 @@ import (
 	"github.com/cineloop/cineloop/cohort"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/nn"
+	"github.com/cineloop/cineloop/nn/video"
 	"github.com/cineloop/cineloop/nn/weights"
 	"github.com/cineloop/cineloop/torch"
 )
@@ -126,6 +127,9 @@ func (t *trainer) restore(path string) (bool, error) {
 			return false, fmt.Errorf("%s: %w", path, err)
 		}
 	}
+	if err := t.fill(tensors, t.loss.weights.visit); err != nil {
+		return false, fmt.Errorf("%s: %w", path, err)
+	}
 	if err := t.fill(tensors, t.opt.visit); err != nil {
 		return false, fmt.Errorf("%s: %w", path, err)
 	}
@@ -182,7 +186,18 @@ func (t *trainer) pretrained(path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("model.weights: %w", err)
 	}
-	adapted := weights.Adapt(file.Tensors, t.net)
+	plain := t.net
+	if v := t.net.Spec.Views; v != nil && v.Separate {
+		spec := t.net.Spec
+		spec.Views = nil
+		if plain, err = video.New(spec); err != nil {
+			return "", err
+		}
+	}
+	adapted := weights.Adapt(file.Tensors, plain)
+	if plain != t.net {
+		adapted.Tensors = eachView(adapted.Tensors, t.net)
+	}
 	report, err := nn.Load(t.e, t.net, adapted.Tensors)
 	if err != nil {
 		return "", fmt.Errorf("model.weights, %s: %w", filepath.Base(path), err)
@@ -200,6 +215,7 @@ func (t *trainer) save() error {
 	tensors := nn.Export(t.net)
 	add := func(name string, x *torch.Tensor) { tensors[name] = x.Array() }
 	t.opt.visit(add)
+	t.loss.weights.visit(add)
 	if t.ema != nil {
 		t.ema.visit(add)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/cineloop/cineloop/cohort"
@@ -24,6 +25,8 @@ type Sampled struct {
 	// Layers are means and deviations of each channel over space and time at the ends of the network's stages, of the same: texture
 	// and noise that the last features have learnt to leave out. Nil for networks without such stages.
 	Layers [][][]float64 // [row][stage][2 × channels]
+	// Texture describes the picture and the early ones of these stages, of the same: see [uncertainty.Texture].
+	Texture [][][]float64 // [row][stage][7 × channels]
 }
 
 // Samples are those of one target.
@@ -119,6 +122,7 @@ type gathered struct {
 	samples map[int]*sample
 	feature []float64
 	layers  [][]float64
+	texture [][]float64
 	raw     [][]float64 // [head]
 	clips   float64     // in feature and raw
 }
@@ -183,14 +187,15 @@ func (g *gatherer) view(ctx context.Context, e *torch.Engine, m *Model, loader *
 		s := e.Scope()
 		e.NoGrad(func() {
 			table := m.State.Table.table(e, g.opts.Cohort, b.Rows)
-			p := &nn.Pass{E: e, Table: table}
-			if plain {
+			p := &nn.Pass{E: e, Table: table, Views: viewsOf(b)}
+			if plain && b.Slots == 0 { // of studies the stages see single clips
 				p.Capture(stages...)
 			}
-			features := m.embed(p, input(e, b), g.opts.Plan.Train.Autocast)
+			x := input(e, b)
+			features := m.embed(p, x, g.opts.Plan.Train.Autocast)
 			if plain {
 				g.plain(b.Rows, features.Float32s(), m.Net.HeadsOf(&nn.Pass{E: e, Table: table}, features))
-				g.stages(b.Rows, m, p)
+				g.stages(b.Rows, m, p, x)
 			}
 			for pass := range max(1, g.u.DropoutPasses) {
 				g.add(b.Rows, first+pass, m.State.Heads, m.Net.HeadsOf(&nn.Pass{E: e, Drop: g.u.DropoutPasses > 0, Table: table}, features))
@@ -207,15 +212,7 @@ func (g *gatherer) view(ctx context.Context, e *torch.Engine, m *Model, loader *
 // embed computes features in float32.
 func (m *Model) embed(p *nn.Pass, x *torch.Tensor, autocast string) *torch.Tensor {
 	var f *torch.Tensor
-	run := func() { f = m.Net.Embed(p, x) }
-	switch autocast {
-	case "bf16":
-		m.e.Autocast(torch.BFloat16, run)
-	case "fp16":
-		m.e.Autocast(torch.Float16, run)
-	default:
-		run()
-	}
+	casting(m.e, autocast)(func() { f = m.Net.Embed(p, x) })
 	if f.DType() != torch.Float32 {
 		f = f.To(torch.Float32)
 	}
@@ -249,9 +246,18 @@ func (g *gatherer) plain(rows []int, features []float32, outs []*torch.Tensor) {
 // stages are the modules at whose ends channels are looked at, by torchvision's names.
 var stages = []string{"stem", "layer1", "layer2", "layer3"}
 
-// stages adds means and deviations of the channels of captured stages.
-func (g *gatherer) stages(rows []int, m *Model, p *nn.Pass) {
+// stages adds means and deviations of the channels of captured stages, and the texture of the picture and the early ones.
+func (g *gatherer) stages(rows []int, m *Model, p *nn.Pass, x *torch.Tensor) {
 	defer p.Release()
+	grain := 0
+	look := func(v *torch.Tensor) {
+		for i, t := range texture(v) {
+			r := g.row(rows[i])
+			r.texture = plusAt(r.texture, grain, t)
+		}
+		grain++
+	}
+	look(x)
 	at := 0
 	for _, name := range stages {
 		c := p.Captured(name)
@@ -270,12 +276,12 @@ func (g *gatherer) stages(rows []int, m *Model, p *nn.Pass) {
 		a, b := split(mean.Float32s(), channels), split(spread.Float32s(), channels)
 		for i, row := range rows {
 			r := g.row(row)
-			if len(r.layers) <= at {
-				r.layers = append(r.layers, nil)
-			}
-			r.layers[at] = plus(r.layers[at], append(a[i], b[i]...))
+			r.layers = plusAt(r.layers, at, append(a[i], b[i]...))
 		}
 		at++
+		if slices.Contains(grainy, name) {
+			look(v)
+		}
 	}
 }
 
@@ -317,6 +323,15 @@ func plus(sum, x []float64) []float64 {
 	return sum
 }
 
+// plusAt adds x to the sum that is at that place of the list, which may be one short of it.
+func plusAt(sums [][]float64, at int, x []float64) [][]float64 {
+	if len(sums) <= at {
+		sums = append(sums, nil)
+	}
+	sums[at] = plus(sums[at], x)
+	return sums
+}
+
 func over(x []float64, n float64) []float64 {
 	for i := range x {
 		x[i] /= n
@@ -338,12 +353,13 @@ func (g *gatherer) table() *Sampled {
 		}
 		out.Rows = append(out.Rows, i)
 		out.Feature = append(out.Feature, over(r.feature, r.clips))
+		for _, l := range append(slices.Clone(r.layers), r.texture...) {
+			over(l, r.clips)
+		}
 		if r.layers != nil {
-			for k := range r.layers {
-				over(r.layers[k], r.clips)
-			}
 			out.Layers = append(out.Layers, r.layers)
 		}
+		out.Texture = append(out.Texture, r.texture)
 		for h, hd := range g.heads {
 			t := out.Of[hd.Name]
 			var score [][]float64

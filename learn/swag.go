@@ -214,7 +214,9 @@ func (t *trainer) refresh(ctx context.Context, draw int) error {
 		t.e.ManualSeed(stats.Seed(t.plan.Seed.Stream("refresh", draw, batches).Uint64()))
 		s := t.e.Scope()
 		t.e.NoGrad(func() {
-			forward(t.e, t.net, &nn.Pass{E: t.e, Train: true, Table: t.table.table(t.e, t.opts.Cohort, b.Rows)}, t.plan.Train.Autocast, input(t.e, b))
+			p := seeing(t.e, t.table, t.opts.Cohort, b)
+			p.Train = true
+			forward(t.e, t.net, p, t.plan.Train.Autocast, input(t.e, b))
 		})
 		s.Close()
 		b.Release()

@@ -40,7 +40,8 @@ type TrainResult struct {
 	Minutes        float64
 	LoadingPercent float64 // of the training time, spent waiting for data
 	Parameters     int64
-	Loaded         string // what became of model.weights' keys; empty without
+	Loaded         string             // what became of model.weights' keys; empty without
+	LossWeights    map[string]float64 // by target, where they are learnt
 	Quarantine     []cohort.Quarantine
 }
 
@@ -50,16 +51,9 @@ type TrainResult struct {
 // Errors: usage (a plan that is not complete, a monitor that does not exist), input (a loss that is not a number, a checkpoint that is
 // damaged), conflict (a checkpoint of another plan or other rows), missing (no engine), resource (a full disk), interrupted.
 func Train(ctx context.Context, opts TrainOptions) (*TrainResult, error) {
-	heads, err := newHeads(opts.Cohort.Spec.Targets, opts.Cohort.Rows, opts.Fold.Train)
+	heads, err := opts.heads()
 	if err != nil {
 		return nil, err
-	}
-	if err := checkFilled(opts.Plan); err != nil {
-		return nil, err
-	}
-	opts.Plan.Uncertainty.mark(heads)
-	if opts.Plan.Train.ClassWeights {
-		weighClasses(heads, opts.Cohort.Rows, opts.Fold.Train)
 	}
 	if err := opts.Parallel.check(opts.Plan); err != nil {
 		return nil, err
@@ -93,6 +87,22 @@ func Train(ctx context.Context, opts TrainOptions) (*TrainResult, error) {
 	return result, err
 }
 
+// heads checks the plan and gives its targets as the network sees them.
+func (o TrainOptions) heads() ([]head, error) {
+	heads, err := newHeads(o.Cohort.Spec.Targets, o.Cohort.Rows, o.Fold.Train)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkFilled(o.Plan); err != nil {
+		return nil, err
+	}
+	o.Plan.Uncertainty.mark(heads)
+	if o.Plan.Train.ClassWeights {
+		weighClasses(heads, o.Cohort.Rows, o.Fold.Train)
+	}
+	return heads, nil
+}
+
 // checkFilled reports what a plan lacks before it can be trained.
 func checkFilled(p *Plan) error {
 	in, t := p.Input, p.Train
@@ -123,6 +133,9 @@ func checkFilled(p *Plan) error {
 	if err := checkFusion(p); err != nil {
 		return err
 	}
+	if err := checkViews(p); err != nil {
+		return err
+	}
 	a, err := video.Find(p.Model.Name)
 	if err != nil {
 		return err
@@ -138,7 +151,7 @@ func checkFilled(p *Plan) error {
 
 // networkSpec is the network of a plan for the given heads.
 func networkSpec(p *Plan, heads []head) video.Spec {
-	s := video.Spec{Name: p.Model.Name, Width: int64(p.Model.Width), Channels: int64(p.Input.Channels), Dropout: p.Model.Dropout}
+	s := video.Spec{Name: p.Model.Name, Width: int64(p.Model.Width), Channels: int64(p.Input.Channels), Dropout: p.Model.Dropout, Views: viewsSpec(p)}
 	for i, v := range p.Model.StemStride {
 		s.StemStride[i] = int64(v)
 	}
@@ -163,6 +176,9 @@ func newTrainer(e *torch.Engine, opts TrainOptions, heads []head, group *torch.G
 		return nil, err
 	}
 	if t.loss, err = newLosses(e, heads, p.Train); err != nil {
+		return nil, err
+	}
+	if t.loss.weights, err = newLossWeights(e, p, heads); err != nil {
 		return nil, err
 	}
 	if t.fair, err = newFair(p.Train.Fairness, opts.Cohort, heads, opts.Fold.Train); err != nil {
@@ -190,7 +206,7 @@ func newTrainer(e *torch.Engine, opts TrainOptions, heads []head, group *torch.G
 		nn.ChannelsLast(t.net)
 	}
 	e.ReleaseMemory() // making weights leaves garbage that the training would carry
-	if t.opt, err = newOptimiser(e, t.net, p.Train); err != nil {
+	if t.opt, err = newOptimiser(e, learnt{t.net, t.loss.weights}, p.Train); err != nil {
 		return nil, err
 	}
 	t.lr = schedule{p.Train, (t.train.Steps() + t.accumulate() - 1) / t.accumulate()}
@@ -227,7 +243,7 @@ func (t *trainer) loaders() error {
 	}
 	t.cache = cache
 	cfg := cohort.LoaderConfig{Input: p.Input, Augment: p.Augment, BatchSize: p.Train.BatchSize, Seed: p.Seed, Train: true,
-		Weight: p.Train.SampleWeight, Patients: p.Train.PerPatient,
+		Weight: p.Train.SampleWeight, Patients: p.Train.PerPatient, ViewDrop: p.viewDrop(),
 		Cache: cache, Alloc: t.e.PinnedFloat32}
 	if t.group != nil {
 		cfg.Rank, cfg.Ranks = t.group.Rank, t.group.Size
@@ -279,6 +295,7 @@ func (t *trainer) result() *TrainResult {
 	if t.state.Seconds > 0 {
 		r.LoadingPercent = 100 * t.state.Wait / t.state.Seconds
 	}
+	r.LossWeights = t.loss.weights.values(t.heads)
 	r.Quarantine = t.train.Quarantine()
 	if t.val != nil {
 		r.Quarantine = append(r.Quarantine, t.val.Quarantine()...)

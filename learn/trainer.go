@@ -9,6 +9,7 @@ import (
 
 	"github.com/cineloop/cineloop/cohort"
 	"github.com/cineloop/cineloop/internal/fault"
+	"github.com/cineloop/cineloop/nn"
 	"github.com/cineloop/cineloop/nn/video"
 	"github.com/cineloop/cineloop/torch"
 )
@@ -126,33 +127,19 @@ func (t *trainer) microStep(b *cohort.Batch, batch, group int) error {
 	defer s.Close()
 	// Dropout draws from the engine's generator: seeded here, it gives the same masks in a resumed epoch.
 	t.e.ManualSeed(t.stepSeed(batch))
-	rows := pick(t.opts.Cohort.Rows, b.Rows)
-	x := input(t.e, b)
-	x, mixed := t.mix(x, batch)
-	pass := t.pass(b.Rows)
-	outs, features := forwardWithFeatures(t.e, t.net, pass, t.plan.Train.Autocast, x)
-	var loss *torch.Tensor
-	value, n := 0.0, len(rows)
-	if t.group != nil {
-		loss, value, n = t.groupLoss(outs, rows)
-	} else {
-		loss = t.fair.apply(t.loss, t.loss.mixedTotal(outs, rows, mixed), outs, features, b.Rows, t.opts.Cohort, t.state.Epoch)
-	}
-	if aux := pass.Aux(); aux != nil && loss != nil {
-		loss = loss.Add(aux)
-	}
-	if loss != nil && t.group == nil {
-		value = loss.Item()
-	}
+	x, mixed := t.mix(input(t.e, b), batch)
+	pass := t.pass(b)
+	defer pass.Release()
+	loss, value, n := t.lossOf(pass, x, mixed, b.Rows)
 	if loss != nil {
 		if math.IsNaN(value) || math.IsInf(value, 0) {
-			return t.notFinite(fmt.Sprintf("the loss is %v", value), b.Rows, t.diagnose(x, b.Rows, batch))
+			return t.notFinite(fmt.Sprintf("the loss is %v", value), b.Rows, t.diagnose(x, b, batch))
 		}
 		last := t.group != nil && len(t.pending) == group-1
 		if last {
 			t.averager.Arm()
 		}
-		t.e.Backward(loss.MulScalar(t.scale() / float64(group)))
+		pass.Backward(loss.MulScalar(t.scale()/float64(group)), casting(t.e, t.plan.Train.Autocast))
 		if last {
 			t.averager.Finish()
 		}
@@ -161,6 +148,28 @@ func (t *trainer) microStep(b *cohort.Batch, batch, group int) error {
 	}
 	t.pending = append(t.pending, micro{slices.Clone(b.Rows), value, n})
 	return nil
+}
+
+// lossOf runs the network on a batch of rows: its loss, nil where no truth is known, the loss's value, and the number of rows of all processes.
+func (t *trainer) lossOf(pass *nn.Pass, x *torch.Tensor, mixed *mixing, at []int) (loss *torch.Tensor, value float64, n int) {
+	rows := pick(t.opts.Cohort.Rows, at)
+	if t.plan.Train.Recompute {
+		pass.Recompute()
+	}
+	outs, features := forwardWithFeatures(t.e, t.net, pass, t.plan.Train.Autocast, x)
+	n = len(rows)
+	if t.group != nil {
+		loss, value, n = t.groupLoss(outs, rows)
+	} else {
+		loss = t.fair.apply(t.loss, t.loss.mixedTotal(outs, rows, mixed), outs, features, at, t.opts.Cohort, t.state.Epoch)
+	}
+	if aux := pass.Aux(); aux != nil && loss != nil {
+		loss = loss.Add(aux)
+	}
+	if loss != nil && t.group == nil {
+		value = loss.Item()
+	}
+	return loss, value, n
 }
 
 // scale is the factor on the loss that keeps float16 gradients from vanishing; 1 for other types.

@@ -25,9 +25,9 @@ type UncertaintySpec struct {
 	Laplace       float64         `yaml:"laplace,omitempty"`        // prior precision of a last-layer Laplace approximation; 0: off
 	Calibrate     string          `yaml:"calibrate,omitempty"`      // temperature (default) | vector | platt | isotonic | none
 	Conformal     string          `yaml:"conformal,omitempty"`      // score of sets: lac (default) | aps | raps
-	Mondrian      string          `yaml:"mondrian,omitempty"`       // subgroup whose values get thresholds of their own; empty: one for all
+	Mondrian      string          `yaml:"mondrian,omitempty"`       // subgroup whose values get thresholds of their own; none: one for all; default: of all subgroups, an item has the largest of its own
 	Alpha         float64         `yaml:"alpha,omitempty"`          // miscoverage of sets and intervals; default 0.1
-	OOD           []string        `yaml:"ood,omitempty"`            // scores: softmax, entropy, energy, mahalanobis, layers, relative, knn, vim, density, vacuity, mutual; default: all that can be had
+	OOD           []string        `yaml:"ood,omitempty"`            // scores: softmax, entropy, energy, mahalanobis, layers, texture, relative, knn, vim, density, vacuity, mutual; default: all that can be had
 	Abstain       *AbstainSpec    `yaml:"abstain,omitempty"`        // when not to answer
 }
 
@@ -55,8 +55,11 @@ const (
 	lawQuantile        = "quantile"
 )
 
+// MondrianNone asks for one threshold for all, whatever subgroups there are.
+const MondrianNone = "none"
+
 // OODScores are the names that uncertainty.ood takes.
-var OODScores = []string{"softmax", "entropy", "energy", "mahalanobis", "layers", "relative", "knn", "vim", "density", "vacuity", "mutual"}
+var OODScores = []string{"softmax", "entropy", "energy", "mahalanobis", "layers", "texture", "relative", "knn", "vim", "density", "vacuity", "mutual"}
 
 // check says what is impossible. A nil spec is fine.
 func (u *UncertaintySpec) check(p *Plan) error {
@@ -102,7 +105,7 @@ func (u *UncertaintySpec) check(p *Plan) error {
 			return fault.New(fault.Usage, "the plan cannot be trained: uncertainty.%s is impossible", c.what)
 		}
 	}
-	if u.Mondrian != "" && !slices.ContainsFunc(p.Data.Subgroups, func(s string) bool { name, _, _ := strings.Cut(s, ":"); return name == u.Mondrian }) {
+	if u.Mondrian != "" && u.Mondrian != MondrianNone && !slices.ContainsFunc(p.Data.Subgroups, func(s string) bool { name, _, _ := strings.Cut(s, ":"); return name == u.Mondrian }) {
 		return fault.New(fault.Usage, "uncertainty.mondrian: no subgroup %q", u.Mondrian).WithHint("name it under data.subgroups; there are %v", p.Data.Subgroups)
 	}
 	for _, s := range u.OOD {

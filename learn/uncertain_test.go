@@ -211,6 +211,11 @@ func TestSampledScores(t *testing.T) {
 	if !slices.Equal(s.Rows, fold.Test) || len(s.Feature) != len(s.Rows) {
 		t.Fatalf("rows %v", s.Rows)
 	}
+	for at, x := range s.Texture { // the picture of one channel, and two stages; seven numbers a channel
+		if len(x) != 3 || len(x[0]) != 7 || len(x[1])%7 != 0 || len(x[2]) != len(x[1]) {
+			t.Fatalf("texture of row %d: %d stages", at, len(x))
+		}
+	}
 	b := s.Of["bright"]
 	if len(b.Score[0]) != 2*2*3 {
 		t.Fatalf("%d samples: want 2 draws × 2 views × 3 passes", len(b.Score[0]))

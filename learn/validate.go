@@ -3,8 +3,6 @@ package learn
 import (
 	"context"
 	"math"
-
-	"github.com/cineloop/cineloop/nn"
 )
 
 // validation is how the network did on the validation rows.
@@ -40,7 +38,7 @@ func (t *trainer) validate(ctx context.Context) (validation, error) {
 			s := t.e.Scope()
 			rows := pick(t.opts.Cohort.Rows, b.Rows)
 			t.e.NoGrad(func() {
-				outs := forward(t.e, t.net, &nn.Pass{E: t.e, Table: t.table.table(t.e, t.opts.Cohort, b.Rows)}, t.plan.Train.Autocast, input(t.e, b))
+				outs := forward(t.e, t.net, seeing(t.e, t.table, t.opts.Cohort, b), t.plan.Train.Autocast, input(t.e, b))
 				t.loss.tally(&sums, outs, rows)
 				for i, h := range t.heads {
 					for j, raw := range split(outs[i].Float32s(), h.outputs()) {

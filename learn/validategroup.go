@@ -2,8 +2,6 @@ package learn
 
 import (
 	"context"
-
-	"github.com/cineloop/cineloop/nn"
 )
 
 // validateTogether is validate by several processes: each scores its share of the rows, which need not divide evenly, and all then have all
@@ -29,7 +27,7 @@ func (t *trainer) validateTogether(ctx context.Context) (validation, error) {
 			}
 			s := t.e.Scope()
 			t.e.NoGrad(func() {
-				outs := forward(t.e, t.net, &nn.Pass{E: t.e, Table: t.table.table(t.e, t.opts.Cohort, b.Rows)}, t.plan.Train.Autocast, input(t.e, b))
+				outs := forward(t.e, t.net, seeing(t.e, t.table, t.opts.Cohort, b), t.plan.Train.Autocast, input(t.e, b))
 				t.loss.tally(&sums, outs, pick(t.opts.Cohort.Rows, b.Rows))
 				at := 1
 				for i, h := range t.heads {

@@ -132,6 +132,10 @@ func (b *EncoderBlock) Visit(prefix string, v func(string, *Param)) { b.parts().
 
 // Forward implements [Module].
 func (b *EncoderBlock) Forward(p *Pass, x *torch.Tensor) *torch.Tensor {
+	return p.Segment(func(x *torch.Tensor) *torch.Tensor { return b.forward(p, x) }, x)
+}
+
+func (b *EncoderBlock) forward(p *Pass, x *torch.Tensor) *torch.Tensor {
 	y := b.Dropout.Forward(p, p.Run(b.Names.Attn, b.Attn, b.Norm1.Forward(p, x)))
 	x = x.Add(DropPath(p, y, b.DropPath))
 	y = b.Dropout.Forward(p, GELU.Forward(p, b.FC1.Forward(p, b.Norm2.Forward(p, x))))
@@ -148,5 +152,5 @@ func (b *EncoderBlock) Cost(in []int64) ([]int64, Cost) {
 	_, n := b.Norm1.Cost(in)
 	c = c.Plus(f).Plus(g).Plus(n).Plus(n)
 	c.Activations += numel(mid) + 2*numel(in)
-	return in, c
+	return in, c.Segment(in)
 }

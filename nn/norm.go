@@ -31,7 +31,7 @@ func (b *BatchNorm) Visit(prefix string, v func(string, *Param)) {
 
 // Forward implements [Module].
 func (b *BatchNorm) Forward(p *Pass, x *torch.Tensor) *torch.Tensor {
-	if p.Train {
+	if p.Train && !p.recomputing() {
 		// Nothing here reads the count; torch's users expect it in the state dict.
 		if _, err := p.E.Call("aten::add_.Scalar", b.Batches.T, 1); err != nil {
 			panic(err)
@@ -40,8 +40,12 @@ func (b *BatchNorm) Forward(p *Pass, x *torch.Tensor) *torch.Tensor {
 	if p.Train && p.Sum != nil {
 		return b.synced(p, x)
 	}
+	mean, variance := b.Mean.T, b.Var.T
+	if p.recomputing() && p.Train { // learnt in the first run
+		mean, variance = nil, nil
+	}
 	return p.Apply(b, func(x *torch.Tensor) *torch.Tensor {
-		return torch.BatchNorm(x, b.Weight.T, b.Bias.T, b.Mean.T, b.Var.T, p.Train, b.Momentum, b.Eps)
+		return torch.BatchNorm(x, b.Weight.T, b.Bias.T, mean, variance, p.Train, b.Momentum, b.Eps)
 	}, x)
 }
 

@@ -12,8 +12,10 @@ type Pass struct {
 	Train bool   // batch statistics are used and learnt, dropout drops
 	Drop  bool   // dropout drops outside training too (Gal and Ghahramani, ICML 2016)
 	Table *Table // columns beside the pictures; nil: none is known
+	Views *Views // which clips make up each study; nil: one clip a study
 
-	aux []*torch.Tensor
+	aux  []*torch.Tensor
+	tape *tape // nil: all activations are kept
 
 	// Sum adds a tensor over the processes that train together, where there are several; batch statistics are then of all their batches.
 	Sum func(*torch.Tensor) *torch.Tensor
@@ -43,8 +45,9 @@ func (p *Pass) Capture(names ...string) {
 // such module.
 func (p *Pass) Captured(name string) *torch.Tensor { return p.captured[name] }
 
-// Release frees what was captured.
+// Release frees what was captured, and what [Pass.Recompute] kept.
 func (p *Pass) Release() {
+	p.releaseTape()
 	for _, t := range p.captured {
 		t.Free()
 	}

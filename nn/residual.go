@@ -25,6 +25,10 @@ func (r *Residual) Visit(prefix string, v func(string, *Param)) {
 
 // Forward implements [Module]. Modules of Main that work in place must not be its first.
 func (r *Residual) Forward(p *Pass, x *torch.Tensor) *torch.Tensor {
+	return p.Segment(func(x *torch.Tensor) *torch.Tensor { return r.forward(p, x) }, x)
+}
+
+func (r *Residual) forward(p *Pass, x *torch.Tensor) *torch.Tensor {
 	out := DropPath(p, r.Main.Forward(p, x), r.DropPath)
 	residual := x
 	if r.Down != nil {
@@ -50,5 +54,5 @@ func (r *Residual) Cost(in []int64) ([]int64, Cost) {
 		_, d := r.Down.Cost(in)
 		c = c.Plus(d)
 	}
-	return out, c
+	return out, c.Segment(in)
 }

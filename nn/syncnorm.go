@@ -25,11 +25,19 @@ func (b *BatchNorm) synced(p *Pass, x *torch.Tensor) *torch.Tensor {
 	d := x.Sub(mean.View(wide...))
 	variance := p.Sum(d.Square().Sum(dims...)).Div(all)
 	y := d.Mul(variance.AddScalar(b.Eps).Rsqrt().Mul(b.Weight.T).View(wide...)).Add(b.Bias.T.View(wide...))
+	if p.recomputing() { // learnt in the first run
+		return narrow(y, in)
+	}
 	p.E.NoGrad(func() {
 		unbiased := variance.Mul(all.Div(all.SubScalar(1)))
 		b.Mean.T.Lerp_(mean.Detach(), b.Momentum)
 		b.Var.T.Lerp_(unbiased, b.Momentum)
 	})
+	return narrow(y, in)
+}
+
+// narrow is y in the type that a layer was given.
+func narrow(y *torch.Tensor, in torch.DType) *torch.Tensor {
 	if in != torch.Float32 {
 		return y.To(in)
 	}

@@ -32,6 +32,8 @@ type forestRow struct {
 	N       string // "120 rows, 60 patients"
 	Value   string
 	Span    string // interval
+	More    string // under the interval
+	Bad     string // what is wrong with it
 	Reason  string // instead of a value
 	Whole   bool   // the row of everyone
 	Bar     *bar

@@ -19,6 +19,7 @@ type Page struct {
 	Flow   Flow
 	Splits []Split
 
+	Views     []ViewRow  // of studies of several views: each alone, and together by how many there are
 	Shortcuts []Shortcut // fields that predict a target without the picture, the strongest first
 
 	Sheets   []Picture // contact sheets

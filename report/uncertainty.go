@@ -52,8 +52,11 @@ type Table struct {
 type uncertainView struct {
 	Name   string
 	Lead   []string
+	Short  []string // what it comes to
 	Charts []chart
+	Groups []forest // coverage by subgroup
 	Tables []*table
+	Folded []*table // numbers of Groups
 	Notes  []string
 }
 
@@ -75,7 +78,7 @@ type uncertaintyView struct {
 	UncertaintyPage
 	CSS      template.CSS
 	Views    []uncertainView
-	Words    []string
+	Seen     *table
 	More     []sectionView
 	HasRules bool
 }
@@ -86,11 +89,13 @@ var uncertaintyTemplate = template.Must(template.Must(page.Clone()).New("uncerta
 .strip figcaption{text-align:center}</style></head>
 <body><header><p class="brand">Cineloop · how sure, and whether that is true</p><h1>{{.Title}}</h1>{{with .About}}<p class="lead">{{.}}</p>{{end}}</header>
 <main>{{range .Views}}<section><h2>{{.Name}}</h2>{{range .Lead}}<p>{{.}}</p>{{end}}
-<div class="charts">{{range .Charts}}{{template "chart" .}}{{end}}</div>
+{{with .Short}}<div class="summary"><ul>{{range .}}<li>{{.}}</li>{{end}}</ul></div>{{end}}
+{{with .Charts}}<div class="charts">{{range .}}{{template "chart" .}}{{end}}</div>{{end}}
+{{with .Groups}}<div class="forests">{{range .}}{{template "forest" .}}{{end}}</div>{{end}}{{with .Folded}}<details><summary>Numbers by subgroup</summary>{{range .}}{{template "table" .}}{{end}}</details>{{end}}
 {{range .Tables}}{{template "table" .}}{{end}}{{range .Notes}}<p class="note">{{.}}</p>{{end}}</section>{{end}}
-{{range .More}}<section><h2>{{.Title}}</h2>{{with .Text}}<p>{{.}}</p>{{end}}{{with .Pictures}}<div class="strip">{{range .}}<figure><img src="{{.URI}}" alt="{{.Alt}}"><figcaption class="small">{{.Caption}}</figcaption></figure>{{end}}</div>{{end}}<div class="charts">{{range .Charts}}{{template "chart" .}}{{end}}</div>
+{{range .More}}<section><h2>{{.Title}}</h2>{{with .Text}}<p>{{.}}</p>{{end}}{{with .Pictures}}<div class="strip">{{range .}}<figure><img src="{{.URI}}" alt="{{.Alt}}"><figcaption class="small">{{.Caption}}</figcaption></figure>{{end}}</div>{{end}}{{with .Charts}}<div class="charts">{{range .}}{{template "chart" .}}{{end}}</div>{{end}}
 {{range .Tables}}{{template "table" .}}{{end}}</section>{{end}}
-{{with .Words}}<section><h2>What a reader sees</h2><ul>{{range .}}<li>{{.}}</li>{{end}}</ul></section>{{end}}
+{{with .Seen}}<section><h2>What a reader sees</h2>{{template "table" .}}</section>{{end}}
 {{with .Notes}}<section><h2>Notes</h2>{{range .}}<p class="note">{{.}}</p>{{end}}</section>{{end}}
 <section><h2>How to read this</h2><p class="small">A conformal set or interval holds the truth as often as promised on average over people like the calibration ones; it promises
 nothing about one person, nor about a subgroup unless its threshold is the subgroup's own. A coverage is as promised where its interval includes the promise.
@@ -109,9 +114,7 @@ func (p UncertaintyPage) Write(w io.Writer) error {
 	for i, s := range p.Sections {
 		v.More = append(v.More, s.view(i))
 	}
-	for _, r := range p.Readings {
-		v.Words = append(v.Words, r.Words())
-	}
+	v.Seen = readingsTable(p.Readings)
 	return render(w, uncertaintyTemplate, v)
 }
 
@@ -194,17 +197,35 @@ func classesView(v *uncertainView, id string, j *uncertainty.Judgement) {
 		{"calibration error, adaptive", f3(j.Raw.Adaptive), f3(j.Scaled.Adaptive)},
 		{"Brier score of being right: reliability − resolution + uncertainty", brierParts(j.Raw.Parts), brierParts(j.Scaled.Parts)},
 		{"largest gap of a bin", f3(j.Raw.MCE), f3(j.Scaled.MCE)}}})
-	sel := &table{Caption: fmt.Sprintf("Answering the surest only (AURC %.4f, excess %.4f)", j.AURC, j.EAURC), Head: []string{"answered", "error rate", "least confidence"}}
+	sel := &table{Caption: "Answering the surest only", Head: []string{"answered", "error rate", "least confidence"}}
 	for _, s := range j.Selective {
 		sel.Rows = append(sel.Rows, []string{inPercent(s.Coverage), f3(s.Risk), f3(s.Confidence)})
 	}
+	sel.Rows = append(sel.Rows, []string{"AURC", fmt.Sprintf("%.4f", j.AURC), ""}, []string{"excess", fmt.Sprintf("%.4f", j.EAURC), ""})
 	sets := &table{Caption: fmt.Sprintf("Conformal sets, %s promised", inPercent(1-j.Alpha)), Head: []string{"", "n", "coverage", "95 % interval", "mean size", "one class", "empty", "accuracy"}}
 	for _, c := range j.Sets {
-		sets.Rows = append(sets.Rows, []string{uncertainty.GroupName(c.Group, c.Value, c.Own), fmt.Sprint(c.N), f3(c.Coverage), f3(c.Low) + " to " + f3(c.High), fmt.Sprintf("%.2f", c.Size), inPercent(c.Single), inPercent(c.Empty), f3(c.Accuracy)})
+		sets.Rows = append(sets.Rows, []string{uncertainty.GroupName(c.Group, c.Value, c.Own, c.Every), fmt.Sprint(c.N), f3(c.Coverage), f3(c.Low) + " to " + f3(c.High), fmt.Sprintf("%.2f", c.Size), inPercent(c.Single), inPercent(c.Empty), f3(c.Accuracy)})
 	}
-	v.Tables = append(v.Tables, sel, sets)
+	v.Short = classesSummary(j)
+	var lines []coveredLine
+	for _, c := range j.Sets {
+		if !c.Own {
+			lines = append(lines, coveredLine{c.Group, c.Value, c.Every, c.N, c.Coverage, c.Low, c.High, fmt.Sprintf("%.2f classes", c.Size)})
+		}
+	}
+	v.coverage("Sets", lines, 1-j.Alpha, sets)
+	v.Tables = append(v.Tables, sel)
 	v.detection(j.Detection)
 	v.Notes = append(v.Notes, j.Notes...)
+}
+
+// coverage draws coverage by subgroup, with the numbers folded away; without subgroups the numbers are shown.
+func (v *uncertainView) coverage(what string, lines []coveredLine, promised float64, numbers *table) {
+	if v.Groups = coverageForests(what, lines, promised); v.Groups == nil {
+		v.Tables = append(v.Tables, numbers)
+		return
+	}
+	v.Folded = append(v.Folded, numbers)
 }
 
 func brierParts(p uncertainty.BrierParts) string {
@@ -234,7 +255,10 @@ func riskChart(id, what string, c uncertainty.RiskCoverage, points []uncertainty
 		line = append(line, svg.XY{X: c.Coverage[k], Y: c.Risk[k]})
 		top = math.Max(top, c.Risk[k])
 	}
-	p := svg.Plot{ID: id + "risk", Title: "Risk against coverage", Height: 330, X: unitAxis("share answered"), Y: svg.Around(what, 0, math.Max(top, 1e-6)),
+	if top == 0 {
+		top = 0.1 // nothing is wrong: a flat line on a scale that can be read
+	}
+	p := svg.Plot{ID: id + "risk", Title: "Risk against coverage", Height: 330, X: unitAxis("share answered"), Y: svg.Around(what, 0, top),
 		Desc: "The " + what + " among the surest share of items."}
 	p.Marks = append(p.Marks, svg.Line{Class: "s1", Points: line})
 	t := &table{Caption: "Risk against coverage", Head: []string{"answered", what}}
@@ -291,9 +315,17 @@ func numbersView(v *uncertainView, id, unit string, j *uncertainty.NumberJudgeme
 		add("all, as predicted", *j.Promised)
 	}
 	for _, l := range j.Intervals {
-		add(uncertainty.GroupName(l.Group, l.Value, l.Own), l)
+		add(uncertainty.GroupName(l.Group, l.Value, l.Own, l.Every), l)
 	}
-	v.Tables = append(v.Tables, t, sets)
+	v.Short = numbersSummary(j)
+	var lines []coveredLine
+	for _, l := range j.Intervals {
+		if !l.Own {
+			lines = append(lines, coveredLine{l.Group, l.Value, l.Every, l.N, l.Coverage, l.Low, l.High, fmt.Sprintf("%.3g%s wide", l.Width, u)})
+		}
+	}
+	v.Tables = append(v.Tables, t)
+	v.coverage("Intervals", lines, 1-j.Alpha, sets)
 	v.detection(j.Detection)
 	v.Notes = append(v.Notes, j.Notes...)
 }
@@ -333,9 +365,14 @@ func timesView(v *uncertainView, id, unit string, j *uncertainty.TimeJudgement) 
 	}
 	add("all, as predicted", j.Raw)
 	for _, l := range j.Bounds {
-		add(uncertainty.GroupName(l.Group, l.Value, false), l)
+		add(uncertainty.GroupName(l.Group, l.Value, false, false), l)
 	}
-	v.Tables = append(v.Tables, hor, b)
+	var lines []coveredLine
+	for _, l := range j.Bounds {
+		lines = append(lines, coveredLine{l.Group, l.Value, false, l.N, l.Coverage, l.Low, l.High, fmt.Sprintf("bound %.3g%s", l.Bound, u)})
+	}
+	v.Tables = append(v.Tables, hor)
+	v.coverage("Bounds", lines, 1-j.Alpha, b)
 	v.Notes = append(v.Notes, "Bounds are judged among people whose time, or passing of the bound, is known, weighted by the inverse probability of being watched.")
 	v.Notes = append(v.Notes, j.Notes...)
 }

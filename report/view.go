@@ -28,6 +28,7 @@ type view struct {
 	Results  []variantView
 	FlowView *chart
 	Splits   []table
+	Alone    *table // views, each alone
 	Fields   *table // shortcuts
 	Shown    []exampleView
 	SheetsV  []pictureView
@@ -109,6 +110,9 @@ func (p Page) view() (*view, error) {
 	}
 	for _, s := range p.Splits {
 		v.Splits = append(v.Splits, splitTable(s, p.Flow.noun()))
+	}
+	if len(p.Views) > 0 {
+		v.Alone = viewTable(p.Views)
 	}
 	if len(p.Shortcuts) > 0 {
 		v.Fields = shortcutTable(p.Shortcuts)

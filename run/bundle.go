@@ -264,19 +264,21 @@ func (r *Run) nobody(content []bundle.Content) error {
 // telling is the length from which a key is looked for: shorter ones are words and numbers of everybody.
 const telling = 6
 
+// names says whether one of the words is a key or a file name of the row.
 func names(words map[string]bool, row *cohort.Row) bool {
-	path := row.Path
-	if i := strings.LastIndexByte(path, '#'); i > 0 {
-		path = path[:i] // an archive's name is not a person's
-	} else if words[strings.ToLower(filepath.Base(path))] && len(filepath.Base(path)) >= telling {
-		return true
-	}
-	for _, key := range []string{row.ID, row.Patient, path} {
-		if len(key) >= telling && words[strings.ToLower(key)] {
+	told := func(key string) bool { return len(key) >= telling && words[strings.ToLower(key)] }
+	for _, f := range row.Files() {
+		path := f.Path
+		if i := strings.LastIndexByte(path, '#'); i > 0 {
+			path = path[:i] // an archive's name is not a person's
+		} else if told(filepath.Base(path)) {
+			return true
+		}
+		if told(path) || told(f.ID) {
 			return true
 		}
 	}
-	return false
+	return told(row.ID) || told(row.Patient)
 }
 
 // tokens are the words of a text, in lower case: what lies between white space and quotes, the same without punctuation around it, and

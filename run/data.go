@@ -48,6 +48,10 @@ func ExportCohort(ctx context.Context, opt Options, to export.Options) (*export.
 	if err != nil {
 		return nil, err
 	}
+	if r.Cohort.Several() {
+		return nil, fault.New(fault.Usage, "an export has one clip an item, and data.views makes studies of several").
+			WithHint("take data.views out: every clip is then an item, and its columns say the study and the view")
+	}
 	if opt.DryRun {
 		f, err := r.Cohort.Fingerprint(ctx, cohort.FingerprintOptions{})
 		if err != nil {
@@ -122,7 +126,7 @@ func DescribeCohort(ctx context.Context, opt Options, out string) (*Description,
 
 // inspect looks at every item, with a bar.
 func (r *Run) inspect(ctx context.Context) ([]cohort.Facts, error) {
-	bar := progress.New(r.log, "looking at items", int64(len(r.Cohort.Rows)))
+	bar := progress.New(r.log, "looking at items", int64(r.count(r.Cohort.All()).Items))
 	defer bar.Close()
 	return r.Cohort.Inspect(ctx, cohort.InspectOptions{Workers: r.Plan.Train.Threads, Progress: func(n int) { bar.Set(int64(n)) }})
 }

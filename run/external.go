@@ -69,12 +69,16 @@ func (r *Run) scoreOther(ctx context.Context, opt ExternalOptions, models []stri
 	parts := repeat(partTest, len(rows))
 	seen := 0
 	for i, row := range rows {
-		d, err := h.digest(other.Rows[row].Path)
-		if err != nil {
-			return nil, nil, err
+		for _, f := range other.Rows[row].Files() {
+			d, err := h.digest(f.Path)
+			if err != nil {
+				return nil, nil, err
+			}
+			if part := known(d); part != "" && parts[i] != partTrain {
+				parts[i] = part
+			}
 		}
-		if part := known(d); part != "" {
-			parts[i] = part
+		if parts[i] != partTest {
 			seen++
 		}
 	}
@@ -85,7 +89,8 @@ func (r *Run) scoreOther(ctx context.Context, opt ExternalOptions, models []stri
 		notes = append(notes, fmt.Sprintf("%d of %d items were used in training or in choosing the model; the metrics leave them out", seen, len(rows)))
 	}
 	out := Folder(opt.Out)
-	p, m, err := r.predict(ctx, out, other, rows, models)
+	views := viewScores(other)
+	p, m, err := r.predict(ctx, out, other, rows, models, views)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -95,6 +100,14 @@ func (r *Run) scoreOther(ctx context.Context, opt ExternalOptions, models []stri
 	if m != nil {
 		setMaskParts(m, p)
 		if err := m.WriteFile(out.MaskTable()); err != nil {
+			return nil, nil, err
+		}
+	}
+	if views != nil {
+		if err := mkdir(string(out)); err != nil {
+			return nil, nil, err
+		}
+		if err := viewTable(other, p, views).WriteFile(out.Views()); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -118,7 +131,11 @@ func (r *Run) finishExternal(ctx context.Context, out Folder, other *cohort.Coho
 	if err != nil {
 		return nil, nil, err
 	}
-	m := &Metrics{Report: rep, Run: r.Plan.Name, Version: version.String(), PlanDigest: r.Plan.Digest(), DataDigest: other.Digest, Notes: notes}
+	views, err := r.judgeViews(ctx, out, p, protocol)
+	if err != nil {
+		return nil, nil, err
+	}
+	m := &Metrics{Report: rep, Run: r.Plan.Name, Version: version.String(), PlanDigest: r.Plan.Digest(), DataDigest: other.Digest, Notes: notes, Views: views}
 	if err := writeJSON(out.Metrics(), m); err != nil {
 		return nil, nil, err
 	}
@@ -169,12 +186,14 @@ func (r *Run) learntFrom(h hasher) (map[string]string, error) {
 	known := map[string]string{}
 	add := func(rows []int, part string) error {
 		for _, i := range rows {
-			d, err := h.digest(r.Cohort.Rows[i].Path)
-			if err != nil {
-				return err
-			}
-			if known[d] != partTrain {
-				known[d] = part
+			for _, f := range r.Cohort.Rows[i].Files() {
+				d, err := h.digest(f.Path)
+				if err != nil {
+					return err
+				}
+				if known[d] != partTrain {
+					known[d] = part
+				}
 			}
 		}
 		return nil

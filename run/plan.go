@@ -130,6 +130,12 @@ func readRecipe(opt Options) (*learn.Plan, error) {
 	default:
 		return nil, fault.New(fault.Usage, "%s: kind %q", opt.Recipe, plan.Kind).WithHint("%s, %s or %s", kindTrain, learn.KindSegment, kindCatalog)
 	}
+	if plan.Data.Views != nil && plan.Kind != "" && plan.Kind != kindTrain {
+		return nil, fault.New(fault.Usage, "%s: data.views makes studies of clips, and kind %s looks at single clips", opt.Recipe, plan.Kind).WithHint("take data.views out")
+	}
+	if _, err := findMethods(plan.Explain.Methods); err != nil {
+		return nil, fault.New(fault.Usage, "%s: explain.methods: %w", opt.Recipe, err).WithHint("methods are %s", MethodsInWords())
+	}
 	if plan.Data.Base, err = filepath.Abs(filepath.Dir(opt.Recipe)); err != nil {
 		return nil, err
 	}
@@ -223,6 +229,9 @@ func (r *Run) followVariables() {
 func (r *Run) load(ctx context.Context) error {
 	var err error
 	if r.Cohort, err = cohort.Load(ctx, r.Plan.Data); err != nil {
+		return err
+	}
+	if err := checkViewColumns(r.Cohort); err != nil {
 		return err
 	}
 	for _, w := range r.Cohort.Warnings {

@@ -68,6 +68,7 @@ func (r *Run) report(ctx context.Context) (page *report.Page, trust report.Trust
 	}
 	page.Flow.Parts = r.flowParts(r.Splits[0])
 	page.Shortcuts = r.shortcuts()
+	page.Views = m.Views.rows()
 	if page.Timing, err = r.timing(); err != nil {
 		return nil, trust, err
 	}
@@ -100,12 +101,15 @@ func (r *Run) page() (*report.Page, error) {
 
 // flow is the way from the table to the usable items.
 func (r *Run) flow() report.Flow {
-	f := report.Flow{Noun: "items", Usable: report.Count{Items: len(r.Cohort.Rows), Patients: r.Cohort.Patients(r.Cohort.All())}}
-	f.Found = report.Count{Items: len(r.Cohort.Rows) + len(r.Cohort.Quarantine)}
+	f := report.Flow{Noun: "items", Usable: r.count(r.Cohort.All())}
+	if r.Cohort.Several() {
+		f.Noun = "clips"
+	}
+	f.Found = report.Count{Items: f.Usable.Items + len(r.Cohort.Quarantine)}
 	if len(r.Cohort.Flow) > 0 {
 		first := r.Cohort.Flow[0]
 		f.Found.Items = max(f.Found.Items, first.Rows)
-		if left := first.Rows - len(r.Cohort.Rows) - len(r.Cohort.Quarantine); left > 0 {
+		if left := first.Rows - f.Usable.Items - len(r.Cohort.Quarantine); left > 0 {
 			f.Excluded = append(f.Excluded, report.Exclusion{Reason: "left out by the recipe", Items: left})
 		}
 	}
@@ -134,14 +138,26 @@ func (r *Run) flowParts(s *cohort.Split) []report.Part {
 		rows []int
 	}{{"train", f.Train}, {"validation", f.Val}, {"test", f.Test}} {
 		if len(p.rows) > 0 {
-			out = append(out, report.Part{Name: p.name, Count: r.count(p.rows)})
+			out = append(out, report.Part{Name: p.name, Count: r.count(p.rows), Detail: r.studies(p.rows)})
 		}
 	}
 	return out
 }
 
 func (r *Run) count(rows []int) report.Count {
-	return report.Count{Items: len(rows), Patients: r.Cohort.Patients(rows)}
+	n := 0
+	for _, i := range rows {
+		n += len(r.Cohort.Rows[i].Files())
+	}
+	return report.Count{Items: n, Patients: r.Cohort.Patients(rows)}
+}
+
+// studies says how many studies the clips of rows make; nothing where an item is one clip.
+func (r *Run) studies(rows []int) string {
+	if !r.Cohort.Several() {
+		return ""
+	}
+	return fmt.Sprintf("%d studies", len(rows))
 }
 
 func (r *Run) splitOf(s *cohort.Split) report.Split {
@@ -323,19 +339,21 @@ func (r *Run) examples() ([]report.Example, error) {
 		if err != nil {
 			return nil, err
 		}
-		overlay, err := r.picture(e.Overlay, "the same with "+e.Method+": "+string(e.Verdict.Finding), e.Method)
-		if err != nil {
-			return nil, err
-		}
 		title := e.Target
 		if e.Class != "" {
 			title += ": " + e.Class
 		}
-		out = append(out, report.Example{
-			Group: e.Why, Title: title,
-			Facts: []report.Fact{{Name: "item", Value: e.Item}, {Name: "truth", Value: trim(e.Truth)}, {Name: "model", Value: trim(e.Score)}},
-			Plain: plain, Overlay: overlay, Verdict: e.Verdict.Words, Trusted: e.Verdict.Finding == explain.Supported,
-		})
+		for _, m := range e.Maps {
+			overlay, err := r.picture(m.Picture, "the same with "+m.Method+": "+string(m.Verdict.Finding), m.Method)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, report.Example{
+				Group: e.Why, Title: title,
+				Facts: []report.Fact{{Name: "item", Value: e.Item}, {Name: "truth", Value: trim(e.Truth)}, {Name: "model", Value: trim(e.Score)}},
+				Plain: plain, Overlay: overlay, Verdict: m.Verdict.Words, Trusted: m.Verdict.Finding == explain.Supported,
+			})
+		}
 	}
 	return out, nil
 }

@@ -73,7 +73,9 @@ func (r *Run) Partial() error {
 		all[q.Line] = true
 	}
 	for _, row := range r.Cohort.Rows {
-		all[row.Line] = true
+		for _, f := range row.Files() {
+			all[f.Line] = true
+		}
 	}
 	return fault.New(fault.Partial, "finished without %d of %d items", n, len(all)).WithHint("the reasons are in %s", r.Dir.Quarantine())
 }

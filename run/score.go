@@ -26,6 +26,7 @@ type Metrics struct {
 	DataDigest string                      `json:"data_digest"`
 	Notes      []string                    `json:"notes,omitempty"`
 	Variants   map[string]*evaluate.Report `json:"variants,omitempty"` // the other splits, by name
+	Views      *ViewsOf                    `json:"views,omitempty"`    // of the primary split: what each view of the studies says alone
 }
 
 // The parts that a row can be in, as predictions.csv says them.
@@ -64,8 +65,12 @@ func (r *Run) Evaluate(ctx context.Context) (*Metrics, error) {
 		if err != nil {
 			return nil, fmt.Errorf("evaluating %q: %w", s.Name, err)
 		}
+		views, err := r.judgeViews(ctx, dir, p, protocol)
+		if err != nil {
+			return nil, err
+		}
 		if i == 0 {
-			m.Report = rep
+			m.Report, m.Views = rep, views
 			if note != "" {
 				m.Notes = append(m.Notes, note)
 			}
@@ -76,7 +81,7 @@ func (r *Run) Evaluate(ctx context.Context) (*Metrics, error) {
 		}
 		m.Variants[s.Name] = rep
 		if err := writeJSON(dir.Metrics(), &Metrics{Report: rep, Run: r.Plan.Name, Version: m.Version, PlanDigest: m.PlanDigest,
-			DataDigest: m.DataDigest, Notes: nonEmpty(note)}); err != nil {
+			DataDigest: m.DataDigest, Notes: nonEmpty(note), Views: views}); err != nil {
 			return nil, err
 		}
 	}
@@ -108,7 +113,7 @@ func (r *Run) predictions(ctx context.Context, i int) (*evaluate.Predictions, er
 	if err != nil {
 		return nil, err
 	}
-	all := r.emptyPredictions()
+	all, views := r.emptyPredictions(), viewScores(r.Cohort)
 	var masks []*evaluate.MaskTable
 	for k, f := range s.Folds {
 		held := partTest
@@ -122,7 +127,7 @@ func (r *Run) predictions(ctx context.Context, i int) (*evaluate.Predictions, er
 		if len(rows) == 0 {
 			continue
 		}
-		p, m, err := r.predict(ctx, dir, r.Cohort, rows, models[k:k+1])
+		p, m, err := r.predict(ctx, dir, r.Cohort, rows, models[k:k+1], views)
 		if err != nil {
 			return nil, err
 		}
@@ -138,7 +143,7 @@ func (r *Run) predictions(ctx context.Context, i int) (*evaluate.Predictions, er
 		}
 	}
 	if len(s.Reserved) > 0 {
-		p, m, err := r.predict(ctx, dir, r.Cohort, s.Reserved, models)
+		p, m, err := r.predict(ctx, dir, r.Cohort, s.Reserved, models, views)
 		if err != nil {
 			return nil, err
 		}
@@ -163,6 +168,11 @@ func (r *Run) predictions(ctx context.Context, i int) (*evaluate.Predictions, er
 			return nil, err
 		}
 	}
+	if views != nil {
+		if err := viewTable(r.Cohort, all, views).WriteFile(dir.Views()); err != nil {
+			return nil, err
+		}
+	}
 	return all, all.WriteFile(dir.Predictions())
 }
 
@@ -183,7 +193,7 @@ func setParts(p *evaluate.Predictions, c *cohort.Cohort, rows []int, parts []str
 }
 
 // predict scores rows; in runs that label positions, the masks go into dir and the table says how good they are (nil in others).
-func (r *Run) predict(ctx context.Context, dir Folder, c *cohort.Cohort, rows []int, models []string) (p *evaluate.Predictions, m *evaluate.MaskTable, err error) {
+func (r *Run) predict(ctx context.Context, dir Folder, c *cohort.Cohort, rows []int, models []string, views *learn.ViewScores) (p *evaluate.Predictions, m *evaluate.MaskTable, err error) {
 	var bad []cohort.Quarantine
 	cache, err := r.sharedCache()
 	if err != nil {
@@ -193,7 +203,7 @@ func (r *Run) predict(ctx context.Context, dir Folder, c *cohort.Cohort, rows []
 		p, m, err = r.predictMasks(ctx, dir, c, rows, models, &bad)
 	} else {
 		p, err = predictAs(ctx, learn.PredictOptions{Plan: r.Plan, Cohort: c, Rows: rows, CheckpointDirs: r.networks(models), Progress: r.log,
-			Cache: cache, Quarantine: &bad})
+			Cache: cache, Quarantine: &bad, Views: views})
 	}
 	if err != nil {
 		return nil, nil, err

@@ -126,6 +126,7 @@ explain: {examples: 1}
 	if len(em.Notes) != 1 || em.Masks["disc"].N != 20 || !exists(ext.Dir.MaskTable()) {
 		t.Errorf("on its own data: notes %v, %+v", em.Notes, em.Masks["disc"])
 	}
+	segmentationRegion(t, r)
 }
 
 func TestPickMasks(t *testing.T) {

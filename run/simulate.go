@@ -19,7 +19,7 @@ func (r *Run) simulate(ctx context.Context, dry bool) error {
 		return fault.New(fault.NotFound, "the phantom study is not simulated yet, and a dry run writes nothing").
 			WithHint("cineloop phantom %s --patients %d --seed %d makes it", root, p.Patients, r.Plan.Seed)
 	}
-	cfg := phantom.Config{Seed: r.Plan.Seed, Patients: p.Patients, Frames: p.Frames, Height: p.Height, Width: p.Width, Rho: p.Rho, Preset: p.Preset, Bias: p.Bias}
+	cfg := phantom.Config{Seed: r.Plan.Seed, Patients: p.Patients, Frames: p.Frames, Height: p.Height, Width: p.Width, Rho: p.Rho, Preset: p.Preset, Bias: p.Bias, Missing: p.Missing}
 	for k, v := range p.Confounders {
 		if cfg.Confounders == nil {
 			cfg.Confounders = map[phantom.Confounder]float64{}
@@ -34,7 +34,11 @@ func (r *Run) simulate(ctx context.Context, dry bool) error {
 		cfg.Views = append(cfg.Views, v)
 	}
 	r.say("simulating %d patients", p.Patients)
-	bar := progress.New(r.log, "phantom", int64(p.Patients*max(1, len(p.Views))))
+	c, err := phantom.New(cfg)
+	if err != nil {
+		return err
+	}
+	bar := progress.New(r.log, "phantom", int64(c.Clips()))
 	defer bar.Close()
 	return phantom.Write(ctx, root, cfg, func(done, _ int) { bar.Set(int64(done)) })
 }

@@ -32,7 +32,7 @@ const testedItems = 100
 // testCohort asks of the judged rows, each with the network that did not see it, whether the network uses motion and whether something else
 // than the tissue tells the target. What is there of this plan is kept.
 func (r *Run) testCohort(ctx context.Context) error {
-	if !r.looks() {
+	if !r.looks() || r.Cohort.Several() {
 		return nil
 	}
 	p, err := r.predictions(ctx, 0)
@@ -70,9 +70,8 @@ func (r *Run) testCohort(ctx context.Context) error {
 	}
 	bar := progress.New(r.log, "testing", int64(len(all)))
 	defer bar.Close()
-	job := &explainJob{r: r, fill: explain.FillMean, bar: bar, log: r.log, models: models, at: -1}
-	cfg := torch.Config{Device: r.Plan.Train.Device, Threads: r.Plan.Train.Threads, Seed: r.Plan.Seed, Log: r.log}
-	err = torch.Run(ctx, cfg, func(e *torch.Engine) error {
+	job := &explainJob{r: r, fill: explain.FillMean, bar: bar, models: models, at: -1}
+	err = torch.Run(ctx, r.engine(r.log), func(e *torch.Engine) error {
 		job.e = e
 		defer job.put()
 		x := &Tested{}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/cineloop/cineloop/cohort"
 	"github.com/cineloop/cineloop/evaluate"
@@ -26,7 +27,7 @@ type Doubts struct {
 	Networks  int                  `json:"networks"`
 	Samples   int                  `json:"samples_a_row"`
 	OODScores []string             `json:"ood_scores"`
-	OODRule   string               `json:"ood_rule,omitempty"` // the score that the rule looks at
+	OODRule   string               `json:"ood_rule,omitempty"` // the scores that the rule looks at
 	Targets   map[string]*DoubtsOf `json:"targets"`
 	Notes     []string             `json:"notes,omitempty"`
 	readings  []uncertainty.Reading
@@ -66,6 +67,11 @@ func predictAs(ctx context.Context, opts learn.PredictOptions) (*evaluate.Predic
 	s, err := learn.PredictSampled(ctx, opts)
 	if err != nil {
 		return nil, err
+	}
+	if opts.Views != nil { // what clips say alone is asked once
+		if _, err := learn.Predict(ctx, opts); err != nil {
+			return nil, err
+		}
 	}
 	return s.Predictions(opts), nil
 }
@@ -117,6 +123,7 @@ type doubted struct {
 	scores    []float64
 	like      int
 	strange   float64
+	by        string // the score that says so
 }
 
 func (r *Run) doubts(ctx context.Context, i int) (*Doubts, error) {
@@ -229,7 +236,7 @@ func (d *doubter) classTarget() (evaluate.Target, bool) {
 // Look turns repeated scores into what out-of-distribution scores see. Rows whose class is unknown are left out where labels are wanted.
 func Look(c *cohort.Cohort, s *learn.Sampled, t evaluate.Target, classes, labels bool) uncertainty.Seen {
 	if !classes {
-		return uncertainty.Seen{Feature: s.Feature, Layers: s.Layers}
+		return uncertainty.Seen{Feature: s.Feature, Layers: s.Layers, Texture: s.Texture}
 	}
 	var out uncertainty.Seen
 	of := s.Of[t.Name]
@@ -245,6 +252,7 @@ func Look(c *cohort.Cohort, s *learn.Sampled, t evaluate.Target, classes, labels
 		if s.Layers != nil {
 			out.Layers = append(out.Layers, s.Layers[at])
 		}
+		out.Texture = append(out.Texture, s.Texture[at])
 		logits := of.Raw[at]
 		if t.Kind == evaluate.Binary && len(logits) == 1 {
 			logits = []float64{0, logits[0]}
@@ -320,21 +328,40 @@ func (d *doubter) judged(it doubted) bool { return it.part == partTest }
 // strangeness places each item's score among those of the items that are learnt from.
 func (d *doubter) strangeness() {
 	names := d.out.OODScores
-	k := 0
+	rule := []int{0}
 	if len(d.u.OOD) == 0 {
-		k = max(0, slices.Index(names, "mahalanobis"))
-	}
-	d.out.OODRule = names[k]
-	for fold := range d.split.Folds {
-		var usual []float64
-		for _, i := range d.learners(fold) {
-			usual = append(usual, d.items[i].scores[k])
+		rule = nil
+		for k, n := range names {
+			if n == "mahalanobis" || n == "texture" {
+				rule = append(rule, k)
+			}
 		}
+	}
+	var said []string
+	for _, k := range rule {
+		said = append(said, names[k])
+	}
+	d.out.OODRule = strings.Join(said, " or ")
+	looked := func(it doubted) []float64 {
+		var out []float64
+		for _, k := range rule {
+			out = append(out, it.scores[k])
+		}
+		return out
+	}
+	for fold := range d.split.Folds {
+		var usual [][]float64
+		for _, i := range d.learners(fold) {
+			usual = append(usual, looked(d.items[i]))
+		}
+		s := uncertainty.NewStrangest(usual)
 		for i := range d.items {
-			if d.items[i].fold == fold {
-				d.items[i].strange = math.NaN()
+			if it := &d.items[i]; it.fold == fold {
+				it.strange = math.NaN()
 				if len(usual) > 0 {
-					d.items[i].strange = uncertainty.Stranger(usual, d.items[i].scores[k])
+					var by int
+					it.strange, by = s.Of(looked(*it))
+					it.by = said[by]
 				}
 			}
 		}

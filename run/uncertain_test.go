@@ -76,6 +76,14 @@ uncertainty:
 	if d.Targets["grade"].Set == nil || d.Targets["grade"].Set.N != 12 || d.Targets["level"].Numbers.NLL == nil || d.Targets["bright"].Classes == nil {
 		t.Errorf("%s", b)
 	}
+	if d.OODRule != "mahalanobis or texture" {
+		t.Errorf("not answering looks at %q", d.OODRule)
+	}
+	for _, row := range readTable(t, r.Dir.Readings()) {
+		if v, err := strconv.ParseFloat(row["stranger_than"], 64); err != nil || v < 0 || v > 1 {
+			t.Errorf("stranger than %q", row["stranger_than"])
+		}
+	}
 	rows := readTable(t, r.Dir.Readings())
 	if len(rows) != 24*3 {
 		t.Fatalf("%d rows: 24 held-out items of three targets", len(rows))
@@ -118,7 +126,7 @@ uncertainty:
 				answered++
 			}
 		}
-		if row["ood_mutual"] == "" || row["ood_mahalanobis"] == "" {
+		if row["ood_mutual"] == "" || row["ood_mahalanobis"] == "" || row["ood_texture"] == "" {
 			t.Errorf("scores: %v", row)
 		}
 	}

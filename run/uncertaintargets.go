@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/cineloop/cineloop/evaluate"
 	"github.com/cineloop/cineloop/internal/fault"
@@ -29,7 +30,7 @@ func (d *doubter) reading(it doubted, t evaluate.Target) uncertainty.Reading {
 // tooStrange is the reason for which an item is not answered whatever it is; empty: none.
 func (d *doubter) tooStrange(it doubted) string {
 	if a := d.u.Abstain; a != nil && a.OOD > 0 && it.strange > a.OOD {
-		return fmt.Sprintf("unlike the training data: stranger (%s) than %.0f %% of usual items, limit %.0f %%", d.out.OODRule, 100*it.strange, 100*a.OOD)
+		return fmt.Sprintf("unlike the training data: stranger (%s) than %.0f %% of usual items, limit %.0f %%", it.by, 100*it.strange, 100*a.OOD)
 	}
 	return ""
 }
@@ -123,31 +124,60 @@ func leastProbability(a *learn.AbstainSpec, probs [][]float64, label []int) (rul
 	return rule, note
 }
 
-// thresholds are those of a fold's items, learnt from scores of the learners with a truth, in their order: one for all, or each
-// value's own where the plan says so (Mondrian).
-func (d *doubter) thresholds(fold int, target string, scores []float64) func(doubted) uncertainty.Conformal {
-	alpha := d.u.Miscoverage()
-	if d.u.Mondrian == "" {
-		c := uncertainty.Calibrate(scores, alpha)
-		return func(doubted) uncertainty.Conformal { return c }
-	}
-	g := slices.Index(d.r.Cohort.Groups, d.u.Mondrian)
-	number := map[string]int{}
-	of := func(it doubted) int {
-		v := d.r.Cohort.Rows[it.row].Groups[g]
-		if _, ok := number[v]; !ok {
-			number[v] = len(number)
-		}
-		return number[v]
-	}
-	var group []int
+// thresholds are those of a fold's items, learnt from scores of the learners with a truth, in their order: with subgroups the largest
+// of those of an item's values, unless the plan names one subgroup, or none; without, one for all. label is the learners' class, nil
+// of numbers. People count once, however many rows they have.
+func (d *doubter) thresholds(fold int, target string, scores []float64, label []int) func(doubted) uncertainty.Conformal {
+	var patient []string
+	groups := map[string][]string{}
 	for _, i := range d.learners(fold) {
 		if _, ok := d.truth(d.items[i], target); ok {
-			group = append(group, of(d.items[i]))
+			patient = append(patient, d.r.Cohort.Rows[d.items[i].row].Patient)
+			if d.u.Mondrian != learn.MondrianNone {
+				d.groups(groups, d.items[i])
+			}
 		}
 	}
-	m := uncertainty.CalibrateMondrian(scores, group, alpha)
-	return func(it doubted) uncertainty.Conformal { return m.Of(of(it)) }
+	for g, values := range groups {
+		switch all := d.u.Mondrian == ""; {
+		case !all && g != d.u.Mondrian:
+			delete(groups, g)
+		case label != nil && uncertainty.TellsTruth(values, label):
+			delete(groups, g)
+			d.note(fmt.Sprintf("target %s: subgroup %s gives the answer away: no threshold is learnt by it", target, g))
+		}
+	}
+	c := uncertainty.CalibrateGroupwise(scores, patient, groups, d.u.Miscoverage(), leastOfGroup)
+	d.unpromised(target, groups, c)
+	return func(it doubted) uncertainty.Conformal {
+		return c.For(func(g string) string {
+			return d.r.Cohort.Rows[it.row].Groups[slices.Index(d.r.Cohort.Groups, g)]
+		})
+	}
+}
+
+// leastOfGroup is the fewest rows of a subgroup's value that get a threshold of their own.
+const leastOfGroup = 20
+
+// unpromised says for which values of subgroups there are too few people to promise anything.
+func (d *doubter) unpromised(target string, groups map[string][]string, c uncertainty.Groupwise) {
+	var few []string
+	for _, g := range sortedKeys(groups) {
+		for _, v := range slices.Compact(slices.Sorted(slices.Values(groups[g]))) {
+			if _, ok := c.Of[g][v]; !ok && v != "" {
+				few = append(few, g+" = "+v)
+			}
+		}
+	}
+	if len(few) > 0 {
+		d.note(fmt.Sprintf("target %s: nothing is promised for %s by itself: too few people to learn a threshold from", target, strings.Join(few, ", ")))
+	}
+}
+
+func (d *doubter) note(s string) {
+	if !slices.Contains(d.out.Notes, s) {
+		d.out.Notes = append(d.out.Notes, s)
+	}
 }
 
 // classes judges a binary or class target.
@@ -184,7 +214,7 @@ func (d *doubter) classes(t evaluate.Target, of *DoubtsOf) error {
 		for i, y := range label {
 			scores[i] = score(probs[i], y)
 		}
-		threshold := d.thresholds(fold, t.Name, scores)
+		threshold := d.thresholds(fold, t.Name, scores, label)
 		rule, note := leastProbability(d.u.Abstain, probs, label)
 		if note != "" {
 			d.out.Notes = append(d.out.Notes, t.Name+": "+note)
@@ -353,7 +383,7 @@ func (d *doubter) numbers(t evaluate.Target, of *DoubtsOf) error {
 		if len(scores) == 0 {
 			return fault.New(fault.Input, "no row with a truth to learn thresholds from").WithHint("give the split a validation part")
 		}
-		threshold := d.thresholds(fold, t.Name, scores)
+		threshold := d.thresholds(fold, t.Name, scores, nil)
 		width := func(it doubted, x number) float64 { l, h := around(threshold(it), x); return h - l }
 		for _, i := range d.learners(fold) {
 			widths = append(widths, -width(d.items[i], all[i]))
@@ -372,7 +402,7 @@ func (d *doubter) numbers(t evaluate.Target, of *DoubtsOf) error {
 			rd.Total = x.data + x.model
 			rd.Low, rd.High = around(threshold(it), x)
 			if rd.Reason = d.tooStrange(it); rd.Reason == "" && width(it, x) > widest {
-				rd.Reason = fmt.Sprintf("the interval is %.3g%s wide, limit %.3g", width(it, x), t.Unit, widest)
+				rd.Reason = strings.Join(strings.Fields(fmt.Sprintf("the interval is %.3g %s wide, limit %.3g", width(it, x), t.Unit, widest)), " ")
 			}
 			if rd.Reason == "" {
 				rd.Answer = fmt.Sprintf("%.4g %s", x.value, t.Unit)

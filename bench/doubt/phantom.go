@@ -198,5 +198,16 @@ func phantomStudy(ctx context.Context, o options, dir string) (*study, error) {
 		return nil, err
 	}
 	s := &study{Name: "phantom", About: fmt.Sprintf("%d simulated patients, three apical views, an ensemble of %d with dropout", o.patients, o.members)}
+	for _, t := range []string{"low", "ef"} {
+		h, err := readHeldOut(r.Dir.Readings(), t, t == "ef", r.Cohort)
+		if err != nil {
+			return nil, err
+		}
+		d, err := h.divide(t, divisions)
+		if err != nil {
+			return nil, err
+		}
+		s.Divided = append(s.Divided, d)
+	}
 	return s, s.fill(ctx, r, m, "kind", func(v string) bool { return v == "in" })
 }

@@ -28,8 +28,10 @@ type study struct {
 	Lines   []kindLine                              `json:"out_of_distribution"`
 	Best    string                                  `json:"best_score"` // highest least AUROC over kinds
 	Least   float64                                 `json:"least_auroc_of_best"`
-	Doubts  json.RawMessage                         `json:"uncertainty"` // the run's uncertainty.json
-	Metrics map[string]map[string][]evaluate.Number `json:"metrics"`     // value, low, high
+	Refused *float64                                `json:"usual_refused_at_95,omitempty"` // nil without validation clips
+	Doubts  json.RawMessage                         `json:"uncertainty"`                   // the run's uncertainty.json
+	Divided []division                              `json:"divisions,omitempty"`
+	Metrics map[string]map[string][]evaluate.Number `json:"metrics"` // value, low, high
 }
 
 // kindLine is how well each score finds one kind.
@@ -38,6 +40,9 @@ type kindLine struct {
 	N     int       `json:"n"`
 	AUROC []float64 `json:"auroc"` // by score, mean over folds
 	FPR95 []float64 `json:"false_alarms_at_95_found"`
+	// The rule of a recipe that names no scores: mahalanobis and texture together, ranked among validation clips.
+	Rule    float64 `json:"auroc_rule,omitempty"`
+	Refused float64 `json:"refused_at_95"` // share stranger than 95 % of validation clips
 }
 
 // fill scores what the run learnt from, its held-out clips, and the others.
@@ -125,7 +130,29 @@ func (s *study) fill(ctx context.Context, r *run.Run, m *run.Metrics, column str
 			return all
 		}
 		a, b := scores(in), scores(out)
+		var ruleIn, ruleOut []float64
+		if len(f.Val) > 0 {
+			val, _, err := look(r.Cohort, f.Val, r.Plan, dirs, false)
+			if err != nil {
+				return err
+			}
+			ruleIn, ruleOut = ranked(d.Names, scores(val), a), ranked(d.Names, scores(val), b)
+			share := shareAbove(ruleIn, 0.95)
+			s.Refused = &share
+		}
+		is := func(kind string, i int) bool {
+			return kind == "all of these" || slices.Contains(kinds[kind], sampled.Rows[i])
+		}
 		for kind, line := range sum {
+			if ruleIn != nil {
+				var y []float64
+				for i, v := range ruleOut {
+					if is(kind, i) {
+						y = append(y, v)
+					}
+				}
+				line.Rule, line.Refused = uncertainty.Detect(ruleIn, y).AUROC, shareAbove(y, 0.95)
+			}
 			if line.AUROC == nil {
 				line.AUROC, line.FPR95 = make([]float64, len(d.Names)), make([]float64, len(d.Names))
 			}
@@ -135,7 +162,7 @@ func (s *study) fill(ctx context.Context, r *run.Run, m *run.Metrics, column str
 					x = append(x, v[n])
 				}
 				for i, v := range b {
-					if kind == "all of these" || slices.Contains(kinds[kind], sampled.Rows[i]) {
+					if is(kind, i) {
 						y = append(y, v[n])
 					}
 				}
@@ -160,18 +187,62 @@ func (s *study) fill(ctx context.Context, r *run.Run, m *run.Metrics, column str
 	return nil
 }
 
+// ranked is how strange items are by mahalanobis and texture together, as shares of validation items.
+func ranked(names []string, val, items [][]float64) []float64 {
+	pick := func(all [][]float64) [][]float64 {
+		var out [][]float64
+		for _, v := range all {
+			var row []float64
+			for k, n := range names {
+				if n == "mahalanobis" || n == "texture" {
+					row = append(row, v[k])
+				}
+			}
+			out = append(out, row)
+		}
+		return out
+	}
+	s := uncertainty.NewStrangest(pick(val))
+	var out []float64
+	for _, v := range pick(items) {
+		share, _ := s.Of(v)
+		out = append(out, share)
+	}
+	return out
+}
+
+func shareAbove(x []float64, limit float64) float64 {
+	n := 0.0
+	for _, v := range x {
+		if v > limit {
+			n += 1 / float64(len(x))
+		}
+	}
+	return n
+}
+
 func (s study) print(w io.Writer) {
 	fmt.Fprintf(w, "%s: %s\n", s.Name, s.About)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "AUROC against %d usual clips\tn\t%s\n", s.In, strings.Join(s.Scores, "\t"))
+	fmt.Fprintf(t, "AUROC against %d usual clips\tn\t%s\trule\trefused\n", s.In, strings.Join(s.Scores, "\t"))
 	for _, l := range s.Lines {
 		fmt.Fprintf(t, "%s\t%d", l.Kind, l.N)
 		for _, v := range l.AUROC {
 			fmt.Fprintf(t, "\t%.3f", v)
 		}
-		fmt.Fprintln(t)
+		if s.Refused == nil {
+			fmt.Fprint(t, "\t\t\n") // no validation clips
+		} else {
+			fmt.Fprintf(t, "\t%.3f\t%.3f\n", l.Rule, l.Refused)
+		}
 	}
 	t.Flush()
+	if s.Refused != nil {
+		fmt.Fprintf(w, "usual clips refused at the same limit: %.3f\n", *s.Refused)
+	}
+	for _, d := range s.Divided {
+		d.print(w)
+	}
 	fmt.Fprintf(w, "best score over all kinds: %s, at least %.3f\n\n", s.Best, s.Least)
 }
 
@@ -193,6 +264,11 @@ func writePage(path string, all []study) error {
 		}
 		sec.Tables = append(sec.Tables, t)
 		page.Sections = append(page.Sections, sec)
+		for _, d := range s.Divided {
+			page.Sections = append(page.Sections, report.Section{Title: s.Name + ": " + d.Target + " by subgroup, over many divisions",
+				Text:   fmt.Sprintf("Held-out patients divided %d times at random into a third that teaches thresholds and the rest that is judged. Mean coverage, 90 %% promised; in brackets the share of divisions whose 95 %% interval ends below the promise; mean size of sets or width of intervals.", d.Times),
+				Tables: []report.Table{{Caption: "Thresholds", Head: append([]string{"subgroup"}, d.ways()...), Rows: d.rows()}}})
+		}
 		for name, of := range d.Targets {
 			page.Targets = append(page.Targets, report.Uncertain{Name: s.Name + ": " + name, Classes: of.Classes, Numbers: of.Numbers, Times: of.Times,
 				Answered: &of.Answered, Wrong: of.Wrong, WrongAll: of.WrongAll})

@@ -88,7 +88,8 @@ func methodsFor(n, members int, scale float64) []method {
 				continue
 			}
 			rows = append(rows, with(key, "EDL "+t.name+" + "+e.name, func(m *method) {
-				m.Epochs, m.Kind = epochs(10, 6), edl(t.term, e.evidence)
+				evidential(m)
+				m.Kind = edl(t.term, e.evidence)
 			}))
 		}
 	}

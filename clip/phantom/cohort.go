@@ -29,6 +29,33 @@ func (c *Cohort) Config() Config { return c.cfg }
 // Len is the number of patients.
 func (c *Cohort) Len() int { return c.cfg.Patients }
 
+// Taken are the views that patient i has, of the configuration's and in its order: at least one.
+func (c *Cohort) Taken(i int) []View {
+	if c.cfg.Missing == 0 {
+		return c.cfg.Views
+	}
+	var out []View
+	for _, v := range c.cfg.Views {
+		if c.cfg.Seed.Stream("phantom missing", i, string(v)).Float64() >= c.cfg.Missing {
+			out = append(out, v)
+		}
+	}
+	if len(out) == 0 {
+		one := c.cfg.Seed.Stream("phantom missing", i).IntN(len(c.cfg.Views))
+		out = c.cfg.Views[one : one+1]
+	}
+	return out
+}
+
+// Clips is how many clips the cohort has.
+func (c *Cohort) Clips() int {
+	n := 0
+	for i := range c.cfg.Patients {
+		n += len(c.Taken(i))
+	}
+	return n
+}
+
 // Truth is what is known about one clip.
 type Truth struct {
 	Patient     *Patient  `json:"-"`

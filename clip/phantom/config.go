@@ -83,6 +83,9 @@ type Config struct {
 	// recorded it, and gain and the probe marker's side tell the sex 19 times of 20. The table then has the columns reduced (the truth) and
 	// reduced_recorded (what a network would be taught).
 	Bias float64 `json:"bias,omitempty"`
+	// Missing is how likely each view of a patient was not taken, 0 to 0.9; never all of them. It follows nothing: neither the disease
+	// nor the site. A cohort with missing views has a part of the clips of one without.
+	Missing float64 `json:"missing,omitempty"`
 	// Tissue leaves out everything a scanner draws over the picture (text, ticks, ECG, logo, colour box): grey clips, C = 1.
 	// Otherwise clips are RGB, C = 3.
 	Tissue bool `json:"tissue,omitempty"`
@@ -143,6 +146,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if !(c.Bias >= 0 && c.Bias <= 1) {
 		return c, fault.New(fault.Usage, "bias %g", c.Bias).WithHint("0 to 1")
+	}
+	if !(c.Missing >= 0 && c.Missing <= 0.9) {
+		return c, fault.New(fault.Usage, "missing %g", c.Missing).WithHint("0 to 0.9")
 	}
 	for k, v := range c.Confounders {
 		if !slices.Contains(Confounders, k) {

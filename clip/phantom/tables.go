@@ -14,11 +14,12 @@ import (
 )
 
 // cohortColumns are the columns of cohort.csv: EchoNet-Dynamic's FileList first, then what is known beyond it. Lengths of time are
-// years, outcome_prob the Bayes risk of outcome, log_hazard that of the survival model relative to its baseline.
+// years, outcome_prob the Bayes risk of outcome, log_hazard that of the survival model relative to its baseline, mean_volume the mean over
+// the clip's frames in mL: what a still picture could know of size at best.
 var cohortColumns = []string{
 	"FileName", "EF", "ESV", "EDV", "FrameHeight", "FrameWidth", "FPS", "NumberOfFrames", "Split",
 	"patient", "view", "age", "sex", "ethnicity", "bsa", "bmi", "site", "device", "hr", "rhythm", "gls", "tapse",
-	"time", "event", "log_hazard", "outcome", "outcome_prob", "wall_motion", "shortcut", "report",
+	"time", "event", "log_hazard", "outcome", "outcome_prob", "wall_motion", "shortcut", "report", "mean_volume",
 }
 
 func num(v float64, digits int) string { return strconv.FormatFloat(v, 'f', digits, 64) }
@@ -28,6 +29,14 @@ func flag(b bool) string {
 		return "1"
 	}
 	return "0"
+}
+
+func mean(v []float64) float64 {
+	sum := 0.0
+	for _, x := range v {
+		sum += x
+	}
+	return sum / float64(max(1, len(v)))
 }
 
 // cohortRow is a clip's row.
@@ -53,7 +62,7 @@ func (c *Cohort) cohortRow(p *Patient, v View, t *Truth) []string {
 	row := []string{
 		c.FileName(p, v), num(p.EF, 3), num(p.ESV, 3), num(p.EDV, 3), strconv.Itoa(c.cfg.Height), strconv.Itoa(c.cfg.Width), num(t.FPS, 3), strconv.Itoa(len(t.Phases)), p.Split,
 		p.Key, string(v), strconv.Itoa(p.Age), p.Sex, p.Group, num(p.BSA, 3), num(p.BMI, 2), SiteNames[p.Site], p.Device, num(p.HR, 1), rhythm, num(p.GLS, 2), num(p.TAPSE, 2),
-		num(p.Time, 4), flag(p.Event), num(p.LogHazard, 5), flag(p.Outcome), num(p.OutcomeProb, 5), motion, shortcuts, p.Report(),
+		num(p.Time, 4), flag(p.Event), num(p.LogHazard, 5), flag(p.Outcome), num(p.OutcomeProb, 5), motion, shortcuts, p.Report(), num(mean(t.Volumes), 2),
 	}
 	if c.cfg.Bias > 0 {
 		row = append(row, flag(p.Reduced()), flag(p.Recorded))
@@ -71,7 +80,7 @@ func (c *Cohort) writeTables(dir string) error {
 	boxes := [][]string{{"FileName", "kind", "text", "font", "x0", "y0", "x1", "y1"}}
 	for i := range c.cfg.Patients {
 		p := c.Patient(i)
-		for _, v := range c.cfg.Views {
+		for _, v := range c.Taken(i) {
 			name := c.FileName(p, v)
 			path := filepath.Join(dir, "truth", name+".json")
 			var t Truth

@@ -64,7 +64,7 @@ func Write(ctx context.Context, dir string, cfg Config, progress func(done, tota
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	total := c.cfg.Patients * len(c.cfg.Views)
+	total := c.Clips()
 	var mu sync.Mutex
 	done := 0
 	group, gctx := errgroup.WithContext(ctx)
@@ -73,7 +73,7 @@ func Write(ctx context.Context, dir string, cfg Config, progress func(done, tota
 		defer close(jobs)
 		for i := range c.cfg.Patients {
 			p := c.Patient(i)
-			for _, v := range c.cfg.Views {
+			for _, v := range c.Taken(i) {
 				select {
 				case jobs <- job{p, v}:
 				case <-gctx.Done():

@@ -53,7 +53,7 @@ func write(t *testing.T, dir string, cfg Config) {
 	calls := 0
 	if err := Write(t.Context(), dir, cfg, func(done, total int) {
 		calls++
-		if done != calls || total != cfg.Patients*len(cfg.Views) {
+		if done != calls || total != mustNew(t, cfg).Clips() {
 			t.Errorf("progress %d of %d at call %d", done, total, calls)
 		}
 	}); err != nil {

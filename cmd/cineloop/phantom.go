@@ -59,6 +59,7 @@ Exit status: 0 done, 2 a wrong flag, 3 a damaged file in DIR, 7 DIR was made wit
 	f.IntVar(&opts.Patients, "patients", 100, "number of patients")
 	f.Uint64Var(&opts.Seed, "seed", 1, "seed of every random choice")
 	f.StringSliceVar(&opts.Views, "views", []string{string(phantom.A4C)}, "views of each patient: A4C, A2C, A3C, PLAX, PSAX-base, PSAX-mid, PSAX-apex, or all")
+	f.Float64Var(&opts.Missing, "missing", 0, "how likely each view of a patient was not taken, 0 to 0.9; never all")
 	f.IntVar(&opts.Frames, "frames", 32, "frames of each clip, spanning at least one beat; -1: 2 to 4 beats at 30 to 80 frames/s")
 	f.IntVar(&opts.Height, "height", 112, "rows, pixels")
 	f.IntVar(&opts.Width, "width", 112, "columns, pixels")
@@ -117,7 +118,7 @@ func runPhantom(ctx context.Context, opts phantomOptions, io ioStreams) error {
 	}
 	start := time.Now()
 	clips := 0
-	bar := progress.New(io.Err, "clips", int64(cfg.Patients*len(cfg.Views)))
+	bar := progress.New(io.Err, "clips", int64(cfg.Patients*len(cfg.Views))) // at most
 	err = phantom.Write(ctx, opts.Dir, cfg, func(done, _ int) {
 		clips = done
 		bar.Set(int64(done))

@@ -25,6 +25,7 @@ type trainOptions struct {
 	Rendezvous string
 	Restarts   int
 	Rank       string // of a process that train itself started: RANK/SIZE
+	Probe      probeOptions
 }
 
 func newTrainCmd(io ioStreams) *cobra.Command {
@@ -34,13 +35,21 @@ func newTrainCmd(io ioStreams) *cobra.Command {
 
 With --procs N, N processes of this machine train one network: each takes the plan's batch_size of every step, so that a step is one of N times the batch. On several machines give the
 same --rendezvous HOST:PORT and --nodes to all, and to each its --node; the run's folder and the data must be visible to all. When a process dies, all end with its message, or begin again
-from the last checkpoint, --restarts times. The processes exchange in the clear: keep them on one machine or a network of their own.`,
+from the last checkpoint, --restarts times. The processes exchange in the clear: keep them on one machine or a network of their own.
+
+With --overfit-one-batch or --find-lr nothing is trained and no checkpoint is touched. The first looks whether the network can learn one batch by heart and, where it cannot, says what is
+likely wrong: input, truths, a dead head, the learning rate (exit status 3). The second raises the learning rate from step to step, prints the losses, and suggests a rate for train.lr.`,
 		nil)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		opts.Dir = args[0]
+		if opts.Probe.FindLR || opts.Probe.Overfit {
+			return runProbe(cmd.Context(), opts, io)
+		}
 		return runTrain(cmd.Context(), opts, io)
 	}
-	cmd.Example = `  cineloop train runs/demo
+	cmd.Example = `  cineloop train runs/demo --overfit-one-batch
+  cineloop train runs/demo --find-lr
+  cineloop train runs/demo
   cineloop train runs/demo --procs 4 --restarts 3
   cineloop train /shared/runs/demo --procs 8 --nodes 2 --node 0 --rendezvous node0:29500`
 	f := cmd.Flags()
@@ -51,6 +60,7 @@ from the last checkpoint, --restarts times. The processes exchange in the clear:
 	f.IntVar(&opts.Restarts, "restarts", 0, "how often all processes begin again from the last checkpoint after one has died")
 	f.StringVar(&opts.Rank, "rank", "", "RANK/SIZE, set by the command for its own processes")
 	_ = f.MarkHidden("rank")
+	probeFlags(f, &opts.Probe)
 	return cmd
 }
 

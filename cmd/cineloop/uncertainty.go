@@ -139,13 +139,7 @@ func writeJudgement(io ioStreams, name string, j *uncertainty.Judgement) error {
 	fmt.Fprintf(w, "AURC\t%.4f\t\nexcess over a perfect order\t%.4f\t\n", j.AURC, j.EAURC)
 	fmt.Fprintf(w, "\nconformal sets, %.0f %% promised\tn\tcoverage\t95 %% interval\tmean size\tone class\tempty\n", 100*(1-j.Alpha))
 	for _, c := range j.Sets {
-		label := "all"
-		if c.Group != "" {
-			label = c.Group + " = " + c.Value
-			if c.Own {
-				label += ", own threshold"
-			}
-		}
+		label := uncertainty.GroupName(c.Group, c.Value, c.Own, c.Every)
 		fmt.Fprintf(w, "%s\t%d\t%.3f\t%.3f to %.3f\t%.2f\t%.0f %%\t%.0f %%\n", label, c.N, c.Coverage, c.Low, c.High, c.Size, 100*c.Single, 100*c.Empty)
 	}
 	if len(j.Detection) > 0 {
@@ -154,12 +148,5 @@ func writeJudgement(io ioStreams, name string, j *uncertainty.Judgement) error {
 			fmt.Fprintf(w, "%s\t%.4f\t%.4f\n", d.Score, d.AUROC, d.FPR95)
 		}
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	for _, n := range j.Notes {
-		fmt.Fprintln(io.Out, n)
-	}
-	fmt.Fprintln(io.Out)
-	return nil
+	return finish(io, w, said(j.Promise, j.Notes))
 }

@@ -180,12 +180,12 @@ func writeNumbers(io ioStreams, name string, j *uncertainty.NumberJudgement) err
 		line("all, as predicted", *j.Promised)
 	}
 	for _, l := range j.Intervals {
-		line(uncertainty.GroupName(l.Group, l.Value, l.Own), l)
+		line(uncertainty.GroupName(l.Group, l.Value, l.Own, l.Every), l)
 	}
 	for _, s := range j.Selective {
 		fmt.Fprintf(w, "answered %.0f %%\t\t\tmean absolute error %.4g\n", 100*s.Coverage, s.Risk)
 	}
-	return finish(io, w, j.Notes)
+	return finish(io, w, said(j.Promise, j.Notes))
 }
 
 func writeTimes(io ioStreams, name string, j *uncertainty.TimeJudgement) error {
@@ -204,9 +204,17 @@ func writeTimes(io ioStreams, name string, j *uncertainty.TimeJudgement) error {
 	}
 	line("all, as predicted", j.Raw)
 	for _, l := range j.Bounds {
-		line(uncertainty.GroupName(l.Group, l.Value, false), l)
+		line(uncertainty.GroupName(l.Group, l.Value, false, false), l)
 	}
 	return finish(io, w, j.Notes)
+}
+
+// said is what was found of subgroups, then notes.
+func said(promise string, notes []string) []string {
+	if promise == "" {
+		return notes
+	}
+	return append([]string{promise}, notes...)
 }
 
 func finish(io ioStreams, w *tabwriter.Writer, notes []string) error {

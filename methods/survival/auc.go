@@ -1,6 +1,10 @@
 package survival
 
-import "math"
+import (
+	"math"
+
+	"github.com/cineloop/cineloop/internal/fault"
+)
 
 // DynamicAUC is a cumulative/dynamic area under the ROC curve over time.
 type DynamicAUC struct {
@@ -12,17 +16,24 @@ type DynamicAUC struct {
 
 // CumulativeDynamicAUC says at each time how well risks tell those who had the event by then from those who have not (Uno et al. 2007;
 // Hung and Chiang 2010): cases weighted by 1/G of their time, G from the training labels. risk is [person][time], or [person][1] for
-// risks that do not change. Times out of reach are left out and Note says so.
+// risks that do not change. With late entry only those who have entered count, and the weights are 1/W of [Watched]. Times out of reach
+// are left out and Note says so.
 func CumulativeDynamicAUC(risk [][]float64, l, train Labels, times []float64) (DynamicAUC, error) {
-	g := Censoring(train.Any(), Reverse)
+	if len(times) == 0 {
+		return DynamicAUC{}, fault.New(fault.Usage, "the AUC needs times to be asked at")
+	}
+	if err := sameEntry("the AUC", l, train); err != nil {
+		return DynamicAUC{}, err
+	}
+	g := Watched(train.Any())
 	in, note := horizonsInReach(times, l, g)
 	if len(in) == 0 {
-		return DynamicAUC{}, outOfReach("the AUC", times[0], reach(g))
+		return DynamicAUC{}, outOfReach("the AUC", times[0], g)
 	}
 	out := DynamicAUC{Times: in, Note: note, Mean: math.NaN()}
 	weight := make([]float64, l.Len())
 	for i, t := range l.Time {
-		if v := g.At(t); l.Event[i] != 0 && v > 0 {
+		if v := atEvent(g, train, t); l.Event[i] != 0 && v > 0 {
 			weight[i] = 1 / v
 		}
 	}
@@ -33,8 +44,9 @@ func CumulativeDynamicAUC(risk [][]float64, l, train Labels, times []float64) (D
 			column[i] = row[min(k, len(row)-1)]
 			caseWeight[i], controlWeight[i] = 0, 0
 			switch {
-			case l.Time[i] > t:
+			case l.Time[i] > t && l.hasEntered(i, t):
 				controlWeight[i] = 1
+			case l.Time[i] > t: // not yet watched at t: that nothing happened by then was the price of coming
 			case l.Event[i] != 0:
 				caseWeight[i] = weight[i]
 			}

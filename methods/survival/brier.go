@@ -2,7 +2,6 @@ package survival
 
 import (
 	"math"
-	"slices"
 
 	"github.com/cineloop/cineloop/internal/fault"
 )
@@ -27,13 +26,19 @@ type IPCW struct {
 	Model     string     // in words, for reports
 }
 
-// PycoxIPCW estimates G on the test set itself, as pycox does.
+// PycoxIPCW estimates G on the test set itself, as pycox does; with late entry it is [Watched].
 func PycoxIPCW(test Labels) IPCW {
+	if test.Entry != nil {
+		return IPCW{G: Watched(test.Any()), Left: true, Divide: BySumOfWeights, Model: "at risk over n × Kaplan–Meier (late entry), on the test set"}
+	}
 	return IPCW{G: Censoring(test.Any(), Plain), Left: true, Divide: BySumOfWeights, Model: Plain.String() + ", on the test set, G(t−) at events"}
 }
 
-// GrafIPCW estimates G on the training set, as scikit-survival does.
+// GrafIPCW estimates G on the training set, as scikit-survival does; with late entry it is [Watched].
 func GrafIPCW(train Labels) IPCW {
+	if train.Entry != nil {
+		return IPCW{G: Watched(train.Any()), Left: true, Divide: ByNumber, Trapeze: true, Model: "at risk over n × Kaplan–Meier (late entry), on the training set"}
+	}
 	return IPCW{G: Censoring(train.Any(), Reverse), Divide: ByNumber, Trapeze: true, Model: Reverse.String() + ", on the training set"}
 }
 
@@ -42,11 +47,7 @@ func (w IPCW) at(t float64) float64 {
 	if !w.Left {
 		return w.G.At(t)
 	}
-	i, _ := slices.BinarySearch(w.G.Times, t)
-	if i == 0 {
-		return 1
-	}
-	return w.G.Values[i-1]
+	return w.G.Left(t)
 }
 
 // floor keeps G above 1/MaxWeight.
@@ -67,14 +68,18 @@ type Scores struct {
 }
 
 // BrierScore is the Brier score and the binomial log likelihood at each time, weighted by the inverse probability of censoring (Graf
-// et al. 1999). weight are counts of people; nil is 1 each. Times at which G is 0 are left out and Note says so; none left is an error.
+// et al. 1999). weight are counts of people; nil is 1 each. With late entry only those who have entered count, and w must know of it, as
+// [GrafIPCW] does. Times at which G is 0 are left out and Note says so; none left is an error.
 func BrierScore(c Curves, l Labels, times []float64, w IPCW, weight []float64) (Scores, error) {
+	if len(times) == 0 {
+		return Scores{}, fault.New(fault.Usage, "the Brier score needs times to be asked at")
+	}
 	in, note := times, ""
 	if w.MaxWeight <= 0 {
 		in, note = horizonsInReach(times, l, w.G)
 	}
 	if len(in) == 0 {
-		return Scores{}, outOfReach("the Brier score", times[0], reach(w.G))
+		return Scores{}, outOfReach("the Brier score", times[0], w.G)
 	}
 	out := Scores{Times: in, Note: note, integrator: simpson}
 	if w.Trapeze {
@@ -105,7 +110,7 @@ func BrierScore(c Curves, l Labels, times []float64, w IPCW, weight []float64) (
 					loglik += n * math.Log(1-clip(s)) / gAt[i]
 					sum += n / gAt[i]
 				}
-			case u > t:
+			case u > t && l.hasEntered(i, t):
 				brier += n * (1 - s) * (1 - s) / g // g > 0, or t would be out of reach
 				loglik += n * math.Log(clip(s)) / g
 				sum += n / g
@@ -140,6 +145,9 @@ func (s Scores) mean(y []float64) float64 {
 // AdministrativeBrier is the Brier score where everybody's censoring time is known (Kvamme and Borgan 2019): people leave at it,
 // whether or not they had the event. No weights are needed.
 func AdministrativeBrier(c Curves, l Labels, censoring, times []float64) (Scores, error) {
+	if l.Entry != nil {
+		return Scores{}, fault.New(fault.Usage, "the administrative Brier score does not know late entry")
+	}
 	for i, t := range l.Time {
 		if t > censoring[i] || l.Event[i] == 0 && t != censoring[i] {
 			return Scores{}, fault.New(fault.Input, "row %d: the time %g does not fit its censoring time %g", i+1, t, censoring[i])

@@ -54,6 +54,7 @@ type ranked struct {
 	l      Labels
 	order  []int   // ascending time
 	groups [][]int // rows of each distinct time, ascending
+	entry  []int   // by time of entry, ascending; nil: everybody was there from the start
 	rank   []int   // of the risk, equal risks share one
 	ranks  int
 }
@@ -67,6 +68,9 @@ func newRanked(risk []float64, l Labels) *ranked {
 		}
 		r.groups = append(r.groups, r.order[lo:hi])
 		lo = hi
+	}
+	if l.Entry != nil {
+		r.entry = byTime(l.Entry)
 	}
 	by := byTime(risk)
 	for k, i := range by {
@@ -82,9 +86,6 @@ func newRanked(risk []float64, l Labels) *ranked {
 // Concordance is Harrell's C (Harrell et al. 1982) for risks, where a larger one means an earlier event, with R's standard error. Time
 // weights of 1/G² make it Uno's. Entry times restrict pairs to people who had entered.
 func Concordance(risk []float64, l Labels, o ConcordanceOptions) C {
-	if l.Entry != nil {
-		return concordanceEntered(risk, l, o)
-	}
 	return newRanked(risk, l).concordance(o, true)
 }
 
@@ -112,8 +113,12 @@ func (r *ranked) concordance(o ConcordanceOptions, withSE bool) C {
 	}
 	// Back in time: each event against those free of it.
 	free := newFenwick(r.ranks)
+	late := len(r.entry)
 	for g := len(r.groups) - 1; g >= 0; g-- {
 		rows := r.groups[g]
+		for ; late > 0 && r.l.Entry[r.entry[late-1]] >= r.l.Time[rows[0]]; late-- { // not yet watched; their own times came before
+			free.add(r.rank[r.entry[late-1]], -weight(r.entry[late-1]))
+		}
 		var events, censored float64
 		for _, i := range rows {
 			if r.l.Event[i] == 0 {
@@ -162,20 +167,23 @@ func (r *ranked) concordance(o ConcordanceOptions, withSE bool) C {
 	if !withSE {
 		return c
 	}
-	// Forward in time: each person free of it against the events before.
+	// Forward in time: each person free of it against the events before, since the own entry.
 	dead := newFenwick(r.ranks)
+	other := func(i int, sign float64) {
+		lower := dead.below(r.rank[i])
+		upto := dead.below(r.rank[i] + 1)
+		more[i] += sign * (dead.total - upto) // those with the event had the larger risk
+		less[i] += sign * lower
+		same[i] += sign * (upto - lower)
+	}
 	for _, rows := range r.groups {
 		tw := timeWeight(r.l.Time[rows[0]])
-		other := func(i int) {
-			lower := dead.below(r.rank[i])
-			upto := dead.below(r.rank[i] + 1)
-			more[i] += dead.total - upto // those with the event had the larger risk
-			less[i] += lower
-			same[i] += upto - lower
+		for ; late < len(r.entry) && r.l.Entry[r.entry[late]] < r.l.Time[rows[0]]; late++ {
+			other(r.entry[late], -1)
 		}
 		for _, i := range rows {
 			if r.l.Event[i] != 0 {
-				other(i)
+				other(i, 1)
 			}
 		}
 		for _, i := range rows {
@@ -185,7 +193,7 @@ func (r *ranked) concordance(o ConcordanceOptions, withSE bool) C {
 		}
 		for _, i := range rows {
 			if r.l.Event[i] == 0 {
-				other(i)
+				other(i, 1)
 			}
 		}
 	}
@@ -239,82 +247,29 @@ func sortedKeys[V any](m map[int]V) []int {
 	return keys
 }
 
-// concordanceEntered compares every pair in turn: with entry times, who can be compared is no longer a prefix.
-func concordanceEntered(risk []float64, l Labels, o ConcordanceOptions) C {
-	n := len(risk)
-	var c C
-	more, less, same := make([]float64, n), make([]float64, n), make([]float64, n)
-	weight := func(i int) float64 {
-		if o.Weight == nil {
-			return 1
-		}
-		return o.Weight[i]
-	}
-	for i, t := range l.Time {
-		if l.Event[i] == 0 || o.Tau > 0 && t >= o.Tau {
-			continue
-		}
-		tw := 1.0
-		if o.TimeWeight != nil {
-			tw = o.TimeWeight(t)
-		}
-		for j := range n {
-			if l.Time[j] < t || l.Time[j] == t && l.Event[j] != 0 || l.Entry != nil && l.Entry[j] >= t || i == j {
-				continue
-			}
-			w := tw * weight(i) * weight(j)
-			switch {
-			case risk[i] > risk[j]:
-				c.Concordant += w
-				more[i] += tw * weight(j)
-				more[j] += tw * weight(i)
-			case risk[i] < risk[j]:
-				c.Discordant += w
-				less[i] += tw * weight(j)
-				less[j] += tw * weight(i)
-			default:
-				c.TiedRisk += w
-				same[i] += tw * weight(j)
-				same[j] += tw * weight(i)
-			}
-			if l.Time[j] == t {
-				c.MixedTime += w
-			}
-		}
-	}
-	pairs := c.Concordant + c.Discordant + c.TiedRisk
-	c.C, c.SE = math.NaN(), math.NaN()
-	if pairs == 0 {
-		return c
-	}
-	c.C = (c.Concordant + c.TiedRisk/2) / pairs
-	somers := (c.Concordant - c.Discordant) / pairs
-	v := 0.0
-	for i := range n {
-		d := weight(i) * ((more[i] - less[i]) - somers*(more[i]+less[i]+same[i])) / (2 * pairs)
-		v += d * d
-	}
-	c.SE = math.Sqrt(v)
-	return c
-}
-
 // UnoConcordance is the C of Uno et al. 2011: pairs are weighted by 1/G(t)² of the event's time, G from the training labels, so that it
-// does not depend on who was censored. Events at or after tau do not count (0: all do). G = 0 at an event that counts is an error.
+// does not depend on who was censored; with late entry by 1/W(t)² of [Watched]. Events at or after tau do not count (0: all do). G = 0 at an event that counts is an error.
 func UnoConcordance(risk []float64, l, train Labels, tau float64) (C, error) {
-	g := Censoring(train, Reverse)
+	if err := sameEntry("Uno's C", l, train); err != nil {
+		return C{}, err
+	}
+	g := Watched(train)
 	for i, t := range l.Time {
-		if l.Event[i] != 0 && (tau <= 0 || t < tau) && g.At(t) <= 0 {
-			return C{}, outOfReach("an event of Uno's C", t, reach(g))
+		if l.Event[i] != 0 && (tau <= 0 || t < tau) && atEvent(g, train, t) <= 0 {
+			return C{}, outOfReach("an event of Uno's C", t, g)
 		}
 	}
-	return Concordance(risk, l, ConcordanceOptions{Tau: tau, TimeWeight: func(t float64) float64 { return 1 / (g.At(t) * g.At(t)) }}), nil
+	return Concordance(risk, l, ConcordanceOptions{Tau: tau, TimeWeight: func(t float64) float64 { return math.Pow(atEvent(g, train, t), -2) }}), nil
 }
 
 // CompetingConcordance is the C of Wolbers et al. 2014 for one cause among several: an event of the cause against everybody without an
 // event by then, and against everybody who had another cause's event before, those weighted for censoring by G from the training
 // labels. Events at or after tau do not count (0: all do).
 func CompetingConcordance(risk []float64, l, train Labels, cause int, tau float64) (float64, error) {
-	g := Censoring(train.Any(), Reverse)
+	if err := sameEntry("the competing-risks C", l, train); err != nil {
+		return 0, err
+	}
+	g := Watched(train.Any())
 	var num, den float64
 	for i, t := range l.Time {
 		if l.Event[i] != cause || tau > 0 && t >= tau {
@@ -322,12 +277,14 @@ func CompetingConcordance(risk []float64, l, train Labels, cause int, tau float6
 		}
 		gi := g.Left(t)
 		if gi <= 0 {
-			return 0, outOfReach("an event of the competing-risks C", t, reach(g))
+			return 0, outOfReach("an event of the competing-risks C", t, g)
 		}
 		for j, u := range l.Time {
 			var w float64
 			switch {
 			case j == i:
+				continue
+			case u > t && !l.hasEntered(j, t):
 				continue
 			case u > t || u == t && l.Event[j] == 0:
 				w = 1 / (gi * g.At(t))

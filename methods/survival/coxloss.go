@@ -96,9 +96,7 @@ func (o *Loss) add(logH []float64, l Labels, ties Ties, rows []int) {
 	for _, i := range rows {
 		top = math.Max(top, logH[i])
 	}
-	// Gradient of row j: h_j × Σ over event times at which j is at risk of Σ_l w, less what tied events' own share takes back. The sums
-	// over later-visited times are applied with a running total: gain[j] = total at j's leaving − total at j's coming. Going back in
-	// time, j comes at Time and leaves at Entry, so contributions are those visited after j came.
+	// Gradient of row j: h_j × Σ over event times at which j is at risk of Σ_l w, less what tied events' own share takes back.
 	type eventTime struct {
 		start, end int     // in order
 		first      float64 // Σ_l 1/(R − l/d D)
@@ -166,8 +164,7 @@ func (o *Loss) add(logH []float64, l Labels, ties Ties, rows []int) {
 	// Going forward in time from the first event, the total that a person collects ends at their own time.
 	total := 0.0
 	at := len(times) - 1
-	var sums []float64 // total up to and including each event time, ascending
-	var when []float64
+	var first, when []float64 // of event times so far, ascending
 	for hi := len(order); hi > 0; {
 		lo := hi - 1
 		t := l.Time[order[lo]]
@@ -179,14 +176,15 @@ func (o *Loss) add(logH []float64, l Labels, ties Ties, rows []int) {
 			total += times[at].first
 			second = times[at].second
 			at--
-			sums, when = append(sums, total), append(when, t)
+			first, when = append(first, times[at+1].first), append(when, t)
 		}
 		for _, i := range order[lo:hi] {
 			collected := total
-			if l.Entry != nil { // less what happened up to and including the entry
+			if l.Entry != nil { // summed anew since the entry: a difference of sums would lose it where hazards are far apart
 				k, _ := slices.BinarySearch(when, math.Nextafter(l.Entry[i], math.Inf(1)))
-				if k > 0 {
-					collected -= sums[k-1]
+				collected = 0
+				for _, v := range first[k:] {
+					collected += v
 				}
 			}
 			g := h(i) * collected

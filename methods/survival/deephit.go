@@ -49,32 +49,57 @@ func DeepHitLoss(phi []float64, index, event []int, alpha, sigma float64) DeepHi
 
 // rankLoss sums exp(−(F_i(t_i) − F_j(t_i))/sigma) × scale over ordered pairs; cause 0 takes every event, else those of that cause. F is
 // the cumulative mass of columns [first, first+cols) of each row of mass, whose rows are stride long. ∂/∂mass is added to grad.
+//
+// Everybody whose event lies in one column is compared with the same people, and the exponential of a difference is a product: one sum
+// a column, N × K exponentials, serves all N × N pairs. Sums are kept relative to their largest term, so that no sigma overflows a pair
+// that would not overflow by itself.
 func rankLoss(mass []float64, stride, first, cols int, index, event []int, cause int, sigma, scale float64, grad []float64) float64 {
 	n := len(index)
-	cdf := make([]float64, n*cols)
-	byCDF := make([]float64, n*cols)
-	for i := range n {
-		sum := 0.0
-		for j := range cols {
-			sum += mass[i*stride+first+j]
-			cdf[i*cols+j] = sum
+	counted := func(i int) bool { return event[i] != 0 && (cause == 0 || event[i] == cause) }
+	members := make([][]int, cols) // with a counted event in each column
+	for i, at := range index {
+		if counted(i) {
+			members[at] = append(members[at], i)
 		}
 	}
+	cdf := make([]float64, n)      // up to the column at hand
+	relative := make([]float64, n) // exp((F_j − top)/sigma) of those compared with, else 0
+	byCDF := make([]float64, n*cols)
 	total := 0.0
-	for i := range n {
-		if event[i] == 0 || cause != 0 && event[i] != cause {
+	for at, group := range members {
+		for i := range n {
+			cdf[i] += mass[i*stride+first+at]
+		}
+		if len(group) == 0 {
 			continue
 		}
-		at := index[i]
-		own := cdf[i*cols+at]
-		for j := range n {
-			if !precedes(index, event, i, j) {
-				continue
+		top := math.Inf(-1)
+		later := func(j int) bool { return index[j] > at || index[j] == at && event[j] == 0 }
+		for j, f := range cdf {
+			if later(j) {
+				top = math.Max(top, f)
 			}
-			v := scale * math.Exp(-(own-cdf[j*cols+at])/sigma)
-			total += v
-			byCDF[i*cols+at] -= v / sigma
-			byCDF[j*cols+at] += v / sigma
+		}
+		if math.IsInf(top, -1) {
+			continue // nobody is left
+		}
+		sum := 0.0
+		for j, f := range cdf {
+			relative[j] = 0
+			if later(j) {
+				relative[j] = math.Exp((f - top) / sigma)
+				sum += relative[j]
+			}
+		}
+		own := 0.0
+		for _, i := range group {
+			v := scale * math.Exp((top-cdf[i])/sigma)
+			own += v
+			byCDF[i*cols+at] -= v * sum / sigma
+		}
+		total += own * sum
+		for j, r := range relative {
+			byCDF[j*cols+at] += own * r / sigma
 		}
 	}
 	for i := range n {

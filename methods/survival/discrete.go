@@ -54,7 +54,7 @@ func PMFLoss(phi []float64, index, event []int) Loss {
 	return out.mean()
 }
 
-// pmfRow is one person's negative log likelihood; scale times its gradient is written to grad.
+// pmfRow is one person's negative log likelihood; scale times its gradient is written over grad.
 func pmfRow(row []float64, at int, event bool, grad []float64, scale float64) float64 {
 	// In units of e^top, with the appended zero: total = Σ e^(v−top); beyond = Σ_{j>at}.
 	top, best := 0.0, -1
@@ -63,18 +63,27 @@ func pmfRow(row []float64, at int, event bool, grad []float64, scale float64) fl
 			top, best = v, j
 		}
 	}
-	total, beyond := math.Exp(-top), math.Exp(-top)
+	total := math.Exp(-top)
+	beyond := total
 	for j, v := range row {
-		e := math.Exp(v - top)
-		total += e
+		grad[j] = math.Exp(v - top)
+		total += grad[j]
 		if j > at {
-			beyond += e
+			beyond += grad[j]
 		}
 	}
 	// loss = −event·(phi_at − top) + log(total + ε) − (1 − event)·log(beyond + ε)
 	loss := math.Log(total + epsilon)
-	for j, v := range row {
-		grad[j] += scale * math.Exp(v-top) / (total + epsilon)
+	byEach, byBeyond := scale/(total+epsilon), 0.0
+	if !event {
+		byBeyond = scale / (beyond + epsilon)
+	}
+	for j := range grad {
+		if j > at {
+			grad[j] *= byEach - byBeyond
+		} else {
+			grad[j] *= byEach
+		}
 	}
 	// ε makes the loss depend on top a little where a row's value is the maximum.
 	slack := epsilon/(total+epsilon) - 1
@@ -84,9 +93,6 @@ func pmfRow(row []float64, at int, event bool, grad []float64, scale float64) fl
 		slack++
 	} else {
 		loss -= math.Log(beyond + epsilon)
-		for j := at + 1; j < len(row); j++ {
-			grad[j] -= scale * math.Exp(row[j]-top) / (beyond + epsilon)
-		}
 		slack += beyond / (beyond + epsilon)
 	}
 	if best >= 0 {

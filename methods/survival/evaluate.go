@@ -94,8 +94,14 @@ func Evaluate(ctx context.Context, p Predicted, o EvaluateOptions) (*Evaluation,
 	if o.Train != nil {
 		train, where = *o.Train, "on the training rows"
 	}
-	g := Censoring(train.Any(), Reverse)
+	if err := sameEntry("evaluation", l, train); err != nil {
+		return nil, err
+	}
+	g := Watched(train.Any())
 	out.Censoring = fmt.Sprintf("%s, %s", Reverse, where)
+	if train.Entry != nil {
+		out.Censoring = "at risk over n × Kaplan–Meier (late entry), " + where
+	}
 	var note string
 	if out.Horizons, note = horizonsInReach(out.Horizons, l, g); note != "" {
 		out.Notes = append(out.Notes, note)
@@ -209,7 +215,7 @@ type evaluator struct {
 
 func (v *evaluator) prepare() {
 	l := v.p.Labels
-	if v.tau <= 0 && !math.IsInf(reach(v.g), 1) {
+	if v.tau <= 0 && l.Entry == nil && !math.IsInf(reach(v.g), 1) {
 		v.tau = reach(v.g)
 	}
 	if v.p.Risk != nil {
@@ -268,7 +274,7 @@ func (v *evaluator) compute(weight, out []float64) {
 	if v.ranked != nil {
 		put(v.ranked.concordance(ConcordanceOptions{Weight: weight}, false).C)
 		put(v.ranked.concordance(ConcordanceOptions{Weight: weight, Tau: v.tau, TimeWeight: func(t float64) float64 {
-			g := v.g.At(t)
+			g := atEvent(v.g, v.train, t)
 			if g <= 0 {
 				return 0
 			}
@@ -291,6 +297,9 @@ func (v *evaluator) compute(weight, out []float64) {
 			auc, brier, null := v.atHorizon(v.risks[k], l.Any(), 1, h, weight)
 			put(auc)
 			put(brier)
+			if null == 0 { // all or none had the event: there is nothing to be better than
+				null = math.NaN()
+			}
 			put(1 - brier/null)
 		}
 	}
@@ -312,8 +321,9 @@ func (v *evaluator) atHorizon(risk []float64, l Labels, cause int, h float64, we
 	for i, t := range l.Time {
 		switch {
 		case weight[i] == 0:
-		case t > h:
+		case t > h && l.hasEntered(i, h):
 			controls[i] = weight[i] / gh
+		case t > h: // not yet watched
 		case l.Event[i] != 0:
 			w := weight[i] / math.Max(v.g.Left(t), 1e-6)
 			if l.Event[i] == cause {
@@ -352,6 +362,9 @@ func (v *evaluator) tests(bins int) []Metric {
 	own := make([]float64, l.Len())
 	for i, t := range l.Time {
 		own[i] = math.Min(math.Max(v.p.Curves.At(i, t), 0), 1)
+		if l.Entry != nil { // given that the person lived to enter
+			own[i] = math.Min(own[i]/math.Max(v.p.Curves.At(i, l.Entry[i]), 1e-9), 1)
+		}
 	}
 	d := DCalibrationTest(own, l.Event, bins)
 	add("D-calibration p", nan, d.P, fmt.Sprintf("χ² %.2f, %d bins; a small p says that survival is not spread evenly", d.Chi2, bins))

@@ -24,6 +24,9 @@ func ScoreAt(predicted [][]float64, l Labels, cause int, times []float64) (Score
 	if err := l.Check(); err != nil {
 		return Score{}, err
 	}
+	if l.Entry != nil {
+		return Score{}, fault.New(fault.Usage, "scores with standard errors do not know late entry").WithHint("Brier scores and AUC do: Evaluate gives them with intervals by bootstrap")
+	}
 	g := Censoring(l.Any(), Reverse)
 	n := l.Len()
 	var out Score
@@ -40,7 +43,7 @@ func ScoreAt(predicted [][]float64, l Labels, cause int, times []float64) (Score
 	for k, t := range times {
 		gt := g.At(t)
 		if gt <= 0 {
-			return Score{}, outOfReach("the score", t, reach(g))
+			return Score{}, outOfReach("the score", t, g)
 		}
 		weight, isCase, isControl := make([]float64, n), make([]float64, n), make([]float64, n)
 		for i, u := range l.Time {

@@ -14,6 +14,7 @@ type Seen struct {
 	Label   []int         // of training items; nil elsewhere, and where there are no classes
 	Members [][][]float64 // [item][sample][class] probabilities of repeated predictions; nil: one each
 	Layers  [][][]float64 // [item][stage][dimension], statistics of earlier stages; nil: none
+	Texture [][][]float64 // [item][stage][dimension], see [Texture]; nil: none
 	Vacuity []float64     // of evidential networks; nil elsewhere
 }
 
@@ -25,6 +26,7 @@ type Detectors struct {
 	knn         *KNN
 	vim         *ViM
 	layers      []*Mahalanobis
+	texture     *Texture
 }
 
 // neighbours of the k-nearest-neighbour score (Sun et al. 2022 use 50 of many thousands).
@@ -38,6 +40,7 @@ const neighbours = 10
 //	mahalanobis  distance to the nearest class mean (Lee et al. 2018); relative: less the distance to the mean of all (Ren et al. 2021)
 //	layers       the same of statistics of each earlier stage, without classes, mean over stages of distance per dimension: texture,
 //	             noise and grey levels that the last features do not show (after the feature ensemble of Lee et al. 2018)
+//	texture      strangest of the picture and the first stages by variance and differences of neighbours: another device ([Texture])
 //	knn          distance of the normalised feature to its tenth neighbour (Sun et al. 2022)
 //	vim          virtual logit of the feature's residual (Wang et al. 2022)
 //	density      negative log density of a normal distribution a class
@@ -56,9 +59,10 @@ func FitDetectors(train Seen, names []string) (*Detectors, error) {
 		can["relative"] = train.Label != nil
 	}
 	can["vacuity"], can["mutual"], can["layers"] = train.Vacuity != nil, train.Members != nil, train.Layers != nil
+	can["texture"] = len(train.Texture) >= leastTexture
 	asked := len(names) > 0
 	if !asked {
-		names = []string{"softmax", "entropy", "energy", "mahalanobis", "layers", "relative", "knn", "vim", "density", "vacuity", "mutual"}
+		names = []string{"softmax", "entropy", "energy", "mahalanobis", "layers", "texture", "relative", "knn", "vim", "density", "vacuity", "mutual"}
 	}
 	d := &Detectors{}
 	for _, n := range names {
@@ -91,6 +95,11 @@ func FitDetectors(train Seen, names []string) (*Detectors, error) {
 				return nil, err
 			}
 			d.layers = append(d.layers, m)
+		}
+	}
+	if d.has("texture") {
+		if d.texture, err = FitTexture(train.Texture); err != nil {
+			return nil, err
 		}
 	}
 	if d.has("vim") {
@@ -130,6 +139,8 @@ func (d *Detectors) Scores(s Seen, i int) []float64 {
 			for l, m := range d.layers {
 				out[k] += m.Score(s.Layers[i][l]) / float64(len(s.Layers[i][l])*len(d.layers))
 			}
+		case "texture":
+			out[k] = d.texture.Score(s.Texture[i])
 		case "relative":
 			out[k] = d.mahalanobis.Relative(s.Feature[i])
 		case "knn":

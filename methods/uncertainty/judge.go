@@ -65,7 +65,8 @@ type Covered struct {
 	Size     float64 `json:"mean_set_size"`
 	Single   float64 `json:"share_single"` // sets of one class: an answer
 	Empty    float64 `json:"share_empty"`
-	Own      bool    `json:"own_threshold,omitempty"` // the threshold was learnt in this group alone
+	Own      bool    `json:"own_threshold,omitempty"`   // the threshold was learnt in this group alone
+	Every    bool    `json:"every_threshold,omitempty"` // each item had the largest threshold of its groups ([Groupwise])
 	Accuracy float64 `json:"accuracy"`
 }
 
@@ -88,6 +89,7 @@ type Judgement struct {
 	Sets      []Covered        `json:"conformal"` // of all (LAC), then of each subgroup
 	Quantile  float64          `json:"-"`
 	Detection []NamedDetection `json:"out_of_distribution,omitempty"`
+	Promise   string           `json:"promise_by_subgroup,omitempty"` // in words; empty without subgroups
 	Notes     []string         `json:"notes,omitempty"`
 }
 
@@ -162,7 +164,7 @@ func Judge(it Items, o JudgeOptions) (*Judgement, error) {
 	if j.Raw.Accuracy == 1 {
 		j.Notes = append(j.Notes, "no error among the judged items: nothing can be said about finding errors")
 	}
-	if c := Calibrate(make([]float64, len(cal)), o.Alpha); math.IsInf(c.Quantile, 1) {
+	if math.IsInf(j.Quantile, 1) {
 		j.Notes = append(j.Notes, fmt.Sprintf("%d calibration items are too few for a miscoverage of %g: every set holds every class", len(cal), o.Alpha))
 	}
 	return j, nil
@@ -273,27 +275,53 @@ func (j *Judgement) conformal(it Items, cal, test []int, alpha float64) {
 		}
 		return s
 	}
-	all := Calibrate(score(cal), alpha)
+	known := map[string][]string{} // what can be known of a new item
+	for g, v := range it.Groups {
+		if TellsTruth(pick(v, cal), pick(it.Label, cal)) {
+			j.Notes = append(j.Notes, fmt.Sprintf("%s gives the answer away: no threshold of an item is learnt by it", g))
+		} else {
+			known[g] = v
+		}
+	}
+	groups := CalibrateGroupwise(score(cal), pickIf(it.Patient, cal), groupsOf(known, cal), alpha, fewest)
+	all := groups.All
 	j.Quantile = all.Quantile
-	j.Sets = append(j.Sets, cover(it, test, all))
-	eachGroup(it.Groups, cal, test, func(g, v string, c, t []int) {
-		line := cover(it, t, all)
-		line.Group, line.Value = g, v
+	one := func(int) Conformal { return all }
+	every := func(i int) Conformal { return groups.For(func(g string) string { return known[g][i] }) }
+	j.Sets = append(j.Sets, cover(it, test, one))
+	if len(known) > 0 {
+		line := cover(it, test, every)
+		line.Every = true
 		j.Sets = append(j.Sets, line)
-		if len(c) >= fewest { // Mondrian: the promise within the group
-			line := cover(it, t, Calibrate(score(c), alpha))
-			line.Group, line.Value, line.Own = g, v, true
+	}
+	eachGroup(it.Groups, cal, test, func(g, v string, c, t []int) {
+		add := func(of func(int) Conformal, own, every bool) {
+			line := cover(it, t, of)
+			line.Group, line.Value, line.Own, line.Every = g, v, own, every
 			j.Sets = append(j.Sets, line)
 		}
+		add(one, false, false)
+		if known[g] != nil && len(c) >= fewest { // Mondrian: the promise within the group
+			own := CalibrateByPatient(score(c), pickIf(it.Patient, c), alpha)
+			add(func(int) Conformal { return own }, true, false)
+		}
+		if len(known) > 0 {
+			add(every, false, true)
+		}
 	})
+	var lines []lineOf
+	for _, c := range j.Sets {
+		lines = append(lines, lineOf{GroupName(c.Group, c.Value, false, false), c.Coverage, c.Low, c.High, c.Own, c.Every, c.Group != ""})
+	}
+	j.Promise = promiseNote(lines, alpha)
 }
 
-func cover(it Items, rows []int, c Conformal) Covered {
+func cover(it Items, rows []int, of func(item int) Conformal) Covered {
 	out := Covered{N: len(rows)}
 	hit, right := 0, 0
 	for _, i := range rows {
 		size := 0
-		for k, in := range c.Set(it.Probs[i], LAC) {
+		for k, in := range of(i).Set(it.Probs[i], LAC) {
 			if in {
 				size++
 				if k == it.Label[i] {
@@ -334,13 +362,18 @@ func (j *Judgement) detect(in, out [][]float64) {
 	add("entropy", Entropy)
 }
 
-// GroupName is how a row of a judgement by group is called: own says that its threshold is the group's own.
-func GroupName(group, value string, own bool) string {
-	switch {
-	case group == "":
-		return "all"
-	case own:
-		return group + " = " + value + ", own threshold"
+// GroupName is how a row of a judgement by group is called: own says that its threshold is the group's own, every that items have
+// the largest threshold of their groups.
+func GroupName(group, value string, own, every bool) string {
+	name := "all"
+	if group != "" {
+		name = group + " = " + value
 	}
-	return group + " = " + value
+	switch {
+	case own:
+		return name + ", own threshold"
+	case every:
+		return name + ", each group's threshold"
+	}
+	return name
 }

@@ -295,16 +295,13 @@ func TestStranger(t *testing.T) {
 	}
 }
 
-func TestReadingInWords(t *testing.T) {
-	nan := math.NaN()
-	for want, r := range map[string]Reading{
-		"view: A4C; also plausible: A2C; 12 like it in training":                   {Target: "view", Answer: "A4C", Class: "A4C", Set: []string{"A4C", "A2C"}, Low: nan, High: nan, Like: 12},
-		"ef: 55 % (48 to 62); 3 like it in training":                               {Target: "ef", Answer: "55 %", Low: 48, High: 62, Like: 3},
-		"view: no answer: two are plausible; nothing like it was seen in training": {Target: "view", Reason: "two are plausible", Low: nan, High: nan},
-	} {
-		if got := r.Words(); got != want {
-			t.Errorf("%q\nwant %q", got, want)
-		}
+func TestOthersOfASet(t *testing.T) {
+	r := Reading{Class: "A4C", Set: []string{"A2C", "A4C", "A3C"}}
+	if got := r.Others(); !slices.Equal(got, []string{"A2C", "A3C"}) {
+		t.Errorf("%v", got)
+	}
+	if got := (Reading{Class: "A4C", Set: []string{"A4C"}}).Others(); got != nil {
+		t.Errorf("%v", got)
 	}
 }
 

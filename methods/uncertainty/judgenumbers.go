@@ -24,7 +24,8 @@ type Numbers struct {
 type IntervalLine struct {
 	Group    string  `json:"group,omitempty"`
 	Value    string  `json:"value,omitempty"`
-	Own      bool    `json:"own_threshold,omitempty"`
+	Own      bool    `json:"own_threshold,omitempty"`   // as in [Covered]
+	Every    bool    `json:"every_threshold,omitempty"` // as in [Covered]
 	N        int     `json:"n"`
 	Coverage float64 `json:"coverage"`
 	Low      float64 `json:"low"`
@@ -56,6 +57,7 @@ type NumberJudgement struct {
 	AURC        *float64         `json:"aurc,omitempty"`
 	EAURC       *float64         `json:"excess_aurc,omitempty"`
 	Detection   []NamedDetection `json:"out_of_distribution,omitempty"`
+	Promise     string           `json:"promise_by_subgroup,omitempty"` // as in [Judgement]
 	Notes       []string         `json:"notes,omitempty"`
 }
 
@@ -97,13 +99,16 @@ func JudgeNumbers(it Numbers, o JudgeOptions) (*NumberJudgement, error) {
 		}
 		return s
 	}
-	all := Calibrate(scores(cal), o.Alpha)
+	groups := CalibrateGroupwise(scores(cal), pickIf(it.Patient, cal), groupsOf(it.Groups, cal), o.Alpha, fewest)
+	all := groups.All
 	j.Quantile = all.Quantile
-	line := func(rows []int, c Conformal) IntervalLine {
+	one := func(int) Conformal { return all }
+	every := func(i int) Conformal { return groups.For(func(g string) string { return it.Groups[g][i] }) }
+	line := func(rows []int, of func(int) Conformal) IntervalLine {
 		var y, low, high []float64
 		e := 0.0
 		for _, i := range rows {
-			l, h := around(c, i)
+			l, h := around(of(i), i)
 			y, low, high = append(y, it.Truth[i]), append(low, l), append(high, h)
 			e += math.Abs(it.Value[i]-it.Truth[i]) / float64(len(rows))
 		}
@@ -111,24 +116,34 @@ func JudgeNumbers(it Numbers, o JudgeOptions) (*NumberJudgement, error) {
 		return IntervalLine{N: v.N, Coverage: v.Coverage, Low: v.Low, High: v.High, Width: v.Width, Score: v.Score, Error: e}
 	}
 	if it.Low != nil {
-		l := line(test, Conformal{})
+		l := line(test, func(int) Conformal { return Conformal{} })
 		j.Promised = &l
 	}
 	if math.IsInf(all.Quantile, 1) {
 		j.Notes = append(j.Notes, fmt.Sprintf("%d calibration items are too few for a miscoverage of %g: every interval is endless", len(cal), o.Alpha))
 		return j, nil
 	}
-	j.Intervals = append(j.Intervals, line(test, all))
-	eachGroup(it.Groups, cal, test, func(g, v string, c, t []int) {
-		l := line(t, all)
-		l.Group, l.Value = g, v
+	add := func(g, v string, rows []int, of func(int) Conformal, own, every bool) {
+		l := line(rows, of)
+		l.Group, l.Value, l.Own, l.Every = g, v, own, every
 		j.Intervals = append(j.Intervals, l)
-		if own := Calibrate(scores(c), o.Alpha); len(c) >= fewest && !math.IsInf(own.Quantile, 1) {
-			l := line(t, own)
-			l.Group, l.Value, l.Own = g, v, true
-			j.Intervals = append(j.Intervals, l)
+	}
+	add("", "", test, one, false, false)
+	if len(it.Groups) > 0 {
+		add("", "", test, every, false, true)
+	}
+	eachGroup(it.Groups, cal, test, func(g, v string, c, t []int) {
+		add(g, v, t, one, false, false)
+		if own, ok := groups.Of[g][v]; ok {
+			add(g, v, t, func(int) Conformal { return own }, true, false)
 		}
+		add(g, v, t, every, false, true)
 	})
+	var lines []lineOf
+	for _, l := range j.Intervals {
+		lines = append(lines, lineOf{GroupName(l.Group, l.Value, false, false), l.Coverage, l.Low, l.High, l.Own, l.Every, l.Group != ""})
+	}
+	j.Promise = promiseNote(lines, o.Alpha)
 	j.selective(it, test)
 	if len(out) > 0 && (it.Std != nil || it.Low != nil) {
 		d := Detect(it.widths(test), it.widths(out))

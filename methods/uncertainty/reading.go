@@ -1,10 +1,5 @@
 package uncertainty
 
-import (
-	"fmt"
-	"strings"
-)
-
 // Reading is what a reader sees of one item: the answer with its interval or set, or the reason why there is none, where doubt comes
 // from, and how many training items resemble this one. Readers follow a number that a machine shows, also a wrong one: the interval
 // and the reason stand beside it.
@@ -25,33 +20,11 @@ type Reading struct {
 	Reason               string    // of abstaining
 }
 
-// Words are the reading in a sentence.
-func (r Reading) Words() string {
-	var s strings.Builder
-	if r.Reason != "" {
-		fmt.Fprintf(&s, "%s: no answer: %s", r.Target, r.Reason)
-	} else {
-		fmt.Fprintf(&s, "%s: %s", r.Target, r.Answer)
-		if len(r.Set) > 1 {
-			fmt.Fprintf(&s, "; also plausible: %s", strings.Join(without(r.Set, r.Class), ", "))
-		}
-	}
-	if r.Low == r.Low && r.High == r.High {
-		fmt.Fprintf(&s, " (%.4g to %.4g)", r.Low, r.High)
-	}
-	switch {
-	case r.Like == 0:
-		s.WriteString("; nothing like it was seen in training")
-	case r.Like > 0:
-		fmt.Fprintf(&s, "; %d like it in training", r.Like)
-	}
-	return s.String()
-}
-
-func without(set []string, one string) []string {
+// Others are the classes of the set beside the likeliest.
+func (r Reading) Others() []string {
 	var out []string
-	for _, s := range set {
-		if s != one {
+	for _, s := range r.Set {
+		if s != r.Class {
 			out = append(out, s)
 		}
 	}

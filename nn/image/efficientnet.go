@@ -73,7 +73,7 @@ func mbConv(in, out, expand, kernel, stride int64, dropPath float64) nn.Module {
 		nn.NewSqueezeExcite(mid, max(1, in/4), 2, nn.SiLU), convNormAct(mid, out, 1, 1, 1, false))
 	main := nn.Chain{{Name: "block", Module: nn.Sequential(block...)}}
 	if stride != 1 || in != out {
-		return main
+		return nn.Segmented{Module: main}
 	}
 	return &nn.Residual{Main: main, Linear: true, DropPath: dropPath}
 }

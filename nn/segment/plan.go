@@ -20,6 +20,7 @@ type Request struct {
 	Patch     [3]int     // zero: chosen
 	Batch     int        // 0: chosen
 	MemoryMiB float64    // of activations in a training step; 0: 6144
+	Recompute bool       // the training recomputes the network's segments
 }
 
 // Planned is a network with what it is trained on.
@@ -175,7 +176,12 @@ func (r Request) at(patch [3]int) (*Planned, error) {
 	for i := first; i < 3; i++ {
 		in = append(in, int64(p.Patch[i]))
 	}
-	p.MiB = 4 * float64(nn.Count(net, in...).Activations) / (1 << 20)
+	c := nn.Count(net, in...)
+	kept := c.Activations
+	if r.Recompute {
+		kept = c.Recomputed()
+	}
+	p.MiB = 4 * float64(kept) / (1 << 20)
 	return p, nil
 }
 

@@ -82,6 +82,10 @@ func (b *resBlock) Visit(prefix string, v func(string, *nn.Param)) {
 }
 
 func (b *resBlock) Forward(p *nn.Pass, x *torch.Tensor) *torch.Tensor {
+	return p.Segment(func(x *torch.Tensor) *torch.Tensor { return b.forward(p, x) }, x)
+}
+
+func (b *resBlock) forward(p *nn.Pass, x *torch.Tensor) *torch.Tensor {
 	y := p.Run("conv2", b.conv2, p.Run("conv1", b.conv1, x))
 	if b.pool != nil {
 		x = b.pool.Forward(p, x)
@@ -93,6 +97,7 @@ func (b *resBlock) Forward(p *nn.Pass, x *torch.Tensor) *torch.Tensor {
 }
 
 func (b *resBlock) Cost(in []int64) ([]int64, nn.Cost) {
+	first := in
 	mid, sum := b.conv1.Cost(in)
 	out, c := b.conv2.Cost(mid)
 	sum = sum.Plus(c)
@@ -105,5 +110,5 @@ func (b *resBlock) Cost(in []int64) ([]int64, nn.Cost) {
 		sum = sum.Plus(c)
 	}
 	sum.Activations += 2 * product(out)
-	return out, sum
+	return out, sum.Segment(first)
 }

@@ -22,7 +22,7 @@ var plainUNet = Architecture{
 		u := &unet{spec: s}
 		in := s.Channels
 		for i, f := range s.Features {
-			u.encoder = append(u.encoder, nn.Chain{{Name: "0", Module: stack(s.Blocks[i], in, f, s.Kernels[i], s.Strides[i])}})
+			u.encoder = append(u.encoder, nn.Chain{{Name: "0", Module: nn.Segmented{Module: stack(s.Blocks[i], in, f, s.Kernels[i], s.Strides[i])}}})
 			in = f
 		}
 		u.decode(2)
@@ -113,7 +113,7 @@ func (u *unet) Visit(prefix string, v func(string, *nn.Param)) {
 
 func (u *unet) maps(p *nn.Pass, x *torch.Tensor) []*torch.Tensor {
 	if u.stem != nil {
-		x = p.Run("encoder.stem", u.stem, x)
+		x = p.Run("encoder.stem", nn.Segmented{Module: u.stem}, x)
 	}
 	skips := make([]*torch.Tensor, len(u.encoder))
 	for i, m := range u.encoder {
@@ -124,7 +124,7 @@ func (u *unet) maps(p *nn.Pass, x *torch.Tensor) []*torch.Tensor {
 	for i, m := range u.decoder {
 		k := strconv.Itoa(i)
 		x = torch.Cat([]*torch.Tensor{p.Run("decoder.transpconvs."+k, u.up[i], x), skips[len(skips)-2-i]}, 1)
-		x = p.Run("decoder.stages."+k, m, x)
+		x = p.Run("decoder.stages."+k, nn.Segmented{Module: m}, x)
 		if i == len(u.decoder)-1 || u.spec.Deep && p.Train {
 			out = append(out, p.Run("decoder.seg_layers."+k, u.heads[i], x))
 		}
@@ -142,7 +142,7 @@ func (u *unet) Cost(in []int64) ([]int64, nn.Cost) {
 		return out
 	}
 	if u.stem != nil {
-		in = add(u.stem, in)
+		in = add(nn.Segmented{Module: u.stem}, in)
 	}
 	var skips [][]int64
 	for _, m := range u.encoder {
@@ -155,7 +155,7 @@ func (u *unet) Cost(in []int64) ([]int64, nn.Cost) {
 		in = slices.Clone(in)
 		in[1] += skips[len(skips)-2-i][1]
 		sum.Activations += product(in)
-		in = add(m, in)
+		in = add(nn.Segmented{Module: m}, in)
 		if u.used(i) {
 			out = add(u.heads[i], in)
 		}

@@ -73,10 +73,10 @@ func bottleneckStage(first bottleneck3D, depth int, temporal ...int64) nn.Module
 
 // bottleneckStem is a convolution with batch norm and ReLU, then a max-pool of 1×3×3 at stride 1×2×2.
 func bottleneckStem(in, out, temporal int64, stride [3]int64) nn.Module {
-	return nn.Chain{
+	return nn.Segmented{Module: nn.Chain{
 		{Name: "conv", Module: nn.NewConv(in, out, []int64{temporal, 7, 7}, stride[:], []int64{temporal / 2, 3, 3})},
 		{Name: "norm", Module: nn.NewBatchNorm(out)},
 		{Name: "act", Module: nn.ReLU{}},
 		{Name: "pool", Module: nn.Pool{Kernel: []int64{1, 3, 3}, Stride: []int64{1, 2, 2}, Pad: []int64{0, 1, 1}}},
-	}
+	}}
 }

@@ -15,6 +15,10 @@ func (b branches) Visit(prefix string, v func(string, *nn.Param)) { nn.Chain(b).
 
 // Forward implements [nn.Module].
 func (b branches) Forward(p *nn.Pass, x *torch.Tensor) *torch.Tensor {
+	return p.Segment(func(x *torch.Tensor) *torch.Tensor { return b.forward(p, x) }, x)
+}
+
+func (b branches) forward(p *nn.Pass, x *torch.Tensor) *torch.Tensor {
 	out := make([]*torch.Tensor, len(b))
 	for i, m := range b {
 		out[i] = p.Run(m.Name, m.Module, x)
@@ -35,5 +39,5 @@ func (b branches) Cost(in []int64) ([]int64, nn.Cost) {
 			joined[1] += out[1]
 		}
 	}
-	return joined, sum
+	return joined, sum.Segment(in)
 }

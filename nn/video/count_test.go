@@ -62,6 +62,26 @@ func TestPublishedCounts(t *testing.T) {
 	}
 }
 
+// TestPseudo3DSize: the paper gives P3D-199 by its layers and the size of its file, 261 MB: ours is within two per cent of that, and has as many
+// convolutions and linear layers on the way as its name says.
+func TestPseudo3DSize(t *testing.T) {
+	for name, layers := range map[string]int{"p3d_63": 63, "p3d_131": 131, "p3d_199": 199} {
+		n := build(t, Spec{Name: name, Heads: []Head{{"y", 400}}})
+		found := 0
+		n.Visit("", func(name string, p *nn.Param) {
+			if p.Decays() && !strings.Contains(name, "downsample") {
+				found++
+			}
+		})
+		if found != layers {
+			t.Errorf("%s has %d layers", name, found)
+		}
+		if mb := 4 * float64(nn.Count(n, 1, 3, 16, 160, 160).Params) / 1e6; name == "p3d_199" && math.Abs(mb/261-1) > 0.02 {
+			t.Errorf("%s takes %.1f MB, published 261", name, mb)
+		}
+	}
+}
+
 // TestCountsScale: twice the batch is twice the work; half the width is about a quarter of it (X3D rounds 12 channels to 16 and comes to less).
 func TestCountsScale(t *testing.T) {
 	for _, name := range Names() {

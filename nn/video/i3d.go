@@ -23,7 +23,7 @@ func buildI3D(s Spec) body {
 	var trunk nn.Chain
 	in := s.Channels
 	add := func(name string, m nn.Module, out int64) {
-		trunk, in = append(trunk, nn.Named{Name: name, Module: m}), out
+		trunk, in = append(trunk, nn.Named{Name: name, Module: nn.Segmented{Module: m}}), out
 	}
 	pool := func(k, st [3]int64) nn.Module {
 		return samePad{kernel: k, stride: st, of: nn.Pool{Kernel: k[:], Stride: st[:], Pad: []int64{0, 0, 0}}}
@@ -80,6 +80,10 @@ func (b flatBranches) Visit(prefix string, v func(string, *nn.Param)) {
 
 // Forward implements [nn.Module].
 func (b flatBranches) Forward(p *nn.Pass, x *torch.Tensor) *torch.Tensor {
+	return p.Segment(func(x *torch.Tensor) *torch.Tensor { return b.forward(p, x) }, x)
+}
+
+func (b flatBranches) forward(p *nn.Pass, x *torch.Tensor) *torch.Tensor {
 	out := make([]*torch.Tensor, len(b))
 	for i, c := range b {
 		out[i] = c.Forward(p, x)

@@ -113,7 +113,11 @@ func (m *mViTrunk) Forward(p *nn.Pass, x *torch.Tensor) *torch.Tensor {
 	}
 	for i, b := range m.blocks {
 		sc := p.E.Scope()
-		y, next := b.forward(p, x, thw)
+		at, next := thw, [3]int64{}
+		y := p.Segment(func(x *torch.Tensor) (y *torch.Tensor) {
+			y, next = b.forward(p, x, at)
+			return y
+		}, x)
 		sc.Keep(y)
 		sc.Close()
 		if i > 0 {
@@ -142,8 +146,9 @@ func (m *mViTrunk) Cost(in []int64) ([]int64, nn.Cost) {
 	thw := [3]int64{out[2], out[3], out[4]}
 	for _, b := range m.blocks {
 		var one nn.Cost
+		tokens := []int64{in[0], thw[0]*thw[1]*thw[2] + 1, b.in}
 		one, thw = b.cost(in[0], thw)
-		c = c.Plus(one)
+		c = c.Plus(one.Segment(tokens))
 	}
 	c.Params += m.class.Numel() + 2*m.norm.Weight.Numel()
 	if m.spatial != nil {

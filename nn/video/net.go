@@ -8,6 +8,7 @@ import (
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/nn"
 	"github.com/cineloop/cineloop/nn/fusion"
+	"github.com/cineloop/cineloop/nn/views"
 	"github.com/cineloop/cineloop/torch"
 )
 
@@ -22,6 +23,7 @@ type Spec struct {
 	Heads      []Head   // at least one
 
 	Fusion *fusion.Spec `json:",omitempty"` // joins a table's columns with the picture; nil: the picture alone
+	Views  *views.Spec  `json:",omitempty"` // joins the clips of a study; nil: one clip a study
 }
 
 // Head is a linear layer on the features.
@@ -36,6 +38,7 @@ type Net struct {
 	body
 	dropout nn.Dropout
 	heads   []nn.Named
+	join    *views.Join    // of a study's clips; nil: one clip a study
 	fuse    *fusion.Fusion // nil: the heads see the picture's features
 }
 
@@ -90,7 +93,7 @@ func (n *Net) build(build func(Spec) body) error {
 	s := n.Spec
 	if s.Fusion == nil {
 		n.body = build(s)
-		return nil
+		return n.joinViews(build)
 	}
 	f := *s.Fusion
 	if err := f.Check(); err != nil {
@@ -99,17 +102,18 @@ func (n *Net) build(build func(Spec) body) error {
 	s.Channels += f.Channels()
 	n.body = build(s)
 	n.Spec.Fusion = &f
-	if f.Kind == fusion.Early {
-		return nil
+	err := n.joinViews(build)
+	if err != nil || f.Kind == fusion.Early {
+		return err
 	}
-	var err error
 	if n.fuse, err = fusion.New(f, n.features); err != nil {
 		return err
 	}
 	if f.Kind == fusion.Table {
 		n.trunk, n.last = noTrunk{}, ""
+		err = n.joinNothing()
 	}
-	return nil
+	return err
 }
 
 // newHead is a linear layer on what the heads see.
@@ -152,6 +156,9 @@ func (n *Net) LastStage() string { return n.last }
 // Visit implements [nn.Module].
 func (n *Net) Visit(prefix string, v func(string, *nn.Param)) {
 	n.trunk.Visit(prefix, v)
+	if n.join != nil {
+		n.join.Visit(prefix+"views.", v)
+	}
 	if n.fuse != nil {
 		n.fuse.Visit(prefix+"fusion.", v)
 	}
@@ -193,7 +200,12 @@ func (n *Net) Embed(p *nn.Pass, x *torch.Tensor) *torch.Tensor {
 	if s := n.Spec.Fusion; s != nil && s.Kind == fusion.Early {
 		x = torch.Cat([]*torch.Tensor{x, fusion.Planes(p, *s, x.Shape())}, 1)
 	}
-	f := n.trunk.Forward(p, x)
+	return n.Join(p, n.Clips(p, x))
+}
+
+// Join computes what the heads see of a study from its clips' features, which [Net.Clips] made.
+func (n *Net) Join(p *nn.Pass, f *torch.Tensor) *torch.Tensor {
+	f = n.joined(p, f)
 	if n.fuse == nil {
 		return f
 	}
@@ -230,7 +242,13 @@ func (n *Net) Cost(in []int64) ([]int64, nn.Cost) {
 		in = slices.Clone(in)
 		in[1] += s.Channels()
 	}
+	in = n.clipsOf(in)
 	f, sum := n.trunk.Cost(in)
+	if n.join != nil {
+		g, c := n.join.Cost(f)
+		f, sum = g, sum.Plus(c)
+		in = []int64{g[0]}
+	}
 	if n.fuse != nil {
 		g, c := n.fuse.Cost(f)
 		f, sum = g, sum.Plus(c)

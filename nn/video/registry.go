@@ -36,7 +36,7 @@ type Architecture struct {
 
 // Architectures lists the networks by name. Networks of frames are listed with the mean over time; see [Pooling] for the others.
 func Architectures() []Architecture {
-	all := slices.Concat(r3d, mc3, r2plus1d, medicalNet, i3d, i3dR50, s3d, x3d, csn, slowFast, mViT, timeSformer, viViT, videoMAE)
+	all := slices.Concat(r3d, mc3, r2plus1d, medicalNet, i3d, i3dR50, s3d, x3d, csn, slowFast, mViT, timeSformer, viViT, videoMAE, swin3D, p3d)
 	for _, a := range image.All() {
 		all = append(all, ofFrames(a, PoolMean))
 	}

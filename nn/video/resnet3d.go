@@ -70,7 +70,7 @@ func basicStem(s Spec) nn.Module {
 // videoResNet puts the skeleton together; convs has the convolution of each stage, depth its blocks.
 func videoResNet(s Spec, stem nn.Module, convs [4]convBuilder, depth [4]int) body {
 	w := s.Width
-	trunk := nn.Chain{{Name: "stem", Module: stem}}
+	trunk := nn.Chain{{Name: "stem", Module: nn.Segmented{Module: stem}}}
 	in := w
 	for i, conv := range convs {
 		out, stride := w<<i, int64(2)

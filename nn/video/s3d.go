@@ -30,7 +30,7 @@ func buildS3D(s Spec) body {
 	}
 	var f []nn.Module
 	in := s.Channels
-	add := func(m nn.Module, out int64) { f, in = append(f, m), out }
+	add := func(m nn.Module, out int64) { f, in = append(f, nn.Segmented{Module: m}), out }
 	add(nn.Sequential(
 		unit(in, w(64), [3]int64{1, 7, 7}, [3]int64{1, stem[1], stem[2]}, [3]int64{0, 3, 3}),
 		unit(w(64), w(64), [3]int64{7, 1, 1}, [3]int64{stem[0], 1, 1}, [3]int64{3, 0, 0})), w(64))

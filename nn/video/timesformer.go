@@ -74,7 +74,7 @@ func (t *dividedTrunk) Forward(p *nn.Pass, x *torch.Tensor) *torch.Tensor {
 	y = torch.Cat([]*torch.Tensor{class, y}, 1)
 	for i, b := range t.blocks {
 		sc := p.E.Scope()
-		z := b.forward(p, y, frames)
+		z := p.Segment(func(y *torch.Tensor) *torch.Tensor { return b.forward(p, y, frames) }, y)
 		sc.Keep(z)
 		sc.Close()
 		if i > 0 {
@@ -138,5 +138,5 @@ func (b *dividedBlock) cost(n, frames, places, d int64) nn.Cost {
 	_, m := b.Norm1.Cost(tokens)
 	sum := t.Plus(o).Plus(s).Plus(f).Plus(g).Plus(m).Plus(m).Plus(m)
 	sum.Activations += n*tokens[1]*4*d + 2*n*tokens[1]*d
-	return sum
+	return sum.Segment(tokens)
 }

@@ -60,6 +60,31 @@ var torchvisionNets = []struct {
 	{"vit_b_16_mean", [3]int64{1, 48, 48}, 1e-5},
 }
 
+// otherNets are networks that torchvision 0.14 lacks, beside others' forms of them (testdata/peers.py): a Swin with dense masked attention, at a
+// size with shifted, padded and small windows along every axis; torchvision's own Swin-T for pictures; P3D.
+var otherNets = []struct {
+	name, as string
+	size     [3]int64
+	allow    float64
+}{
+	{"swin3d_t", "swin3d_t", [3]int64{18, 28, 36}, 2e-5},
+	{"swin_stills", "swin3d_t", [3]int64{2, 224, 224}, 2e-5},
+	{"p3d_63", "p3d_63", [3]int64{16, 40, 34}, 1e-5},
+}
+
+// TestEqualOthers compares as [TestEqualTorchvision].
+func TestEqualOthers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("computes networks of full width, here and in Python")
+	}
+	for _, c := range otherNets {
+		t.Run(c.name, func(t *testing.T) {
+			ref := reference(t, c.name, c.size)
+			withEngine(t, func(e *torch.Engine) { compare(t, e, c.as, c.size, ref, c.allow) })
+		})
+	}
+}
+
 // TestEqualTorchvision compares scores in both modes, gradients and running statistics with torchvision's.
 func TestEqualTorchvision(t *testing.T) {
 	if testing.Short() {

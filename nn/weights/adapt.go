@@ -2,6 +2,7 @@ package weights
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/cineloop/cineloop/nn"
 	"github.com/cineloop/cineloop/torch"
@@ -19,6 +20,7 @@ type Adapted struct {
 // Adapt renames tensors by the scheme under which most of m's kernels find values of a shape that fits; where two are equal, by the one
 // with fewer names left over.
 func Adapt(tensors map[string]torch.Array, m nn.Module) Adapted {
+	tensors = learnt(tensors)
 	var best Adapted
 	for _, prefix := range append([]string{""}, prefixes...) {
 		if prefix != "" && !anyHas(tensors, prefix) {
@@ -44,6 +46,17 @@ func Adapt(tensors map[string]torch.Array, m nn.Module) Adapted {
 		}
 	}
 	return best
+}
+
+// learnt leaves out what a network computes by itself: the rows of Swin's tables that belong to each pair of tokens.
+func learnt(tensors map[string]torch.Array) map[string]torch.Array {
+	out := make(map[string]torch.Array, len(tensors))
+	for name, a := range tensors {
+		if !strings.HasSuffix(name, ".relative_position_index") {
+			out[name] = a
+		}
+	}
+	return out
 }
 
 // better is how good a fit is: kernels found, then tensors matched in all.

@@ -206,3 +206,19 @@ func TestRank(t *testing.T) {
 		t.Errorf("an empty file fits %v, %v", got, err)
 	}
 }
+
+// TestComputedTensors: the index that torchvision's Swin keeps beside its tables is no weight, and is not missed or found too much.
+func TestComputedTensors(t *testing.T) {
+	n := network(t, "swin3d_t")
+	s := state{}
+	n.Visit("", func(name string, p *nn.Param) {
+		s.add(name, p.Shape...)
+		if strings.HasSuffix(name, "relative_position_bias_table") {
+			s.add(strings.TrimSuffix(name, "bias_table")+"index", 392, 392)
+		}
+	})
+	a := Adapt(s, n)
+	if !a.Report.Exact() || a.Found != a.Kernels {
+		t.Errorf("%s: %v", a.Scheme, a.Report)
+	}
+}

@@ -139,32 +139,18 @@ func eventsOnly(model string) bool { return model == CoxPH }
 // everybody goes through all people in batches.
 type everybody struct {
 	m          *Model
-	e          *torch.Engine
 	net        *mlp
 	train, val Data
 	head       head
 	valHead    head
 	order      []int
-	whole      *torch.Tensor // [N, P]
+	epoch      epoch
 	valX       *torch.Tensor
-	shuffled   *torch.Tensor // [N, P], rewritten each epoch
-	index      *torch.Tensor // [N] int64
-	masks      []*torch.Tensor
-	batches    []batch
-	output     []float64
-}
-
-// batch are views of the epoch's buffers.
-type batch struct {
-	lo, hi int
-	x      *torch.Tensor
-	masks  []*torch.Tensor
-	grad   *torch.Tensor // [B, out]
 }
 
 func newEverybody(m *Model, e *torch.Engine, train, val Data) (*everybody, error) {
 	s := m.Settings
-	f := &everybody{m: m, e: e, train: train, val: val}
+	f := &everybody{m: m, train: train, val: val, order: allRows(train.Len())}
 	switch s.Model {
 	case CoxPH, Weibull, LogNormal:
 	default:
@@ -195,121 +181,36 @@ func newEverybody(m *Model, e *torch.Engine, train, val Data) (*everybody, error
 	}
 	m.head, m.out, m.bias = f.head, f.head.out, f.head.outputBias
 	f.net = newMLP(e, train.P, s.Hidden, f.head.out, s, f.head.outputBias, s.Seed)
-	n, p := int64(train.Len()), int64(train.P)
-	keep := f.net.keep
-	f.whole = keep(e.FromFloat32(train.X, n, p))
-	f.valX = keep(e.FromFloat32(val.X, int64(val.Len()), p))
-	f.shuffled = keep(e.Empty(torch.Float32, n, p))
-	f.index = keep(e.FromInt64s(make([]int64, n), n))
-	grad := keep(e.Zeros(torch.Float32, int64(s.Batch)*2, int64(f.head.out)))
-	if s.Dropout > 0 {
-		for _, h := range s.Hidden {
-			f.masks = append(f.masks, keep(e.Empty(torch.Float32, n, int64(h))))
-		}
-	}
-	f.order = make([]int, train.Len())
-	for i := range f.order {
-		f.order[i] = i
-	}
-	for _, span := range spans(train.Len(), s.Batch) {
-		b := batch{lo: span[0], hi: span[1]}
-		lo, size := int64(b.lo), int64(b.hi-b.lo)
-		b.x = keep(f.shuffled.Narrow(0, lo, size))
-		for _, mask := range f.masks {
-			b.masks = append(b.masks, keep(mask.Narrow(0, lo, size)))
-		}
-		b.grad = keep(grad.Narrow(0, 0, size))
-		f.batches = append(f.batches, b)
-	}
+	f.epoch = f.net.epoch(train.Len(), 1, s.Batch)
+	f.valX = f.net.keep(e.FromFloat32(val.X, int64(val.Len()), int64(val.P)))
 	return f, nil
-}
-
-// spans divides n rows into batches; a last batch of one row joins the one before, since it has no variance to normalise by.
-func spans(n, size int) [][2]int {
-	var out [][2]int
-	for lo := 0; lo < n; lo += size {
-		hi := min(lo+size, n)
-		if hi-lo == 1 && len(out) > 0 {
-			out[len(out)-1][1] = hi
-			continue
-		}
-		out = append(out, [2]int{lo, hi})
-	}
-	return out
 }
 
 func (f *everybody) network() *mlp { return f.net }
 
 func (f *everybody) shuffle(rng *rand.Rand) int {
 	rng.Shuffle(len(f.order), func(i, j int) { f.order[i], f.order[j] = f.order[j], f.order[i] })
-	scope := f.e.Scope()
-	defer scope.Close()
-	rows := make([]int64, len(f.order))
-	for k, i := range f.order {
-		rows[k] = int64(i)
-	}
-	f.index.Copy_(f.e.FromInt64s(rows, int64(len(rows))))
-	one(f.e, "aten::index_select.out", f.whole, 0, f.index, f.shuffled)
-	fillMasks(f.masks, f.m.Settings.Dropout, rng)
-	return len(f.batches)
-}
-
-// fillMasks draws dropout factors: 0 with the rate's probability, else 1/(1 − rate).
-func fillMasks(masks []*torch.Tensor, rate float64, from *rand.Rand) {
-	rng := rand.NewPCG(from.Uint64(), from.Uint64()) // quicker than the stream itself
-	keep := float32(1 / (1 - rate))
-	limit := uint32(rate * (1 << 16))
-	for _, m := range masks {
-		m.WithFloat32s(func(v []float32) {
-			for i := 0; i < len(v); i += 4 {
-				r := rng.Uint64() // four draws of 16 bits
-				for j := i; j < min(i+4, len(v)); j++ {
-					if uint32(r&0xffff) < limit {
-						v[j] = 0
-					} else {
-						v[j] = keep
-					}
-					r >>= 16
-				}
-			}
-		})
-	}
+	f.net.fill(f.epoch, rng, func(x []float32) {
+		for k, i := range f.order {
+			copy(x[k*f.train.P:], f.train.row(i))
+		}
+	})
+	return len(f.epoch.batches)
 }
 
 func (f *everybody) step(k int) survival.Loss {
-	b := &f.batches[k]
-	out := f.net.forward(b.x, b.masks)
-	loss := f.head.loss(f.values(out), f.order[b.lo:b.hi])
-	b.grad.WithFloat32s(func(g []float32) {
-		for i, v := range loss.Grad {
-			g[i] = float32(v)
-		}
-	})
-	f.net.backward(b.grad, b.masks)
-	return loss
-}
-
-// values are a tensor's elements in a buffer that the next call reuses.
-func (f *everybody) values(t *torch.Tensor) []float64 {
-	t.WithFloat32s(func(v []float32) {
-		if cap(f.output) < len(v) {
-			f.output = make([]float64, len(v))
-		}
-		f.output = f.output[:len(v)]
-		for i, x := range v {
-			f.output[i] = float64(x)
-		}
-	})
-	return f.output
+	b := &f.epoch.batches[k]
+	return f.net.learn(b, func(o []float64) survival.Loss { return f.head.loss(o, f.order[b.lo:b.hi]) })
 }
 
 func (f *everybody) validate() float64 {
-	return f.valHead.loss(f.values(f.net.eval(f.valX)), allRows(f.val.Len())).Value
+	return f.valHead.loss(f.net.eval(f.valX, nil), allRows(f.val.Len())).Value
 }
 
 func (f *everybody) finish() {
 	if f.m.Settings.Model == CoxPH {
-		f.m.baseline = survival.CoxBaseline(f.values(f.net.eval(f.whole)), f.train.Labels)
+		x := f.net.e.FromFloat32(f.train.X, int64(f.train.Len()), int64(f.train.P))
+		f.m.baseline = survival.CoxBaseline(f.net.eval(x, nil), f.train.Labels)
 	}
 }
 

@@ -9,18 +9,13 @@ import (
 	"github.com/cineloop/cineloop/methods/survival"
 	"github.com/cineloop/cineloop/stats"
 	"github.com/cineloop/cineloop/torch"
+	"github.com/cineloop/cineloop/torch/torchtest"
 )
 
 // engine runs fn with an engine, or skips where there is none.
 func engine(t *testing.T, fn func(e *torch.Engine)) {
 	t.Helper()
-	err := torch.Run(t.Context(), torch.Config{Device: "cpu", Threads: 1}, func(e *torch.Engine) error { fn(e); return nil })
-	if fault.CodeOf(err) == fault.Missing {
-		t.Skip("no engine here")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	torchtest.Run(t, 1, fn)
 }
 
 // simulated are people whose hazard is exp(x0 − x1) (Weibull of shape 1.5), a third censored.
@@ -45,66 +40,6 @@ func simulated(n int, seed stats.Seed) (Data, []float64) {
 		truth = append(truth, h)
 	}
 	return d, truth
-}
-
-// The written-out backward pass gives autograd's gradients.
-func TestBackwardEqualsAutograd(t *testing.T) {
-	engine(t, func(e *torch.Engine) {
-		for _, s := range []Settings{{}, {NoBatchNorm: true}, {Dropout: 0.5}} {
-			s, err := Settings{Model: LogisticHazard, Hidden: []int{5, 4}, NoBatchNorm: s.NoBatchNorm, Dropout: s.Dropout}.filled()
-			if err != nil {
-				t.Fatal(err)
-			}
-			m := newMLP(e, 3, s.Hidden, 2, s, true, 7)
-			x := e.Randn(torch.Float32, 9, 3)
-			var masks []*torch.Tensor
-			if s.Dropout > 0 {
-				masks = []*torch.Tensor{e.Zeros(torch.Float32, 9, 5), e.Zeros(torch.Float32, 9, 4)}
-				fillMasks(masks, s.Dropout, stats.Seed(1).Stream("masks"))
-			}
-			d := e.Randn(torch.Float32, 9, 2)
-			e.NoGrad(func() {
-				m.forward(x, masks)
-				m.backward(d, masks)
-			})
-			got := m.grad.Float32s()
-			// The same network through autograd.
-			theta := m.theta.Clone().SetRequiresGrad(true)
-			at := int64(0)
-			take := func(shape ...int64) *torch.Tensor {
-				n := int64(1)
-				for _, v := range shape {
-					n *= v
-				}
-				at += n
-				return theta.Narrow(0, at-n, n).View(shape...)
-			}
-			y := x
-			widths := []int64{3, 5, 4, 2}
-			for i := 1; i < len(widths); i++ {
-				w, b := take(widths[i], widths[i-1]), take(widths[i])
-				y = torch.Linear(y, w, b)
-				if i == len(widths)-1 {
-					break
-				}
-				y = y.Relu()
-				if !s.NoBatchNorm {
-					gamma, beta := take(widths[i]), take(widths[i])
-					y = torch.BatchNorm(y, gamma, beta, nil, nil, true, 0.1, 1e-5)
-				}
-				if masks != nil {
-					y = y.Mul(masks[i-1])
-				}
-			}
-			e.Backward(y.Mul(d).Sum())
-			for i, want := range theta.Grad().Float32s() {
-				if math.Abs(float64(got[i]-want)) > 1e-4*math.Max(1, math.Abs(float64(want))) {
-					t.Fatalf("%+v: gradient %d is %g, autograd says %g", s, i, got[i], want)
-				}
-			}
-			m.close()
-		}
-	})
 }
 
 // Every model learns a simulated hazard: concordance near that of the truth.
@@ -207,6 +142,8 @@ func TestWrongInputs(t *testing.T) {
 			"no such model": {Settings{Model: "Coxx"}, good, fault.Usage},
 			"no events":     {Settings{Model: CoxPH}, none, fault.Input},
 			"batch of one":  {Settings{Model: CoxPH, Batch: 1}, good, fault.Usage},
+			"a width of 0":  {Settings{Model: CoxPH, Hidden: []int{8, 0}}, good, fault.Usage},
+			"linear time":   {Settings{Model: CoxTime, Hidden: []int{}}, good, fault.Usage},
 			"ragged":        {Settings{Model: CoxPH}, Data{X: good.X[1:], P: 3, Labels: good.Labels}, fault.Internal},
 		} {
 			if _, err := Fit(t.Context(), e, c.s, c.d, good); fault.CodeOf(err) != c.code {

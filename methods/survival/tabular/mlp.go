@@ -2,63 +2,52 @@ package tabular
 
 import (
 	"math"
+	"math/rand/v2"
+	"slices"
 
+	"github.com/cineloop/cineloop/methods/survival"
 	"github.com/cineloop/cineloop/stats"
 	"github.com/cineloop/cineloop/torch"
 )
 
-// mlp is Linear, ReLU, batch normalisation and dropout, repeated, and a last Linear (torchtuples' MLPVanilla, which the experiments of
-// Kvamme and Borgan use). All parameters are views of one vector, and so are their gradients.
+// mlp is a network being trained (torchtuples' MLPVanilla, which the experiments of Kvamme and Borgan use) with its optimiser.
 type mlp struct {
-	e          *torch.Engine
-	in, out    int
-	hidden     []int
-	batchNorm  bool
-	dropout    float64
-	outputBias bool
-
-	theta, grad *torch.Tensor // [parameters]
-	moment1     *torch.Tensor
-	moment2     *torch.Tensor
-	steps       int
-	layers      []layer
-	kept        []*torch.Tensor
+	e       *torch.Engine
+	net     torch.MLP
+	in, out int
+	hidden  []int
+	dropout float64
+	grad    *torch.Tensor // by net.Theta, and its moments
+	first   *torch.Tensor
+	second  *torch.Tensor
+	steps   int
+	floats  []float64 // outputs on their way to a loss
+	kept    []*torch.Tensor
 }
 
-// layer is one Linear with what follows it; the last has no normalisation.
-type layer struct {
-	in, out                 int
-	w, wT, b, gamma, beta   *torch.Tensor // w [out, in]
-	dw, db, dgamma, dbeta   *torch.Tensor
-	runningMean, runningVar *torch.Tensor
-	savedMean, savedInvStd  *torch.Tensor // of the last training pass
-	input, activated        *torch.Tensor
+// batch are rows of an epoch's buffers.
+type batch struct {
+	lo, hi int // units: people, or cases with their controls
+	x      *torch.Tensor
+	masks  []*torch.Tensor
+	out    *torch.Tensor // outputs, then the gradient by them
 }
 
-func one(e *torch.Engine, name string, args ...any) *torch.Tensor {
-	return many(e, name, args...)[0]
-}
-
-func many(e *torch.Engine, name string, args ...any) []*torch.Tensor {
-	out, err := e.Call(name, args...)
-	if err != nil {
-		panic(err)
-	}
-	ts := make([]*torch.Tensor, len(out))
-	for i, v := range out {
-		ts[i], _ = v.(*torch.Tensor)
-	}
-	return ts
+// epoch are the buffers of one way through the data, rewritten each time.
+type epoch struct {
+	x       *torch.Tensor
+	masks   []*torch.Tensor
+	batches []batch
 }
 
 // newMLP makes a network with torchtuples' initial values: Kaiming normal for hidden layers, torch's own for biases and the last.
 func newMLP(e *torch.Engine, in int, hidden []int, out int, s Settings, outputBias bool, seed stats.Seed) *mlp {
-	m := &mlp{e: e, in: in, out: out, hidden: hidden, batchNorm: !s.NoBatchNorm, dropout: s.Dropout, outputBias: outputBias}
+	m := &mlp{e: e, in: in, out: out, hidden: hidden, dropout: s.Dropout}
 	widths := append(append([]int{in}, hidden...), out)
 	total := 0
 	for i := 1; i < len(widths); i++ {
 		total += widths[i]*widths[i-1] + widths[i]
-		if m.batchNorm && i < len(widths)-1 {
+		if !s.NoBatchNorm && i < len(widths)-1 {
 			total += 2 * widths[i]
 		}
 	}
@@ -85,40 +74,25 @@ func newMLP(e *torch.Engine, in int, hidden []int, out int, s Settings, outputBi
 		if !last || outputBias {
 			uniform(widths[i], 1/math.Sqrt(fan))
 		}
-		if m.batchNorm && !last {
+		if !s.NoBatchNorm && !last {
 			for range widths[i] {
 				values = append(values, 1)
 			}
 			values = append(values, make([]float32, widths[i])...)
 		}
 	}
-	m.theta = m.keep(e.FromFloat32(values, int64(total)))
-	m.grad = m.keep(e.Zeros(torch.Float32, int64(total)))
-	m.moment1 = m.keep(e.Zeros(torch.Float32, int64(total)))
-	m.moment2 = m.keep(e.Zeros(torch.Float32, int64(total)))
-	at := int64(0)
-	view := func(n int, shape ...int64) (p, g *torch.Tensor) {
-		p = m.keep(m.theta.Narrow(0, at, int64(n)).View(shape...))
-		g = m.keep(m.grad.Narrow(0, at, int64(n)).View(shape...))
-		at += int64(n)
-		return p, g
+	zeros := func() *torch.Tensor { return m.keep(e.Zeros(torch.Float32, int64(total))) }
+	m.grad, m.first, m.second = zeros(), zeros(), zeros()
+	m.net = torch.MLP{Theta: m.keep(e.FromFloat32(values, int64(total))), Work: m.keep(e.Empty(torch.Float32, 0))}
+	for _, w := range widths {
+		m.net.Widths = append(m.net.Widths, int64(w))
 	}
-	for i := 1; i < len(widths); i++ {
-		o, in := int64(widths[i]), int64(widths[i-1])
-		l := layer{in: widths[i-1], out: widths[i]}
-		l.w, l.dw = view(int(o*in), o, in)
-		l.wT = m.keep(l.w.T())
-		last := i == len(widths)-1
-		if !last || outputBias {
-			l.b, l.db = view(int(o), o)
+	if !s.NoBatchNorm {
+		var stats []float32
+		for _, h := range hidden {
+			stats = append(append(stats, make([]float32, h)...), slices.Repeat([]float32{1}, h)...)
 		}
-		if m.batchNorm && !last {
-			l.gamma, l.dgamma = view(int(o), o)
-			l.beta, l.dbeta = view(int(o), o)
-			l.runningMean = m.keep(e.Zeros(torch.Float32, o))
-			l.runningVar = m.keep(e.Ones(torch.Float32, o))
-		}
-		m.layers = append(m.layers, l)
+		m.net.Stats = m.keep(e.FromFloat32(stats, int64(len(stats))))
 	}
 	return m
 }
@@ -136,109 +110,112 @@ func (m *mlp) close() {
 	}
 }
 
-func (l *layer) linear(e *torch.Engine, x *torch.Tensor) *torch.Tensor {
-	if l.b == nil {
-		return one(e, "aten::mm", x, l.wT)
-	}
-	return one(e, "aten::addmm", l.b, x, l.wT)
-}
-
-const (
-	normMomentum = 0.1
-	normEps      = 1e-5
-)
-
-// forward is a training pass over x [B, in]; masks are the dropout factors of each hidden layer, nil without dropout. What backward
-// needs stays in the layers until the scope closes.
-func (m *mlp) forward(x *torch.Tensor, masks []*torch.Tensor) *torch.Tensor {
-	last := len(m.layers) - 1
-	for i := range m.layers {
-		l := &m.layers[i]
-		l.input = x
-		x = l.linear(m.e, x)
-		if i == last {
-			break
-		}
-		x = x.Relu_()
-		l.activated = x
-		if m.batchNorm {
-			n := many(m.e, "aten::native_batch_norm", x, l.gamma, l.beta, l.runningMean, l.runningVar, true, normMomentum, normEps)
-			x, l.savedMean, l.savedInvStd = n[0], n[1], n[2]
-		}
-		if masks != nil {
-			x = x.Mul(masks[i])
+// epoch makes the buffers for units of each rows, in batches of size units.
+func (m *mlp) epoch(units, each, size int) epoch {
+	var p epoch
+	n := int64(units * each)
+	p.x = m.keep(m.e.Empty(torch.Float32, n, int64(m.in)))
+	if m.dropout > 0 {
+		for _, h := range m.hidden {
+			p.masks = append(p.masks, m.keep(m.e.Empty(torch.Float32, n, int64(h))))
 		}
 	}
-	return x
+	out := m.keep(m.e.Empty(torch.Float32, int64((size+1)*each), int64(m.out)))
+	for _, span := range spans(units, size) {
+		lo, rows := int64(span[0]*each), int64((span[1]-span[0])*each)
+		b := batch{lo: span[0], hi: span[1], x: m.keep(p.x.Narrow(0, lo, rows)), out: m.keep(out.Narrow(0, 0, rows))}
+		for _, mask := range p.masks {
+			b.masks = append(b.masks, m.keep(mask.Narrow(0, lo, rows)))
+		}
+		p.batches = append(p.batches, b)
+	}
+	return p
 }
 
-// backward turns the gradient by the output, d [B, out], into grad.
-func (m *mlp) backward(d *torch.Tensor, masks []*torch.Tensor) {
-	last := len(m.layers) - 1
-	for i := last; i >= 0; i-- {
-		l := &m.layers[i]
-		if i < last {
-			if masks != nil {
-				d = d.Mul_(masks[i])
+// spans divides n units into batches; a last batch of one joins the one before, since it has no variance to normalise by.
+func spans(n, size int) [][2]int {
+	var out [][2]int
+	for lo := 0; lo < n; lo += size {
+		hi := min(lo+size, n)
+		if hi-lo == 1 && len(out) > 0 {
+			out[len(out)-1][1] = hi
+			continue
+		}
+		out = append(out, [2]int{lo, hi})
+	}
+	return out
+}
+
+// fill writes the epoch's rows and draws its dropout.
+func (m *mlp) fill(p epoch, rng *rand.Rand, rows func(x []float32)) {
+	p.x.WithFloat32s(rows)
+	fillMasks(p.masks, m.dropout, rng)
+}
+
+// fillMasks draws dropout factors: 0 with the rate's probability, else 1/(1 − rate).
+func fillMasks(masks []*torch.Tensor, rate float64, from *rand.Rand) {
+	rng := rand.NewPCG(from.Uint64(), from.Uint64()) // quicker than the stream itself
+	keep := math.Float32bits(float32(1 / (1 - rate)))
+	limit := int32(rate * (1 << 16))
+	for _, m := range masks {
+		m.WithFloat32s(func(v []float32) {
+			for i := 0; i < len(v); i += 4 {
+				r := rng.Uint64() // four draws of 16 bits
+				for j := i; j < min(i+4, len(v)); j++ {
+					dropped := uint32((int32(r&0xffff) - limit) >> 31) // all ones, or zero: a branch would be guessed wrong
+					v[j] = math.Float32frombits(keep &^ dropped)
+					r >>= 16
+				}
 			}
-			if m.batchNorm {
-				n := many(m.e, "aten::native_batch_norm_backward", d, l.activated, l.gamma, l.runningMean, l.runningVar, l.savedMean, l.savedInvStd, true, normEps, []bool{true, true, true})
-				d = n[0]
-				l.dgamma.Copy_(n[1])
-				l.dbeta.Copy_(n[2])
-			}
-			d = one(m.e, "aten::threshold_backward", d, l.activated, 0)
-		}
-		one(m.e, "aten::mm.out", d.T(), l.input, l.dw)
-		if l.db != nil {
-			one(m.e, "aten::sum.IntList_out", d, []int64{0}, false, nil, l.db)
-		}
-		if i > 0 {
-			d = one(m.e, "aten::mm", d, l.w)
-		}
+		})
 	}
 }
 
-// eval is a pass with running statistics and no dropout.
-func (m *mlp) eval(x *torch.Tensor) *torch.Tensor {
-	last := len(m.layers) - 1
-	for i := range m.layers {
-		l := &m.layers[i]
-		x = l.linear(m.e, x)
-		if i == last {
-			break
+// learn runs a batch through the network and the gradient of its loss back; [mlp.adam] then moves the parameters.
+func (m *mlp) learn(b *batch, loss func(output []float64) survival.Loss) survival.Loss {
+	m.net.Forward(b.x, b.masks, b.out)
+	var l survival.Loss
+	b.out.WithFloat32s(func(v []float32) {
+		l = loss(m.widen(v))
+		for i, g := range l.Grad {
+			v[i] = float32(g)
 		}
-		x = x.Relu_()
-		if m.batchNorm {
-			x = many(m.e, "aten::native_batch_norm", x, l.gamma, l.beta, l.runningMean, l.runningVar, false, normMomentum, normEps)[0]
-		}
-	}
-	return x
+	})
+	m.net.Backward(b.x, b.masks, b.out, m.grad)
+	return l
 }
 
-// adam is one step of Adam (Kingma and Ba 2015) on the whole vector, with decoupled decay where there is one (Loshchilov and Hutter
-// 2019).
 func (m *mlp) adam(rate, decay float64) {
-	const b1, b2, eps = 0.9, 0.999, 1e-8
 	m.steps++
-	if decay > 0 {
-		m.theta.MulScalar_(1 - rate*decay)
+	torch.Adam(m.net.Theta, m.grad, m.first, m.second, m.steps, rate, decay)
+}
+
+// eval is the outputs of x [N, in] with running statistics and no dropout; the next call reuses the slice. With shift, see [torch.MLP.Eval].
+func (m *mlp) eval(x, shift *torch.Tensor) []float64 {
+	out := m.e.Empty(torch.Float32, x.Size(0), int64(m.out))
+	m.net.Eval(x, shift, out)
+	out.WithFloat32s(func(v []float32) { m.widen(v) })
+	return m.floats
+}
+
+// widen is v as float64, in a buffer that the next call reuses.
+func (m *mlp) widen(v []float32) []float64 {
+	if cap(m.floats) < len(v) {
+		m.floats = make([]float64, len(v))
 	}
-	one(m.e, "aten::lerp_.Scalar", m.moment1, m.grad, 1-b1)
-	m.moment2.MulScalar_(b2)
-	one(m.e, "aten::addcmul_", m.moment2, m.grad, m.grad, 1-b2)
-	bias1 := 1 - math.Pow(b1, float64(m.steps))
-	bias2 := math.Sqrt(1 - math.Pow(b2, float64(m.steps)))
-	den := m.moment2.Sqrt().MulScalar_(1 / bias2).AddScalar_(eps)
-	one(m.e, "aten::addcdiv_", m.theta, m.moment1, den, -rate/bias1)
+	m.floats = m.floats[:len(v)]
+	for i, x := range v {
+		m.floats[i] = float64(x)
+	}
+	return m.floats
 }
 
 // state is a copy of all that prediction needs.
 func (m *mlp) state() [][]float32 {
-	s := [][]float32{m.theta.Float32s()}
-	for i := range m.layers {
-		if l := &m.layers[i]; l.runningMean != nil {
-			s = append(s, l.runningMean.Float32s(), l.runningVar.Float32s())
+	var s [][]float32
+	for _, t := range []*torch.Tensor{m.net.Theta, m.net.Stats} {
+		if t != nil {
+			t.WithFloat32s(func(v []float32) { s = append(s, slices.Clone(v)) })
 		}
 	}
 	return s
@@ -246,13 +223,8 @@ func (m *mlp) state() [][]float32 {
 
 func (m *mlp) setState(s [][]float32) {
 	set := func(t *torch.Tensor, v []float32) { t.WithFloat32s(func(dst []float32) { copy(dst, v) }) }
-	set(m.theta, s[0])
-	at := 1
-	for i := range m.layers {
-		if l := &m.layers[i]; l.runningMean != nil {
-			set(l.runningMean, s[at])
-			set(l.runningVar, s[at+1])
-			at += 2
-		}
+	set(m.net.Theta, s[0])
+	if m.net.Stats != nil {
+		set(m.net.Stats, s[1])
 	}
 }

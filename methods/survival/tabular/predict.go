@@ -31,9 +31,9 @@ func (m *Model) Survival(e *torch.Engine, x []float32) (survival.Curves, error) 
 			d := Data{X: x, P: m.p, Labels: survival.Labels{Time: make([]float64, n), Event: make([]int, n)}}
 			c = survival.DeSurvCurves(m.times, n, m.unit, timeScores(net, d, m.scale))
 		case CoxPH, CoxCC:
-			c = m.baseline.Curves(net.eval(e.FromFloat32(x, int64(n), int64(m.p))).Float64s())
+			c = m.baseline.Curves(net.eval(e.FromFloat32(x, int64(n), int64(m.p)), nil))
 		default:
-			c = m.head.curves(net.eval(e.FromFloat32(x, int64(n), int64(m.p))).Float64s())
+			c = m.head.curves(net.eval(e.FromFloat32(x, int64(n), int64(m.p)), nil))
 		}
 	})
 	return c, nil

@@ -1,6 +1,7 @@
 package tabular
 
 import (
+	"math"
 	"slices"
 
 	"github.com/cineloop/cineloop/internal/fault"
@@ -75,6 +76,14 @@ func (s Settings) filled() (Settings, error) {
 	deff(&s.Rate, 0.01)
 	deff(&s.Alpha, 0.2)
 	deff(&s.Sigma, 0.1)
+	for _, h := range s.Hidden {
+		if h < 1 {
+			return s, fault.New(fault.Usage, "hidden layers of %v: every width must be at least 1", s.Hidden)
+		}
+	}
+	if len(s.Hidden) == 0 && (s.Model == CoxTime || s.Model == DeSurv) {
+		return s, fault.New(fault.Usage, "%s needs a hidden layer: without one, time would act alike on everybody", s.Model)
+	}
 	if s.Batch < 2 || s.Epochs < 1 || s.Dropout < 0 || s.Dropout >= 1 {
 		return s, fault.New(fault.Usage, "batch %d, epochs %d, dropout %g: want at least 2, at least 1, and 0 up to below 1", s.Batch, s.Epochs, s.Dropout)
 	}
@@ -94,6 +103,11 @@ func (d Data) Len() int { return d.Labels.Len() }
 func (d Data) check() error {
 	if d.P <= 0 || len(d.X) != d.P*d.Len() {
 		return fault.New(fault.Internal, "tabular data: %d values for %d people with %d covariates", len(d.X), d.Len(), d.P)
+	}
+	for k, v := range d.X {
+		if v != v || math.IsInf(float64(v), 0) {
+			return fault.New(fault.Input, "row %d: covariate %d is not a number", k/d.P+1, k%d.P+1).WithHint("fill missing values before training")
+		}
 	}
 	return d.Labels.Check()
 }

@@ -1,4 +1,4 @@
-"""Writes a torchvision network's random weights and what it computes from them, for comparison.
+"""Writes a torchvision (or, see peers.py, another) network's random weights and what it computes from them, for comparison.
 
 usage: reference.py NAME T H W OUT.safetensors
 
@@ -58,6 +58,10 @@ if name.endswith("_mean"):
     kwargs = {"image_size": h} if name.startswith("vit") else {}
     inner = getattr(torchvision.models, name[: -len("_mean")])(num_classes=7, **kwargs)
     model = (ResNetMean if name.startswith("resnet") else FrameMean)(inner)
+elif name in ("swin3d_t", "p3d_63", "swin_stills"):
+    import peers
+
+    model = inner = peers.build(name)
 else:
     mvit = torchvision.models.video.mvit
     whole = mvit.MViT
@@ -74,17 +78,20 @@ for key, p in inner.named_parameters():
         torch.nn.init.normal_(p, p.mean().item(), 0.2)
 x = torch.randn(2, 3, t, h, w)
 mix = torch.randn(2, 7)
-out = {"w." + k: v.clone() for k, v in inner.state_dict().items()}
+own = getattr(inner, "video", dict)
+state = {k[len("net."):] if name == "swin_stills" else k: v.clone() for k, v in inner.state_dict().items()}
+out = {"w." + k: v for k, v in own(state).items()}
 out.update(x=x, mix=mix)
 model.eval()
 with torch.no_grad():
     out["eval"] = model(x)
-if any(isinstance(m, (torch.nn.Dropout, torchvision.ops.StochasticDepth)) for m in model.modules()):
+if name == "swin3d_t" or any(isinstance(m, (torch.nn.Dropout, torchvision.ops.StochasticDepth)) for m in model.modules()):
     scores = model(x)
 else:
     model.train()
     scores = out["train"] = model(x)
 (scores * mix).mean().backward()
-out.update({"g." + k: p.grad for k, p in inner.named_parameters() if p.numel() <= 200_000 and p.grad is not None})
+grads = {k[len("net."):] if name == "swin_stills" else k: p.grad for k, p in inner.named_parameters() if p.numel() <= 200_000 and p.grad is not None}
+out.update({"g." + k: g for k, g in own(grads).items() if name != "swin_stills" or k != "patch_embed.proj.weight"})
 out.update({"s." + k: b for k, b in inner.named_buffers()})
 save(path, out)

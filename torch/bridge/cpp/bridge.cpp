@@ -6,6 +6,7 @@
 //
 // No exception leaves it: each function returns a status and, where that is not zero, the error's text.
 #include "devices.h"
+#include "mlp.h"
 #include "script.h"
 #include "dist.h"
 #include "values.h"
@@ -48,6 +49,7 @@ const std::map<std::string, Builtin>& builtins() {
       {"threads", getThreads}, {"flag", setFlag}, {"info", info}, {"operators", operators}, {"schema", schema},
       {"warnings", drainWarnings}, {"jit_load", jitLoad}, {"jit_call", jitCall}, {"jit_state", jitState},
       {"jit_train", jitTrain}, {"jit_freeze", jitFreeze}, {"jit_optimize", jitOptimize}, {"cuda_sync", cudaSync},
+      {"mlp_forward", mlpForward}, {"mlp_backward", mlpBackward}, {"mlp_eval", mlpEval}, {"mlp_adam", mlpAdam},
       {"stream", streamNew}, {"stream_exchange", streamExchange}, {"stream_sync", streamSync},
 #ifdef CINELOOP_CUDA
       {"graph", graphNew}, {"graph_begin", graphBegin}, {"graph_end", graphEnd}, {"graph_replay", graphReplay},
