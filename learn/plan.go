@@ -23,6 +23,7 @@ type Plan struct {
 	Evaluate    EvaluateSpec       `yaml:"evaluate,omitempty"`
 	Explain     ExplainSpec        `yaml:"explain,omitempty"`
 	Uncertainty *UncertaintySpec   `yaml:"uncertainty,omitempty"` // how sure the scores are, and when not to answer
+	Log         *LogSpec           `yaml:"log,omitempty"`         // who else is told of the training
 	Phantom     *PhantomSpec       `yaml:"phantom,omitempty"`     // when set, the data are simulated into Data.Root first (if absent)
 	Planned     *Planned           `yaml:"planned,omitempty"`     // written by the planner: what it saw and why it chose
 }

@@ -220,7 +220,7 @@ func (r *Run) portablePlan() *learn.Plan {
 	if p.Model.Weights != "" {
 		p.Model.Weights = filepath.Base(p.Model.Weights)
 	}
-	p.Train.CacheDir, p.Phantom = "", nil
+	p.Train.CacheDir, p.Phantom, p.Log = "", nil, nil
 	return p
 }
 
