@@ -23,6 +23,7 @@ type Plan struct {
 	Evaluate    EvaluateSpec       `yaml:"evaluate,omitempty"`
 	Explain     ExplainSpec        `yaml:"explain,omitempty"`
 	Uncertainty *UncertaintySpec   `yaml:"uncertainty,omitempty"` // how sure the scores are, and when not to answer
+	Log         *LogSpec           `yaml:"log,omitempty"`         // who else is told of the training
 	Phantom     *PhantomSpec       `yaml:"phantom,omitempty"`     // when set, the data are simulated into Data.Root first (if absent)
 	Planned     *Planned           `yaml:"planned,omitempty"`     // written by the planner: what it saw and why it chose
 }
@@ -34,6 +35,8 @@ type ModelSpec struct {
 	Weights    string  `yaml:"weights,omitempty"`     // .pth or .safetensors to start from; the head and resized stems may differ
 	Dropout    float64 `yaml:"dropout,omitempty"`     // before the head
 	StemStride []int   `yaml:"stem_stride,omitempty"` // [T, H, W]; torchvision's is [1, 2, 2]; small inputs want [1, 1, 1]
+
+	Streams []string `yaml:"streams,omitempty"` // of input.flow: [rgb, flow], a network each; [flow]; empty: one network sees all
 
 	Fusion *FusionSpec `yaml:"fusion,omitempty"` // with data.tabular: how columns join the picture
 	Views  *ViewsSpec  `yaml:"views,omitempty"`  // with data.views: how the clips of a study are joined

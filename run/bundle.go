@@ -130,11 +130,20 @@ type preprocessing struct {
 	Input  any     `json:"input"`  // as input of a recipe has it; see docs/reference/recipe.md
 	Scale  float64 `json:"eval_scale,omitempty"`
 	Order  string  `json:"order"`
+
+	Views []string `json:"views,omitempty"` // of each slot V of a study, its view
 }
 
 func preprocessingOf(p *learn.Portable) preprocessing {
 	out := preprocessing{Layout: "N, C, T, H, W", Shape: p.Shape(), Input: p.Input, Scale: p.EvalScale,
 		Order: "frame selection, region crop, resampling, window, normalisation, channel adaptation"}
+	if v := p.Network.Views; v != nil {
+		out.Layout = "N, V, C, T, H, W, with a mask N, V of the clips that are there"
+		out.Shape = append([]int64{int64(len(v.Slots))}, out.Shape...)
+		for _, view := range v.Slots {
+			out.Views = append(out.Views, v.Names[view])
+		}
+	}
 	switch {
 	case p.Segment != nil && p.Segment.Spec.Dims() == 2:
 		out.Layout = "N, C, H, W"
@@ -200,7 +209,7 @@ func (r *Run) portablePlan() *learn.Plan {
 	p.Data.Table = filepath.Base(p.Data.Table)
 	where := map[string]string{}
 	for column, v := range p.Data.Where {
-		if column != p.Data.ID && column != p.Data.Patient && column != p.Data.File {
+		if column != p.Data.ID && column != p.Data.Patient && column != p.Data.File && (p.Data.Views == nil || column != p.Data.Views.Study) {
 			where[column] = v
 		}
 	}
@@ -211,7 +220,7 @@ func (r *Run) portablePlan() *learn.Plan {
 	if p.Model.Weights != "" {
 		p.Model.Weights = filepath.Base(p.Model.Weights)
 	}
-	p.Train.CacheDir, p.Phantom = "", nil
+	p.Train.CacheDir, p.Phantom, p.Log = "", nil, nil
 	return p
 }
 

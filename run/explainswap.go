@@ -112,7 +112,7 @@ func (s *swapper) add(ctx context.Context, ex example, score explain.ScoreFunc) 
 func (s *swapper) scored(study *phantom.Cohort, p *phantom.Patient, v phantom.View, score explain.ScoreFunc) (float64, error) {
 	c, _ := study.ClipOf(p, v)
 	in := s.r.Plan.Input
-	x := make([]float32, in.Channels*in.Frames*in.Height*in.Width)
+	x := make([]float32, in.Planes()*in.Frames*in.Height*in.Width)
 	if err := clip.Prepare(c, in, x, nil, s.r.Plan.Augment, 0); err != nil {
 		return 0, err
 	}
