@@ -39,7 +39,7 @@ type Facts struct {
 	hash       [3]uint64  // of the first, the middle and the last frame
 	hashUsable bool       // not of a picture that is nearly flat
 	thumb      [3][]uint8 // the same frames, thumbSide a side, 0 to 255 over each one's range
-	sketch     *sketch    // nil: a picture without contrast
+	sketch     *sketch    // nil: a picture without contrast, or smaller than a thumbnail
 }
 
 // InspectOptions bounds the work; the zero value uses all cores.
@@ -191,7 +191,9 @@ func (c samplesIn[T]) measure(f *Facts) {
 		f.hash[i] = differenceHash(c.frame(t), c.H, c.W, c.C)
 		f.thumb[i] = thumbnail(c.grid(t))
 	}
-	f.sketch = sketchOf(c, c.T)
+	if min(c.H, c.W) >= thumbSide {
+		f.sketch = sketchOf(c, c.T)
+	}
 	f.hashUsable = f.Blank < 0.5 && bits.OnesCount64(f.hash[1]) > 8 && bits.OnesCount64(f.hash[1]) < 56
 }
 

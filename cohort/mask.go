@@ -35,12 +35,18 @@ func (c *Cohort) readMask(t *TargetSpec, what string) error {
 		if !ok {
 			continue
 		}
-		if !filepath.IsAbs(name) {
-			name = filepath.Join(c.Spec.Root, name)
-		}
+		name = c.inRoot(name)
 		if checkFile(name) == "" {
 			row.Masks[t.Name], row.Truth[t.Name] = name, []float64{1}
 		}
 	}
 	return nil
+}
+
+// inRoot is a file name that starts from the cohort's root unless it is absolute.
+func (c *Cohort) inRoot(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(c.Spec.Root, name)
 }

@@ -102,10 +102,11 @@ func ownersOf(b *cohort.Batch, n int) []int {
 				clips = append(clips, b.Rows[i/b.Slots])
 			}
 		}
-		for _, rows := range [][]int{clips, slots} {
-			if n%len(rows) == 0 {
-				return rows
-			}
+		switch {
+		case n == len(slots):
+			return slots
+		case n%len(clips) == 0:
+			return clips
 		}
 	}
 	if n%len(b.Rows) != 0 {

@@ -36,8 +36,9 @@ type LogLine struct {
 
 // journal writes the log and the TensorBoard events of a run.
 type journal struct {
-	f     *os.File
-	board *tensorboard.Writer
+	f      *os.File
+	board  *tensorboard.Writer
+	remote *remote // nil: the plan names no server
 }
 
 // openJournal starts or continues the log of dir. Lines after step are dropped: the steps they tell of are about to be done again.
@@ -59,7 +60,7 @@ func openJournal(dir string, step int) (*journal, error) {
 		f.Close()
 		return nil, err
 	}
-	return &journal{f, board}, nil
+	return &journal{f: f, board: board}, nil
 }
 
 // linesUpTo is the log's whole lines that belong to the state after step optimiser steps. A torn last line is dropped.
@@ -103,35 +104,16 @@ func (j *journal) write(l LogLine) error {
 	return j.chart(l)
 }
 
-// chart puts a line's numbers on TensorBoard.
+// chart puts a line's numbers on TensorBoard, and on the server where there is one.
 func (j *journal) chart(l LogLine) error {
-	var points []tensorboard.Scalar
-	add := func(tag string, v float64) { points = append(points, tensorboard.Scalar{Tag: tag, Value: float32(v)}) }
-	switch l.Event {
-	case "step":
-		if l.Loss != nil {
-			add("train/loss", *l.Loss)
-		}
-		add("train/lr", l.LR)
-		if l.GradNorm != nil {
-			add("train/grad_norm", *l.GradNorm)
-		}
-	case "epoch":
-		if l.Loss != nil {
-			add("epoch/train_loss", *l.Loss)
-		}
-		for _, name := range sortedKeys(l.Val) {
-			add("val/"+name, l.Val[name])
-		}
-		for _, name := range sortedKeys(l.Weights) {
-			add("loss_weight/"+name, l.Weights[name])
-		}
-		if l.Seconds > 0 {
-			add("epoch/rows_per_second", float64(l.Rows)/l.Seconds)
-			add("epoch/loading_percent", 100*l.Wait/l.Seconds)
-		}
-	default:
+	list := l.points()
+	j.remote.log(l, list)
+	if len(list) == 0 {
 		return nil
+	}
+	var points []tensorboard.Scalar
+	for _, p := range list {
+		points = append(points, tensorboard.Scalar{Tag: p.name, Value: float32(p.value)})
 	}
 	return j.board.Scalars(int64(l.Step), points...)
 }

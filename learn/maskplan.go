@@ -257,6 +257,9 @@ const maskMonitor = "dice"
 
 // checkMaskPlan reports what a plan of kind segment lacks before it can be trained.
 func checkMaskPlan(p *Plan) error {
+	if err := p.Log.check(); err != nil {
+		return err
+	}
 	g, t := p.Segment, p.Train
 	patch, ok := g.patch()
 	for _, c := range []struct {

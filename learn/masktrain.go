@@ -30,12 +30,12 @@ func TrainMasks(ctx context.Context, opts TrainOptions) (*TrainResult, error) {
 	}
 	var result *TrainResult
 	cfg := torch.Config{Device: opts.Plan.Train.Device, Threads: opts.Plan.Train.Threads, Seed: opts.Plan.Seed, Log: opts.Progress}
-	err := torch.Run(ctx, cfg, func(e *torch.Engine) error {
+	err := torch.Run(ctx, cfg, func(e *torch.Engine) (err error) {
 		t, err := newMaskTrainer(e, opts)
 		if err != nil {
 			return err
 		}
-		defer t.close()
+		defer func() { t.end(err) }()
 		if err := t.begin(); err != nil {
 			return err
 		}
@@ -152,8 +152,7 @@ func (t *maskTrainer) begin() error {
 			return err
 		}
 	}
-	var err error
-	if t.journal, err = openJournal(t.opts.Dir, t.state.Step); err != nil {
+	if err := t.openJournal(resumed); err != nil {
 		return err
 	}
 	t.started, t.before = time.Now(), t.state.Seconds

@@ -38,6 +38,9 @@ func (p *Parallel) check(plan *Plan) error {
 			WithHint("train without --procs")
 	case plan.Train.Mixup > 0 || plan.Train.Cutmix > 0:
 		return fault.New(fault.Usage, "train.mixup and train.cutmix mix the clips of one process's batch; they are for one process")
+	case plan.Model.Views != nil && plan.Model.Views.Backbone == backboneEach:
+		return fault.New(fault.Usage, "model.views.backbone: each view's batch statistics are of one process, whose batch may lack the view").
+			WithHint("train without --procs, or with one backbone for all views")
 	case plan.Train.Autocast == "fp16":
 		return fault.New(fault.Usage, "train.autocast: float16 is for one CUDA device; several processes train on the CPU")
 	}

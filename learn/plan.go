@@ -23,6 +23,7 @@ type Plan struct {
 	Evaluate    EvaluateSpec       `yaml:"evaluate,omitempty"`
 	Explain     ExplainSpec        `yaml:"explain,omitempty"`
 	Uncertainty *UncertaintySpec   `yaml:"uncertainty,omitempty"` // how sure the scores are, and when not to answer
+	Log         *LogSpec           `yaml:"log,omitempty"`         // who else is told of the training
 	Phantom     *PhantomSpec       `yaml:"phantom,omitempty"`     // when set, the data are simulated into Data.Root first (if absent)
 	Planned     *Planned           `yaml:"planned,omitempty"`     // written by the planner: what it saw and why it chose
 }
@@ -95,11 +96,12 @@ type EvaluateSpec struct {
 
 // ExplainSpec says how many examples are explained and how.
 type ExplainSpec struct {
-	Examples      int    `yaml:"examples,omitempty"`       // of each of right, wrong, most uncertain; default 2; -1: none
-	Layer         string `yaml:"layer,omitempty"`          // Grad-CAM layer; default the last stage
-	Target        string `yaml:"target,omitempty"`         // default the first
-	OccludeFrames int    `yaml:"occlude_frames,omitempty"` // window T; default T/4
-	OccludePixels int    `yaml:"occlude_pixels,omitempty"` // window H and W; default H/8
+	Examples      int      `yaml:"examples,omitempty"`       // of each of right, wrong, most uncertain; default 2; -1: none
+	Methods       []string `yaml:"methods,omitempty"`        // default gradcam; gradient where no layer has positions
+	Layer         string   `yaml:"layer,omitempty"`          // Grad-CAM layer; default the last stage
+	Target        string   `yaml:"target,omitempty"`         // default the first
+	OccludeFrames int      `yaml:"occlude_frames,omitempty"` // occlusion's window T; default T/4
+	OccludePixels int      `yaml:"occlude_pixels,omitempty"` // occlusion's window H and W; default H/8
 }
 
 // PhantomSpec asks for a simulated cohort.

@@ -47,6 +47,9 @@ func FillPlan(recipe *Plan, fp *cohort.Fingerprint, s PlanSizes) (*Plan, error) 
 	if fp.Sampled == 0 {
 		return nil, fault.New(fault.Input, "the fingerprint has looked at no clip")
 	}
+	if err := checkViews(recipe); err != nil {
+		return nil, err
+	}
 	s.Fits = max(1, s.Fits)
 	f := &planner{p: recipe.Clone(), fp: fp, s: s, steps: map[string]float64{}}
 	f.views()

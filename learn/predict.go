@@ -27,6 +27,7 @@ type PredictOptions struct {
 	Cache          *cohort.Cache
 	Quarantine     *[]cohort.Quarantine // if not nil, gets the rows that could not be read
 	Views          *ViewScores          // if not nil, gets what each clip of a study says; for cohorts of studies
+	NoPicture      bool                 // score as if no row had a picture; the network must have been trained with model.fusion.image_drop
 }
 
 // ready refuses options that cannot work, and sees to a cache.
@@ -121,6 +122,9 @@ func predictOne(ctx context.Context, e *torch.Engine, opts PredictOptions, dir s
 	}
 	if names := m.State.Table.absent(opts.Cohort); len(names) > 0 && opts.Progress != nil {
 		fmt.Fprintf(opts.Progress, "the table has no column %s: it counts as missing in every row\n", strings.Join(names, ", "))
+	}
+	if f := m.Net.Spec.Fusion; opts.NoPicture && (f == nil || f.ImageDrop == 0) {
+		return nil, fault.New(fault.Usage, "%s has not learnt to answer without a picture", dir).WithHint("train it with model.fusion.image_drop")
 	}
 	in := m.Input
 	in.EvalClips = max(1, opts.Plan.Input.EvalClips)

@@ -55,7 +55,7 @@ func (t *trainer) begin() (loaded string, err error) {
 			return "", err
 		}
 	}
-	if t.journal, err = openJournal(t.opts.Dir, t.state.Step); err != nil {
+	if err := t.openJournal(resumed); err != nil {
 		return "", err
 	}
 	t.started, t.before = time.Now(), t.state.Seconds

@@ -25,7 +25,7 @@ type Sampled struct {
 	// Layers are means and deviations of each channel over space and time at the ends of the network's stages, of the same: texture
 	// and noise that the last features have learnt to leave out. Nil for networks without such stages.
 	Layers [][][]float64 // [row][stage][2 × channels]
-	// Texture describes the picture and the early ones of these stages, of the same: see [uncertainty.Texture].
+	// Texture describes the picture and the early ones of these stages, of the same: see [uncertainty.Texture]. Nil for studies.
 	Texture [][][]float64 // [row][stage][7 × channels]
 }
 
@@ -188,13 +188,16 @@ func (g *gatherer) view(ctx context.Context, e *torch.Engine, m *Model, loader *
 		e.NoGrad(func() {
 			table := m.State.Table.table(e, g.opts.Cohort, b.Rows)
 			p := &nn.Pass{E: e, Table: table, Views: viewsOf(b)}
-			if plain && b.Slots == 0 { // of studies the stages see single clips
+			looks := plain && b.Slots == 0 // of studies the stages see single clips
+			if looks {
 				p.Capture(stages...)
 			}
 			x := input(e, b)
 			features := m.embed(p, x, g.opts.Plan.Train.Autocast)
 			if plain {
 				g.plain(b.Rows, features.Float32s(), m.Net.HeadsOf(&nn.Pass{E: e, Table: table}, features))
+			}
+			if looks {
 				g.stages(b.Rows, m, p, x)
 			}
 			for pass := range max(1, g.u.DropoutPasses) {
@@ -359,7 +362,9 @@ func (g *gatherer) table() *Sampled {
 		if r.layers != nil {
 			out.Layers = append(out.Layers, r.layers)
 		}
-		out.Texture = append(out.Texture, r.texture)
+		if r.texture != nil {
+			out.Texture = append(out.Texture, r.texture)
+		}
 		for h, hd := range g.heads {
 			t := out.Of[hd.Name]
 			var score [][]float64

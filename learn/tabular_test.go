@@ -190,3 +190,38 @@ func TestTableCode(t *testing.T) {
 		t.Errorf("known in no training row: %v", err)
 	}
 }
+
+// TestNoPicture: a network that learnt to do without a picture answers from the table alone, the same for rows whose tables are the same; one that did
+// not is refused.
+func TestNoPicture(t *testing.T) {
+	needEngine(t)
+	p := tabularPlan(t, 16, fusion.Concat)
+	p.Data.Tabular = []cohort.TabularSpec{{Column: "treated"}}
+	p.Train.Epochs = 1
+	p.Model.Fusion.ImageDrop = 0.4
+	c := loadToy(t, p)
+	dir := t.TempDir()
+	train(t, TrainOptions{Plan: p, Cohort: c, Fold: toyFold(c), Dir: dir})
+	score := func(without bool) map[string]map[float64]bool {
+		got, err := Predict(context.Background(), PredictOptions{CheckpointDirs: []string{dir}, Plan: p, Cohort: c, Rows: c.All(), NoPicture: without})
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := map[string]map[float64]bool{"0": {}, "1": {}}
+		for i := range got.Item {
+			treated, _ := c.Value(i, "treated")
+			said[treated][math.Round(got.Score["answer"][i][0]*1e6)] = true
+		}
+		return said
+	}
+	if with, without := score(false), score(true); len(without["0"]) != 1 || len(without["1"]) != 1 || len(with["0"]) < 2 {
+		t.Errorf("different answers by table: %v with the picture, %v without", with, without)
+	}
+	p.Model.Fusion.ImageDrop = 0
+	other := t.TempDir()
+	train(t, TrainOptions{Plan: p, Cohort: c, Fold: toyFold(c), Dir: other})
+	_, err := Predict(context.Background(), PredictOptions{CheckpointDirs: []string{other}, Plan: p, Cohort: c, Rows: c.All(), NoPicture: true})
+	if fault.CodeOf(err) != fault.Usage {
+		t.Errorf("a network that needs its picture: %v", err)
+	}
+}

@@ -60,7 +60,7 @@ func Train(ctx context.Context, opts TrainOptions) (*TrainResult, error) {
 	}
 	var result *TrainResult
 	cfg := torch.Config{Groups: opts.Parallel != nil, Device: opts.Plan.Train.Device, Threads: opts.Plan.Train.Threads, Seed: opts.Plan.Seed, Log: opts.Progress}
-	err = torch.Run(ctx, cfg, func(e *torch.Engine) error {
+	err = torch.Run(ctx, cfg, func(e *torch.Engine) (err error) {
 		group, err := opts.Parallel.join(e)
 		if err != nil {
 			return err
@@ -69,7 +69,7 @@ func Train(ctx context.Context, opts TrainOptions) (*TrainResult, error) {
 		if err != nil {
 			return err
 		}
-		defer t.close()
+		defer func() { t.end(err) }()
 		loaded, err := t.begin()
 		if err != nil {
 			return err
@@ -128,6 +128,9 @@ func checkFilled(p *Plan) error {
 		}
 	}
 	if err := p.Uncertainty.check(p); err != nil {
+		return err
+	}
+	if err := p.Log.check(); err != nil {
 		return err
 	}
 	if err := checkFusion(p); err != nil {

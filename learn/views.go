@@ -112,6 +112,10 @@ func (f *planner) views() {
 		f.p.Model.Views = &ViewsSpec{}
 	}
 	m := f.p.Model.Views
+	if m.Kind == "" && len(seen.Slots) == 1 {
+		m.Kind = string(views.Mean)
+		f.because("model.views.kind = mean: a study has one slot, and there is nothing to weigh")
+	}
 	if m.Kind == "" {
 		m.Kind = string(views.Attention)
 		f.because("model.views.kind = attention: a study's clips weighed by what is in them; %d studies have %d clips in all, %d a clip in every one of %d slots",

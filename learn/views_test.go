@@ -341,3 +341,56 @@ func TestEachViewStartsFromTheWeights(t *testing.T) {
 		t.Errorf("%v", names)
 	}
 }
+
+// TestParallelStudies: two processes whose batches hold different numbers of clips make the curve of one with both batches.
+func TestParallelStudies(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains twice")
+	}
+	several := func(p *Plan) {
+		s := studyPlan("", views.Attention)
+		p.Data.Views, p.Data.Patient, p.Model.Views, p.Train.Epochs = s.Data.Views, "", s.Model.Views, 2
+	}
+	dir, out, one := toyStudies(t, 56), t.TempDir(), t.TempDir()
+	outputs, errs := asRanks(t, 2, dir, out, several, 0)
+	for r := range errs {
+		if errs[r] != nil {
+			t.Fatalf("rank %d: %v\n%s", r, errs[r], outputs[r])
+		}
+	}
+	p := parallelPlan(dir, 8)
+	several(p)
+	c := loadToy(t, p)
+	train(t, TrainOptions{Plan: p, Cohort: c, Fold: toyFold(c), Dir: one})
+	got, gotVal := logCurve(t, out)
+	want, wantVal := logCurve(t, one)
+	if len(got) != len(want) || len(gotVal) != 2 || len(wantVal) != 2 {
+		t.Fatalf("%d and %d values, %d epochs", len(got), len(want), len(gotVal))
+	}
+	for i := range got {
+		if math.Abs(got[i]-want[i]) > 1e-3*math.Abs(want[i]) {
+			t.Errorf("value %d of the curve is %.6f, want %.6f", i, got[i], want[i])
+		}
+	}
+	p.Model.Views.Backbone = backboneEach
+	if err := (&Parallel{Size: 2}).check(p); fault.CodeOf(err) != fault.Usage {
+		t.Errorf("backbones of their own: %v", err)
+	}
+}
+
+// TestOwnersOf: pieces of a batch of studies belong to clips that are there, to slots, or to studies.
+func TestOwnersOf(t *testing.T) {
+	b := &cohort.Batch{Rows: []int{7, 9}, Slots: 3, Present: []bool{true, true, false, false, false, true}}
+	for n, want := range map[int][]int{3: {7, 7, 9}, 12: {7, 7, 9}, 6: {7, 7, 7, 9, 9, 9}, 2: {7, 9}, 5: nil, 0: nil} {
+		if got := ownersOf(b, n); !slices.Equal(got, want) {
+			t.Errorf("%d: %v, want %v", n, got, want)
+		}
+	}
+	b.Present[2] = true // four clips; eight pieces are two of each
+	if got := ownersOf(b, 8); !slices.Equal(got, []int{7, 7, 7, 9}) {
+		t.Errorf("%v", got)
+	}
+	if got := ownersOf(&cohort.Batch{Rows: []int{1, 2}}, 4); !slices.Equal(got, []int{1, 2}) {
+		t.Errorf("without studies: %v", got)
+	}
+}

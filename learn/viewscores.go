@@ -24,6 +24,9 @@ type StudyViews struct {
 // scoring runs a batch through the network; where views are asked for, also each slot alone, from the same features of clips.
 func (v *ViewScores) scoring(e *torch.Engine, m *Model, opts PredictOptions, b *cohort.Batch) []*torch.Tensor {
 	p := seeing(e, m.State.Table, opts.Cohort, b)
+	if opts.NoPicture {
+		p.Table.NoImage = e.Ones(torch.Float32, int64(len(b.Rows)), 1)
+	}
 	x := input(e, b)
 	if v == nil || p.Views == nil {
 		return forward(e, m.Net, p, opts.Plan.Train.Autocast, x)

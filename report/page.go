@@ -1,6 +1,9 @@
 package report
 
-import "github.com/cineloop/cineloop/evaluate"
+import (
+	"github.com/cineloop/cineloop/evaluate"
+	"github.com/cineloop/cineloop/evaluate/audit"
+)
 
 // Page is everything that a report shows. Empty parts are left out.
 type Page struct {
@@ -86,6 +89,7 @@ type Variant struct {
 	// Tables hold the predictions behind Report, for the charts that show rows; derived targets have their own table.
 	Tables   []*evaluate.Predictions
 	Learning []Curve
+	Groups   *audit.Report // the same predictions judged group by group; nil: the recipe names no groups
 }
 
 // Curve is one quantity over the epochs of a training.

@@ -24,6 +24,7 @@ type targetView struct {
 	Confusion *confusion
 	Forests   []forest
 	Folded    []forest // further metrics by group
+	Groups    []string // what the audit by group found, in words
 }
 
 // metricRow is a metric beside its baseline.
@@ -106,6 +107,9 @@ func viewTarget(id, name string, t *evaluate.TargetReport, v Variant) targetView
 		}
 	}
 	out.Forests, out.Folded = forests(name, t)
+	if v.Groups != nil && v.Groups.Targets[name] != nil {
+		out.Groups = v.Groups.Targets[name].Verdict
+	}
 	return out
 }
 

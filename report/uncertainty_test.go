@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"encoding/json"
 	"math"
 	"os"
 	"os/exec"
@@ -90,6 +91,22 @@ func TestUncertaintyPage(t *testing.T) {
 	if n := strings.Count(page, `class="area`); n != 1 {
 		t.Errorf("%d consistency bands", n)
 	}
+	// A judgement that went through a file has no curves: the points that were kept are drawn, and no empty chart.
+	raw, err := json.Marshal(p.Targets[0].Classes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stored uncertainty.Judgement
+	if err := json.Unmarshal(raw, &stored); err != nil {
+		t.Fatal(err)
+	}
+	b.Reset()
+	if err := (UncertaintyPage{Title: "stored", Targets: []Uncertain{{Name: "finding", Classes: &stored}}}).Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	if s := b.String(); strings.Contains(s, ">Reliability<") || !strings.Contains(s, ">Risk against coverage<") || strings.Count(s, `class="line s1`) != 1 {
+		t.Errorf("charts of a stored judgement: %d lines", strings.Count(s, `class="line s1`))
+	}
 	var empty bytes.Buffer
 	if err := (UncertaintyPage{Title: "nothing"}).Write(&empty); err != nil || !strings.Contains(empty.String(), "How to read this") {
 		t.Errorf("an empty page: %v", err)
@@ -121,5 +138,28 @@ func TestUncertaintyPageInBrowser(t *testing.T) {
 			}
 			shoot(t, browser, dir, b.String(), width, m.height, "light", filepath.Join(testdata.Root(t), "artifacts", "uncertainty.png"))
 		}
+	}
+}
+
+func TestSectionsPage(t *testing.T) {
+	nan := math.NaN()
+	f := Forest{Title: "Gain", Help: "<b>", Line: 0, Rows: []ForestRow{{Heading: "all there"}, {Name: "one", Detail: "over two", Value: 0.1, Low: -0.05, High: 0.2},
+		{Name: "alone", Value: -0.25, Low: nan, High: nan}, {Name: "none", Reason: "undefined"}}}
+	var b strings.Builder
+	if err := (SectionsPage{Title: "Compared", Sections: []Section{{Title: "S", Forests: []Forest{f, {Title: "empty", Line: nan}}}}, Notes: []string{"a note"}}).Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"all there", "0.100", "−0.050\u00a0to\u00a00.200", "−0.250", "undefined", "over two", "a note", "&lt;b&gt;"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	if strings.Contains(b.String(), "NaN") {
+		t.Error("a value that is none is drawn")
+	}
+	// The scale holds −0.25 to 0.2 and the line; values lie on it in order.
+	v := f.view()
+	if one, alone := v.Rows[1].Bar, v.Rows[2].Bar; !(alone.At < one.Low && one.Low < one.Line && one.Line < one.At && one.At < one.High) || alone.Low != alone.High {
+		t.Errorf("%+v and %+v", one, alone)
 	}
 }

@@ -130,11 +130,20 @@ type preprocessing struct {
 	Input  any     `json:"input"`  // as input of a recipe has it; see docs/reference/recipe.md
 	Scale  float64 `json:"eval_scale,omitempty"`
 	Order  string  `json:"order"`
+
+	Views []string `json:"views,omitempty"` // of each slot V of a study, its view
 }
 
 func preprocessingOf(p *learn.Portable) preprocessing {
 	out := preprocessing{Layout: "N, C, T, H, W", Shape: p.Shape(), Input: p.Input, Scale: p.EvalScale,
 		Order: "frame selection, region crop, resampling, window, normalisation, channel adaptation"}
+	if v := p.Network.Views; v != nil {
+		out.Layout = "N, V, C, T, H, W, with a mask N, V of the clips that are there"
+		out.Shape = append([]int64{int64(len(v.Slots))}, out.Shape...)
+		for _, view := range v.Slots {
+			out.Views = append(out.Views, v.Names[view])
+		}
+	}
 	switch {
 	case p.Segment != nil && p.Segment.Spec.Dims() == 2:
 		out.Layout = "N, C, H, W"
@@ -200,7 +209,7 @@ func (r *Run) portablePlan() *learn.Plan {
 	p.Data.Table = filepath.Base(p.Data.Table)
 	where := map[string]string{}
 	for column, v := range p.Data.Where {
-		if column != p.Data.ID && column != p.Data.Patient && column != p.Data.File {
+		if column != p.Data.ID && column != p.Data.Patient && column != p.Data.File && (p.Data.Views == nil || column != p.Data.Views.Study) {
 			where[column] = v
 		}
 	}
@@ -211,7 +220,7 @@ func (r *Run) portablePlan() *learn.Plan {
 	if p.Model.Weights != "" {
 		p.Model.Weights = filepath.Base(p.Model.Weights)
 	}
-	p.Train.CacheDir, p.Phantom = "", nil
+	p.Train.CacheDir, p.Phantom, p.Log = "", nil, nil
 	return p
 }
 
@@ -264,19 +273,21 @@ func (r *Run) nobody(content []bundle.Content) error {
 // telling is the length from which a key is looked for: shorter ones are words and numbers of everybody.
 const telling = 6
 
+// names says whether one of the words is a key or a file name of the row.
 func names(words map[string]bool, row *cohort.Row) bool {
-	path := row.Path
-	if i := strings.LastIndexByte(path, '#'); i > 0 {
-		path = path[:i] // an archive's name is not a person's
-	} else if words[strings.ToLower(filepath.Base(path))] && len(filepath.Base(path)) >= telling {
-		return true
-	}
-	for _, key := range []string{row.ID, row.Patient, path} {
-		if len(key) >= telling && words[strings.ToLower(key)] {
+	told := func(key string) bool { return len(key) >= telling && words[strings.ToLower(key)] }
+	for _, f := range row.Files() {
+		path := f.Path
+		if i := strings.LastIndexByte(path, '#'); i > 0 {
+			path = path[:i] // an archive's name is not a person's
+		} else if told(filepath.Base(path)) {
+			return true
+		}
+		if told(path) || told(f.ID) {
 			return true
 		}
 	}
-	return false
+	return told(row.ID) || told(row.Patient)
 }
 
 // tokens are the words of a text, in lower case: what lies between white space and quotes, the same without punctuation around it, and

@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -77,6 +78,79 @@ func TestBundleScoresAsItsRun(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestBundleOfMasks: a network that outlines goes into a bundle, whose masks are the run's, and into ONNX.
+func TestBundleOfMasks(t *testing.T) {
+	root := discStudy(t)
+	recipe := filepath.Join(t.TempDir(), "discs.yaml")
+	text := fmt.Sprintf(`name: discs
+kind: segment
+seed: 4
+data: {root: %s, table: index.csv, file: "image_{file}", patient: patient, targets: [{name: disc, kind: mask, file: "mask_{file}", classes: [disc], unit: px}]}
+splits: [{name: held-out, by: column, column: part}]
+model: {name: unet, width: 4}
+segment: {patch: [1, 24, 24], iterations: 4}
+train: {epochs: 1, batch_size: 3, lr: 0.01, threads: 1}
+evaluate: {bootstrap: 50}
+explain: {examples: -1}
+`, root)
+	if err := os.WriteFile(recipe, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ctx, path := context.Background(), filepath.Join(t.TempDir(), "discs.cineloop")
+	r, err := Prepare(ctx, Options{Recipe: recipe, Out: filepath.Join(t.TempDir(), "run"), Log: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Train(ctx); err != nil { // without the audit: discs are alike
+		t.Fatal(err)
+	}
+	if _, err := r.Evaluate(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Bundle(ctx, string(r.Dir), BundleOptions{Out: path, Seen: true}); err != nil {
+		t.Fatal(err)
+	}
+	var got [2]string
+	for i, dir := range []string{string(r.Dir), path} {
+		e, _, err := EvaluateOn(ctx, dir, ExternalOptions{Table: filepath.Join(root, "index.csv"), Out: filepath.Join(t.TempDir(), "e")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		masks, err := filepath.Glob(filepath.Join(e.Dir.Masks(), "*"))
+		if err != nil || len(masks) != 20 {
+			t.Fatalf("%d masks, %v", len(masks), err)
+		}
+		for _, f := range append(masks, e.Dir.Predictions(), e.Dir.MaskTable()) {
+			b, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[i] += string(b)
+		}
+	}
+	if got[0] != got[1] {
+		t.Error("the bundle's masks are not the run's")
+	}
+	b, err := bundle.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	var c bundle.Card
+	if err := b.ReadJSON(bundle.CardFile, &c); err != nil || c.Model.Architecture != "unet" || len(c.Model.Input) != 3 || c.Results[0].Report.Masks["disc"] == nil {
+		t.Errorf("card %+v, %v", c.Model, err)
+	}
+	if page, _ := b.Read(bundle.CardPage); !strings.Contains(string(page), "| disc disc | dice |") {
+		t.Errorf("the card does not tell the Dice coefficient:\n%s", page)
+	}
+	if err := ExportONNX(ctx, string(r.Dir), BundleOptions{Out: path + ".onnx"}); err != nil {
+		t.Error(err)
+	}
+	if err := BundleMONAI(ctx, string(r.Dir), BundleOptions{Out: path + "-monai"}, nil); fault.CodeOf(err) != fault.Usage {
+		t.Errorf("MONAI: %v", err)
 	}
 }
 

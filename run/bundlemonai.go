@@ -45,6 +45,9 @@ func (f *finishedRun) single(what string) error {
 	if n := len(f.folders); n > 1 {
 		return fault.New(fault.Usage, "%s holds one network, and the run's scores are the mean of %d", what, n).WithHint("the plain bundle holds them all")
 	}
+	if f.first.Network.Views != nil {
+		return fault.New(fault.Usage, "%s takes one clip, and the run's network studies of several", what).WithHint("the plain bundle holds it")
+	}
 	return nil
 }
 

@@ -37,6 +37,9 @@ func ExportONNX(ctx context.Context, dir string, opt BundleOptions) error {
 	if f.first.Table != nil {
 		return fault.New(fault.Usage, "an ONNX model of a network that takes columns of a table cannot be written yet").WithHint("the plain bundle holds it")
 	}
+	if f.first.Network.Views != nil {
+		return fault.New(fault.Usage, "an ONNX model of a network that joins the clips of a study cannot be written yet").WithHint("the plain bundle holds it")
+	}
 	meta, err := f.onnxMetadata()
 	if err != nil {
 		return err

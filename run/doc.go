@@ -15,8 +15,10 @@
 //	log.jsonl, events…   the training log and TensorBoard's form of it
 //	predictions.csv      a row a judged item
 //	metrics.json         every metric with its interval; see docs/reference/metrics.md
-//	explain/             maps with their tests
+//	explain/             maps with their tests, and tests.json: what the judged rows say of what the network goes by
+//	audit.json           each group of people judged, where the recipe names groups; audit.html shows it
 //	report.html          all of it on one page
+//	trust.html           what to know before believing it, in five minutes
 //	variants/NAME/       the same for every further way of dividing the data
 //	evaluations/NAME/    the same for other data that the run was scored on
 //

@@ -3,52 +3,44 @@ package run
 import (
 	"cmp"
 	"context"
-	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
 
-	"github.com/cineloop/cineloop/clip"
-	"github.com/cineloop/cineloop/cohort"
 	"github.com/cineloop/cineloop/evaluate"
-	"github.com/cineloop/cineloop/internal/atomicfile"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/internal/progress"
-	"github.com/cineloop/cineloop/learn"
+	"github.com/cineloop/cineloop/internal/version"
 	"github.com/cineloop/cineloop/methods/explain"
 	"github.com/cineloop/cineloop/nn/fusion"
 	"github.com/cineloop/cineloop/nn/video"
 	"github.com/cineloop/cineloop/torch"
 )
 
-// Example is one explained item of explain/explain.json.
+// Example is an item chosen to be explained.
 type Example struct {
-	Item     string          `json:"item"`
-	Why      string          `json:"why"` // right | wrong | most uncertain | close | typical | far
-	Target   string          `json:"target"`
-	Class    string          `json:"class,omitempty"` // whose score is explained
-	Truth    float64         `json:"truth"`
-	Score    float64         `json:"score"`
-	Method   string          `json:"method"`
-	Verdict  explain.Verdict `json:"verdict"`
-	Plain    string          `json:"plain"`     // animated picture, a file in explain/
-	Overlay  string          `json:"overlay"`   // the same with the map
-	Occluded string          `json:"occlusion"` // the same with the occlusion map
-	OverTime []float64       `json:"over_time"` // mean relevance of each frame
+	Item   string  `json:"item"`
+	Why    string  `json:"why"` // right | wrong | most uncertain | close | typical | far
+	Target string  `json:"target"`
+	Class  string  `json:"class,omitempty"` // whose score is explained
+	Truth  float64 `json:"truth"`
+	Score  float64 `json:"score"`
 }
 
-// Explanations is the content of explain/explain.json.
+// Explanations is the content of a run's own explain/explain.json.
 type Explanations struct {
 	PlanDigest string           `json:"plan_digest"`
+	Version    string           `json:"version"`
 	Criteria   explain.Criteria `json:"criteria"`
-	Examples   []Example        `json:"examples"`
+	Examples   []TestedExample  `json:"examples"`
 }
 
 func (f Folder) explanations() string { return filepath.Join(f.Explain(), "explain.json") }
 
-// Explain maps examples of the judged rows of the primary split with Grad-CAM and with occlusion, and tests every map. Finished
-// explanations of this plan are kept.
+// Explain maps examples of the judged rows of the primary split, each by the model that did not learn from it, with the tests that
+// [ExplainOn] gives maps of other data, and asks of the judged rows what the network goes by. What is finished of this plan is kept.
 func (r *Run) Explain(ctx context.Context) error {
 	if r.Plan.Kind == kindCatalog || r.Plan.Explain.Examples < 0 {
 		return nil
@@ -56,17 +48,30 @@ func (r *Run) Explain(ctx context.Context) error {
 	if r.segments() {
 		return r.drawMasks()
 	}
+	if err := r.maps(ctx); err != nil {
+		return err
+	}
+	return r.testCohort(ctx)
+}
+
+// looks says whether the network sees the picture.
+func (r *Run) looks() bool {
+	f := r.Plan.Model.Fusion
+	return f == nil || fusion.Kind(f.Kind) != fusion.Table
+}
+
+func (r *Run) maps(ctx context.Context) error {
 	var old Explanations
-	if exists(r.Dir.explanations()) && readJSON(r.Dir.explanations(), &old) == nil && old.PlanDigest == r.Plan.Digest() {
+	if exists(r.Dir.explanations()) && readJSON(r.Dir.explanations(), &old) == nil && old.PlanDigest == r.Plan.Digest() && old.Version == version.String() {
 		return nil
 	}
-	if f := r.Plan.Model.Fusion; f != nil && fusion.Kind(f.Kind) == fusion.Table {
+	if !r.looks() {
 		r.say("no maps are drawn: the network does not see the picture")
 		return nil
 	}
-	if r.Plan.Explain.Layer == "" && !video.HasLastStage(r.Plan.Model.Name) {
-		r.say("no maps are drawn: the last stage of %s has no positions in space and time for Grad-CAM", r.Plan.Model.Name)
-		return nil
+	how, err := r.ownMethods()
+	if err != nil {
+		return err
 	}
 	p, err := r.predictions(ctx, 0)
 	if err != nil {
@@ -76,28 +81,55 @@ func (r *Run) Explain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := mkdir(r.Dir.Explain()); err != nil {
-		return err
-	}
-	out := Explanations{PlanDigest: r.Plan.Digest(), Criteria: explain.DefaultCriteria}
-	bar := progress.New(r.log, "explaining", int64(len(picks)))
-	defer bar.Close()
 	models, err := r.models(0)
 	if err != nil {
 		return err
 	}
-	for n, ex := range picks {
-		e, err := r.explainOne(ctx, n, ex, models[max(0, ex.fold)])
-		if err != nil {
-			return fmt.Errorf("explaining example %d: %w", n+1, err)
+	if err := mkdir(r.Dir.Explain()); err != nil {
+		return err
+	}
+	out := Explanations{PlanDigest: r.Plan.Digest(), Version: version.String(), Criteria: explain.DefaultCriteria,
+		Examples: make([]TestedExample, len(picks))}
+	bar := progress.New(r.log, "explaining", int64(len(picks)*len(how)))
+	defer bar.Close()
+	job := &explainJob{r: r, how: how, fill: explain.FillMean, bar: bar}
+	err = torch.Run(ctx, r.engine(r.log), func(e *torch.Engine) error {
+		for k, model := range models {
+			byFold := func(ex example) bool { return max(0, ex.fold) == k }
+			if !slices.ContainsFunc(picks, byFold) {
+				continue
+			}
+			err := job.with(e, model, func() error { return job.examples(ctx, picks, byFold, out.Examples) })
+			if err != nil {
+				return err
+			}
 		}
-		out.Examples = append(out.Examples, e)
-		bar.Add(1)
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	return writeJSON(r.Dir.explanations(), out)
 }
 
-// example is an item chosen to be explained.
+// engine is the configuration of an engine that explains.
+func (r *Run) engine(log io.Writer) torch.Config {
+	return torch.Config{Device: r.Plan.Train.Device, Threads: r.Plan.Train.Threads, Seed: r.Plan.Seed, Log: log}
+}
+
+// ownMethods are those that the plan asks for: Grad-CAM unless it says otherwise, and the gradient where no layer has positions.
+func (r *Run) ownMethods() ([]method, error) {
+	names := r.Plan.Explain.Methods
+	if len(names) == 0 {
+		names = []string{"gradcam"}
+		if r.Plan.Explain.Layer == "" && !video.HasLastStage(r.Plan.Model.Name) {
+			names = []string{"gradient"}
+		}
+	}
+	return findMethods(names)
+}
+
+// example is such an item with where it is found.
 type example struct {
 	Example
 	row, fold, class int
@@ -142,7 +174,7 @@ func (r *Run) candidates(p *evaluate.Predictions, part string) ([]example, evalu
 		if part != "" && p.Split[i] != part || math.IsNaN(truth[0]) || math.IsNaN(score[0]) {
 			continue
 		}
-		e := example{Example: Example{Item: p.Item[i], Target: t.Name, Truth: truth[0], Score: score[0], Method: "Grad-CAM"}, row: rowOf[p.Item[i]], fold: p.Fold[i], kind: t.Kind}
+		e := example{Example: Example{Item: p.Item[i], Target: t.Name, Truth: truth[0], Score: score[0]}, row: rowOf[p.Item[i]], fold: p.Fold[i], kind: t.Kind}
 		if t.Kind == evaluate.Class {
 			e.class = argmax(score)
 			e.Score, e.Class = score[e.class], t.Classes[e.class]
@@ -260,192 +292,6 @@ func argmax(v []float64) int {
 		}
 	}
 	return best
-}
-
-// explainOne maps, tests and draws one item with the model in a training folder.
-func (r *Run) explainOne(ctx context.Context, n int, ex example, model string) (Example, error) {
-	in := r.Plan.Input
-	c, err := cohort.OpenClip(ctx, r.Cohort.Rows[ex.row], in)
-	if err != nil {
-		return Example{}, err
-	}
-	input := explain.Input{C: in.Planes(), T: in.Frames, H: in.Height, W: in.Width, X: make([]float32, in.Planes()*in.Frames*in.Height*in.Width)}
-	if err := clip.Prepare(c, in, input.X, nil, r.Plan.Augment, 0); err != nil {
-		return Example{}, err
-	}
-	e := ex.Example
-	var cam, occlusion *explain.Map
-	cfg := torch.Config{Device: r.Plan.Train.Device, Threads: r.Plan.Train.Threads, Seed: r.Plan.Seed, Log: r.log}
-	err = torch.Run(ctx, cfg, func(eng *torch.Engine) error {
-		m, err := learn.LoadModel(eng, model)
-		if err != nil {
-			return err
-		}
-		defer m.Close()
-		control, err := learn.LoadModel(eng, model)
-		if err != nil {
-			return err
-		}
-		defer control.Close()
-		control.Randomise(r.Plan.Seed)
-		m.About(r.Cohort, ex.row)
-		control.About(r.Cohort, ex.row)
-		view := viewOf(ex, r.Plan.Explain.Layer)
-		exam := explain.Examination{Input: input, Rand: r.Plan.Seed.Stream("explain", e.Item), Effect: view.effect}
-		if exam.Score, err = view.scorer(m, input); err != nil {
-			return err
-		}
-		if cam, exam.Grid, err = view.gradCAM(m, input); err != nil {
-			return err
-		}
-		exam.Map = cam
-		if exam.Randomised, _, err = view.gradCAM(control, input); err != nil {
-			return err
-		}
-		window := explain.OcclusionOptions{Window: [3]int{r.Plan.Explain.OccludeFrames, r.Plan.Explain.OccludePixels, r.Plan.Explain.OccludePixels}}
-		if occlusion, _, err = explain.Occlusion(ctx, input, window, exam.Score); err != nil {
-			return err
-		}
-		e.Verdict, err = explain.Examine(ctx, exam)
-		return err
-	})
-	if err != nil {
-		return Example{}, err
-	}
-	e.OverTime = cam.OverTime()
-	shown, err := shownClip(input, in.Channels)
-	if err != nil {
-		return Example{}, err
-	}
-	stem := fmt.Sprintf("example-%d", n+1)
-	e.Plain, e.Overlay, e.Occluded = stem+".gif", stem+"-gradcam.gif", stem+"-occlusion.gif"
-	for _, f := range []struct {
-		name   string
-		m      *explain.Map
-		failed bool
-	}{{e.Plain, nil, false}, {e.Overlay, cam, e.Verdict.Finding != explain.Supported}, {e.Occluded, occlusion, false}} {
-		if err := r.draw(f.name, shown, f.m, f.failed); err != nil {
-			return Example{}, err
-		}
-	}
-	return e, nil
-}
-
-// view is the side from which a score is explained: a class for what speaks for it, a binary target's "no" by what speaks against
-// "yes", and a quantity by what moves it either way.
-type view struct {
-	layer, target string
-	class         int
-	negate        bool
-	either        bool
-	effect        string
-}
-
-func viewOf(ex example, layer string) view {
-	v := view{layer: layer, target: ex.Target, class: ex.class, effect: "lowers the probability by"}
-	switch ex.kind {
-	case evaluate.Binary:
-		v.negate = ex.Score < 0.5
-	case evaluate.Regression:
-		v.either, v.effect = true, "moves the prediction by"
-	}
-	return v
-}
-
-// scorer is the model's score as the view sees it. Under either, it is minus the distance from the prediction for the whole input.
-func (v view) scorer(m *learn.Model, in explain.Input) (explain.ScoreFunc, error) {
-	raw := func(x []float32, n int) ([]float64, error) {
-		all, err := m.Score(x, n, v.target)
-		if err != nil {
-			return nil, err
-		}
-		out := make([]float64, n)
-		for i := range out {
-			if out[i] = all[i][v.class]; v.negate {
-				out[i] = 1 - out[i]
-			}
-		}
-		return out, nil
-	}
-	if !v.either {
-		return raw, nil
-	}
-	whole, err := raw(in.X, 1)
-	if err != nil {
-		return nil, err
-	}
-	return func(x []float32, n int) ([]float64, error) {
-		out, err := raw(x, n)
-		for i := range out {
-			out[i] = -math.Abs(out[i] - whole[0])
-		}
-		return out, err
-	}, nil
-}
-
-// gradCAM is a model's map at the input's resolution, with the layer's own resolution.
-func (v view) gradCAM(m *learn.Model, in explain.Input) (*explain.Map, [3]int, error) {
-	a, err := m.Activation(in.X, v.layer, v.target, v.class)
-	if err != nil {
-		return nil, [3]int{}, err
-	}
-	if v.negate {
-		for i := range a.Grad {
-			a.Grad[i] = -a.Grad[i]
-		}
-	}
-	cam, err := explain.GradCAM(a.Value, a.Grad, a.Channels, a.T, a.H, a.W, v.either)
-	if err != nil {
-		return nil, [3]int{}, err
-	}
-	if v.either {
-		cam = cam.Abs()
-	}
-	return cam.Resize(in.T, in.H, in.W), [3]int{a.T, a.H, a.W}, nil
-}
-
-// shownClip is the picture in the network's input, its first channels, in grey, so that people see exactly what the network saw.
-func shownClip(in explain.Input, channels int) (*clip.Clip, error) {
-	c := clip.New(clip.Uint8, in.T, in.H, in.W, 1)
-	n := in.T * in.H * in.W
-	mean := make([]float64, n)
-	for i := range n {
-		for k := range channels {
-			mean[i] += float64(in.X[k*n+i]) / float64(channels)
-		}
-	}
-	sorted := slices.Clone(mean)
-	slices.Sort(sorted)
-	lo, hi := sorted[n/200], sorted[n-1-n/200]
-	px := clip.Samples[uint8](c)
-	for i, v := range mean {
-		if hi > lo {
-			px[i] = uint8(255*min(max((v-lo)/(hi-lo), 0), 1) + 0.5)
-		}
-	}
-	return c, c.Validate()
-}
-
-// draw writes an animated picture into the explain folder. A map that failed its tests gets no colours: it is shown in grey, by dimming
-// what it does not highlight, so that nobody takes it for an answer at a glance.
-func (r *Run) draw(name string, c *clip.Clip, m *explain.Map, failed bool) error {
-	opt := clip.PreviewOptions{MaxSide: 224, MaxFrames: 24, Grey: true}
-	switch {
-	case m != nil && failed:
-		dim := clip.New(clip.Uint8, c.T, c.H, c.W, 1)
-		shade := m.Normalised().Values
-		for i, v := range clip.Samples[uint8](c) {
-			clip.Samples[uint8](dim)[i] = uint8(float32(v) * (0.3 + 0.7*shade[i]))
-		}
-		c = dim
-	case m != nil:
-		opt.Overlay = m.Normalised().Values
-	}
-	data, err := clip.AnimatedGIF(c, opt)
-	if err != nil {
-		return err
-	}
-	return atomicfile.WriteBytes(filepath.Join(r.Dir.Explain(), name), data)
 }
 
 // explained reads what Explain wrote; nothing there is no error.

@@ -31,30 +31,28 @@ type MotionTest struct {
 	Words    string `json:"words"`
 }
 
-// RegionTest says whether a network needs a region.
-type RegionTest struct {
-	Name   string  `json:"name"`
-	Hidden Change  `json:"hidden"`
-	Random Change  `json:"random"` // the same shape elsewhere in the frame
-	Excess float64 `json:"excess"` // mean of |move| when hidden less that elsewhere, with its interval
-	Low    float64 `json:"low"`
-	High   float64 `json:"high"`
-	Needed bool    `json:"needed"`
-	Words  string  `json:"words"`
-}
-
 // cohort puts the cohort's items through the tests of time and regions.
 func (j *explainJob) cohort(ctx context.Context, all []example, x *Tested) error {
 	var whole, frozen, reversed, shuffled, dropped, truth []float64
 	kind := all[0].kind
-	hidden, elsewhere := make([][]float64, len(j.discs)), make([][]float64, len(j.discs))
-	hunt := newHunt(all)
+	hunt, regions := newHunt(all), newOccluder(j.r, kind, j.fill, j.regions)
+	swaps, err := newSwapper(j.r, j.swaps)
+	if err != nil {
+		return err
+	}
+	phases, err := newPhaser(j.r, j.phases)
+	if err != nil {
+		return err
+	}
 	for _, ex := range all {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		if err := j.use(ex.fold); err != nil {
+			return err
+		}
 		j.about(ex.row)
-		in, err := j.r.input(ctx, ex.row)
+		stored, in, err := j.r.input(ctx, ex.row)
 		if err != nil {
 			return err
 		}
@@ -77,19 +75,14 @@ func (j *explainJob) cohort(ctx context.Context, all []example, x *Tested) error
 		if err := hunt.add(in, ex, j.r.Cohort.Rows[ex.row].Patient, c.Whole, j.fill, score); err != nil {
 			return err
 		}
-		for k, d := range j.discs {
-			h := float64(in.H)
-			at := explain.Disc(d.name, in, d.y*h, d.x*h, d.radius*h)
-			res, err := explain.NamedRegion(ctx, in, at, 5, j.fill, rng, score)
-			if err != nil {
-				return err
-			}
-			hidden[k] = append(hidden[k], res.Score-res.Fall)
-			sum := 0.0
-			for _, f := range res.Random {
-				sum += f / float64(len(res.Random))
-			}
-			elsewhere[k] = append(elsewhere[k], res.Score-sum)
+		if err := regions.add(ctx, ex, stored, in, rng, score); err != nil {
+			return err
+		}
+		if err := swaps.add(ctx, ex, score); err != nil {
+			return err
+		}
+		if err := phases.add(ex, stored, in, score); err != nil {
+			return err
 		}
 		j.bar.Add(1)
 	}
@@ -97,27 +90,15 @@ func (j *explainJob) cohort(ctx context.Context, all []example, x *Tested) error
 	m := MotionTest{Measure: measureOf(kind), Frozen: test(frozen), Reversed: test(reversed), Shuffled: test(shuffled), Dropped: test(dropped)}
 	m.say()
 	x.Motion = m
-	for k, d := range j.discs {
-		g := RegionTest{Name: d.name, Hidden: test(hidden[k]), Random: test(elsewhere[k])}
-		diff := make([]float64, len(whole))
-		for i := range whole {
-			diff[i] = math.Abs(hidden[k][i]-whole[i]) - math.Abs(elsewhere[k][i]-whole[i])
-		}
-		g.Excess, g.Low, g.High = meanInterval(diff)
-		g.Needed = g.Low > 0
-		g.Words = fmt.Sprintf("Hiding %s moves the score by %.3g, hiding as much elsewhere by %.3g (difference %.3g, 95 %% interval %.3g to %.3g, %d items): ",
-			d.name, g.Hidden.MeanMove, g.Random.MeanMove, g.Excess, g.Low, g.High, len(whole))
-		switch {
-		case g.Needed:
-			g.Words += "the network relies on it."
-		case g.High < 0:
-			g.Words += "it matters less than the rest of the frame."
-		default:
-			g.Words += "no more than the rest of the frame, as far as these items tell."
-		}
-		x.Regions = append(x.Regions, g)
+	if x.Phases, err = phases.finish(ctx); err != nil {
+		return err
 	}
-	var err error
+	if x.Swaps, err = swaps.finish(ctx, kind); err != nil {
+		return err
+	}
+	if x.Regions, x.Serial, err = regions.finish(ctx); err != nil {
+		return err
+	}
 	x.Hunt, err = hunt.finish(ctx, j.r)
 	return err
 }

@@ -124,17 +124,29 @@ func (h *hunt) finish(ctx context.Context, r *Run) (*Hunt, error) {
 			out.Network = append(out.Network, alone(v, h.alone[v]))
 		}
 	}
-	facts, err := r.inspect(ctx)
+	fields, err := r.fields(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range r.Cohort.Shortcuts(facts, r.Plan.Seed, r.notFields()...) {
+	for _, s := range fields {
 		if s.Target == h.target && s.Predicts {
 			out.Fields = append(out.Fields, s)
 		}
 	}
 	out.say()
 	return out, nil
+}
+
+// fields are the columns and facts of files that were asked alone, those of the check before training where it is of just this data.
+func (r *Run) fields(ctx context.Context) ([]cohort.Shortcut, error) {
+	if c := r.audited(); c != nil {
+		return c.Shortcuts, nil
+	}
+	facts, err := r.inspect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r.Cohort.Shortcuts(facts, r.Plan.Seed, r.notFields()...), nil
 }
 
 // notFields are columns that say where an item is or which part it is in.

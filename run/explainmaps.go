@@ -1,6 +1,7 @@
 package run
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -21,6 +22,7 @@ type mapper struct {
 	head   int
 	method string
 	seed   stats.Seed
+	window [3]int // of occlusion; zeros: its default
 	// delta is the completeness error of the last map, of methods that have one.
 	delta *float64
 }
@@ -30,48 +32,51 @@ type method struct {
 	name   string
 	signed bool
 	layer  bool // needs a layer with positions
+	turned bool // not linear in the score: what speaks for "no" is drawn from the turned score, not turned afterwards
 	draw   func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error)
+	// score is in place of draw for methods that need nothing but scores; it returns the resolution at which it works too.
+	score func(ctx context.Context, p *mapper, in explain.Input, score explain.ScoreFunc) (*explain.Map, [3]int, error)
 }
 
 const smoothSamples, smoothSpread, pathSteps = 16, 0.15, 24
 
 var methods = []method{
-	{"gradcam", false, true, func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
+	{name: "gradcam", layer: true, draw: func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
 		return n.GradCAM(x, t, p.view.layer)
 	}},
-	{"gradcam++", false, true, func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
+	{name: "gradcam++", layer: true, turned: true, draw: func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
 		return n.GradCAMPlusPlus(x, t, p.view.layer)
 	}},
-	{"scorecam", false, true, func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
+	{name: "scorecam", layer: true, turned: true, draw: func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
 		return n.ScoreCAM(x, t, p.view.layer, 8)
 	}},
-	{"guided-gradcam", true, true, func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
+	{name: "guided-gradcam", signed: true, layer: true, turned: true, draw: func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
 		return n.GuidedGradCAM(x, t, p.view.layer)
 	}},
-	{"gradient", true, false, func(_ *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
+	{name: "gradient", signed: true, draw: func(_ *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
 		return n.Gradient(x, t), nil
 	}},
-	{"input-x-gradient", true, false, func(_ *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
+	{name: "input-x-gradient", signed: true, draw: func(_ *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
 		return n.InputXGradient(x, t), nil
 	}},
-	{"smoothgrad", true, false, func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
+	{name: "smoothgrad", signed: true, draw: func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
 		return n.SmoothGrad(x, t, smoothSamples, p.noise(n, x)).Mean, nil
 	}},
-	{"smoothgrad-squared", true, false, func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
+	{name: "smoothgrad-squared", signed: true, draw: func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
 		return n.SmoothGrad(x, t, smoothSamples, p.noise(n, x)).Square, nil
 	}},
-	{"vargrad", true, false, func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
+	{name: "vargrad", signed: true, draw: func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
 		return n.SmoothGrad(x, t, smoothSamples, p.noise(n, x)).Variance, nil
 	}},
-	{"integrated-gradients", true, false, func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
+	{name: "integrated-gradients", signed: true, draw: func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
 		r := n.IntegratedGradients(x, x.ZerosLike(), t, pathSteps, attribute.GaussLegendre)
 		p.delta = &r.Delta[0]
 		return r.Relevance, nil
 	}},
-	{"guided-backprop", true, false, func(_ *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
+	{name: "guided-backprop", signed: true, turned: true, draw: func(_ *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
 		return n.GuidedBackprop(x, t), nil
 	}},
-	{"lrp", true, false, func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
+	{name: "lrp", signed: true, draw: func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
 		r, err := n.LRP(x, t, attribute.EpsilonPlusFlat(), false)
 		if err != nil {
 			return nil, err
@@ -79,7 +84,7 @@ var methods = []method{
 		p.delta = &r.Lost[0]
 		return r.Relevance, nil
 	}},
-	{"deeplift", true, false, func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
+	{name: "deeplift", signed: true, draw: func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
 		r, err := n.DeepLIFT(x, x.ZerosLike(), t)
 		if err != nil {
 			return nil, err
@@ -87,6 +92,42 @@ var methods = []method{
 		p.delta = &r.Delta[0]
 		return r.Relevance, nil
 	}},
+	{name: "occlusion", score: func(ctx context.Context, p *mapper, in explain.Input, score explain.ScoreFunc) (*explain.Map, [3]int, error) {
+		o := explain.OcclusionOptions{Window: p.window}
+		m, _, err := explain.Occlusion(ctx, in, o, score)
+		return m, o.Grid(in), err
+	}},
+	{name: "rise", score: func(ctx context.Context, p *mapper, in explain.Input, score explain.ScoreFunc) (*explain.Map, [3]int, error) {
+		cells := [3]int{min(riseCells[0], in.T), min(riseCells[1], in.H), min(riseCells[2], in.W)}
+		m, err := explain.RISE(ctx, in, riseMasks, cells, 0.5, explain.FillMean, p.seed.Stream("rise"), score) // the same masks for every network
+		return m, cells, err
+	}},
+	{name: "attention-rollout", signed: true, draw: func(p *mapper, n attribute.Net, x *torch.Tensor, _ attribute.Target) (*torch.Tensor, error) {
+		return p.tokens(n.Rollout(x))
+	}},
+	{name: "attention-relevance", turned: true, draw: func(p *mapper, n attribute.Net, x *torch.Tensor, t attribute.Target) (*torch.Tensor, error) {
+		return p.tokens(n.AttentionRelevance(x, t))
+	}},
+}
+
+// RISE's masks, and the cells [t, h, w] of each.
+const riseMasks = 200
+
+var riseCells = [3]int{4, 7, 7}
+
+// tokenSide is the side in pixels of what a token of the zoo's transformers stands for.
+const tokenSide = 16
+
+// tokens is relevance of tokens [1, L, L] at the positions that they stand for; a class token may stand before them.
+func (p *mapper) tokens(r *torch.Tensor, err error) (*torch.Tensor, error) {
+	if err != nil {
+		return nil, err
+	}
+	h, w := int64(p.m.Input.Height/tokenSide), int64(p.m.Input.Width/tokenSide)
+	if h*w == 0 {
+		return nil, fault.New(fault.Usage, "the picture is smaller than a token")
+	}
+	return attribute.TokenMap(r, r.Size(-1)/(h*w), h, w)
 }
 
 func (p *mapper) noise(n attribute.Net, x *torch.Tensor) func(int) *torch.Tensor {
@@ -124,14 +165,25 @@ func findMethods(names []string) ([]method, error) {
 }
 
 // draw is the map of one input with the resolution at which the method works.
-func (p *mapper) draw(in explain.Input, how method) (m *explain.Map, grid [3]int, err error) {
+func (p *mapper) draw(ctx context.Context, in explain.Input, how method) (m *explain.Map, grid [3]int, err error) {
+	p.delta = nil
+	if how.score != nil {
+		score, err := p.view.scorer(p.m, in)
+		if err != nil {
+			return nil, grid, err
+		}
+		return how.score(ctx, p, in, score)
+	}
 	s := p.e.Scope()
 	defer s.Close()
 	net := attribute.Net{E: p.e, Volume: p.m.Net.Volume, Forward: func(pass *nn.Pass, x *torch.Tensor) *torch.Tensor {
 		pass.Table, pass.Views = p.m.Table(int(x.Size(0))), p.m.Views(int(x.Size(0)))
-		return p.m.Net.Heads(pass, x)[p.head]
+		y := p.m.Net.Heads(pass, x)[p.head]
+		if how.turned && p.view.negate {
+			y = y.Neg()
+		}
+		return y
 	}}
-	p.delta = nil
 	tryErr := p.e.Try(func() {
 		x := p.e.FromFloat32(in.X, 1, int64(in.C), int64(in.T), int64(in.H), int64(in.W))
 		var r *torch.Tensor
@@ -154,7 +206,7 @@ func (p *mapper) draw(in explain.Input, how method) (m *explain.Map, grid [3]int
 	if err != nil {
 		return nil, grid, err
 	}
-	if p.view.negate {
+	if p.view.negate && !how.turned {
 		for i := range m.Values {
 			m.Values[i] = -m.Values[i]
 		}

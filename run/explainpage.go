@@ -29,6 +29,9 @@ var explainTemplate = template.Must(template.New("explain").Funcs(template.FuncM
 		return fmt.Sprint(v)
 	},
 	"picture": func(string) (template.URL, error) { return "", nil },
+	"curve":   func(i int, t RegionTest) template.HTML { return template.HTML(t.plot(i).SVG()) },
+	"timing":  func(i int, t RegionTest) template.HTML { return template.HTML(t.timing(i).SVG()) },
+	"inturn":  func(t *SerialTest) template.HTML { return template.HTML(t.plot().SVG()) },
 	"trusted": func(f explain.Finding) bool { return f == explain.Supported },
 }).Parse(explainPage))
 

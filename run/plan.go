@@ -133,6 +133,9 @@ func readRecipe(opt Options) (*learn.Plan, error) {
 	if plan.Data.Views != nil && plan.Kind != "" && plan.Kind != kindTrain {
 		return nil, fault.New(fault.Usage, "%s: data.views makes studies of clips, and kind %s looks at single clips", opt.Recipe, plan.Kind).WithHint("take data.views out")
 	}
+	if _, err := findMethods(plan.Explain.Methods); err != nil {
+		return nil, fault.New(fault.Usage, "%s: explain.methods: %w", opt.Recipe, err).WithHint("methods are %s", MethodsInWords())
+	}
 	if plan.Data.Base, err = filepath.Abs(filepath.Dir(opt.Recipe)); err != nil {
 		return nil, err
 	}

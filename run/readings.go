@@ -53,12 +53,7 @@ func number(v float64) string {
 
 // writeDoubtPage writes uncertainty.html.
 func (r *Run) writeDoubtPage(path string, d *Doubts) error {
-	page := report.UncertaintyPage{Title: r.Plan.Name, About: "Split " + d.Split + ". Thresholds are learnt from " + d.Learnt + ".", Notes: d.Notes}
-	for _, name := range sortedKeys(d.Targets) {
-		of := d.Targets[name]
-		page.Targets = append(page.Targets, report.Uncertain{Name: name, Classes: of.Classes, Numbers: of.Numbers, Times: of.Times,
-			Answered: &of.Answered, Wrong: of.Wrong, WrongAll: of.WrongAll})
-	}
+	page := report.UncertaintyPage{Title: r.Plan.Name, About: "Split " + d.Split + ". Thresholds are learnt from " + d.Learnt + ".", Notes: d.Notes, Targets: d.shown()}
 	page.Readings = pickReadings(d.readings)
 	return atomicfile.Write(path, func(w io.Writer) error { return page.Write(w) })
 }

@@ -57,8 +57,10 @@ func TestDemoShort(t *testing.T) {
 		t.Fatalf("explained %v, error %v", x, err)
 	}
 	for _, e := range x.Examples {
-		if e.Verdict.Words == "" || len(e.Verdict.Region.Random) < 99 {
-			t.Errorf("a map without its tests: %+v", e)
+		for _, m := range e.Maps {
+			if m.Verdict.Words == "" || len(m.Verdict.Region.Random) < 99 || len(m.Cascading) != randomisedParts || m.Stability.Spearman == nil {
+				t.Errorf("a map without its tests: %+v", m)
+			}
 		}
 	}
 }

@@ -22,31 +22,46 @@ import (
 	"github.com/cineloop/cineloop/report"
 )
 
-// Report writes the run's page from what the other stages left. For a catalogue it reads the study first.
+// Report writes the run's pages from what the other stages left: everything on report.html, groups of people on audit.html, and what to know
+// before believing it on trust.html. For a catalogue it reads the study first.
 func (r *Run) Report(ctx context.Context) error {
 	if r.Plan.Kind == kindCatalog {
 		return r.reportCatalog(ctx)
 	}
-	m := &Metrics{}
-	if err := readJSON(r.Dir.Metrics(), m); err != nil {
-		return fmt.Errorf("the run is not evaluated yet: %w", err)
-	}
-	page, err := r.page()
+	page, trust, err := r.report(ctx)
 	if err != nil {
 		return err
+	}
+	if err := r.writePage(page); err != nil {
+		return err
+	}
+	return atomicfile.Write(r.Dir.TrustPage(), report.TrustPage{Version: version.String(), Runs: []report.Trust{trust}}.Write)
+}
+
+// report gathers both pages, and judges groups of people for them.
+func (r *Run) report(ctx context.Context) (page *report.Page, trust report.Trust, err error) {
+	m := &Metrics{}
+	if err := readJSON(r.Dir.Metrics(), m); err != nil {
+		return nil, trust, fmt.Errorf("the run is not evaluated yet: %w", err)
+	}
+	if page, err = r.page(); err != nil {
+		return nil, trust, err
 	}
 	page.Warnings = append(page.Warnings, m.Notes...)
 	page.Warnings = append(page.Warnings, r.trainingWarnings()...)
 	for i, s := range r.Splits {
 		v, err := r.variant(i, s, m)
 		if err != nil {
-			return err
+			return nil, trust, err
+		}
+		if v.Groups, err = r.auditGroups(ctx, r.Dir.Variant(i, s.Name), v); err != nil {
+			return nil, trust, err
 		}
 		page.Variants = append(page.Variants, v)
 		page.Splits = append(page.Splits, r.splitOf(s))
 	}
 	if page.Examples, err = r.examples(); err != nil {
-		return err
+		return nil, trust, err
 	}
 	if r.segments() {
 		page.ExamplesNote = "The items whose masks overlap the true ones best, middlingly and worst, each at the slice with the most of both. Green is the true outline, pink the predicted one; where they coincide pink covers green."
@@ -54,11 +69,11 @@ func (r *Run) Report(ctx context.Context) error {
 	page.Flow.Parts = r.flowParts(r.Splits[0])
 	page.Shortcuts = r.shortcuts()
 	page.Views = m.Views.rows()
-	page.Timing, err = r.timing()
-	if err != nil {
-		return err
+	if page.Timing, err = r.timing(); err != nil {
+		return nil, trust, err
 	}
-	return r.writePage(page)
+	trust, err = r.trust(page)
+	return page, trust, err
 }
 
 // page is what every kind of report has: the plan, the flow of the data, seeds, versions and digests.
@@ -324,19 +339,21 @@ func (r *Run) examples() ([]report.Example, error) {
 		if err != nil {
 			return nil, err
 		}
-		overlay, err := r.picture(e.Overlay, "the same with "+e.Method+": "+string(e.Verdict.Finding), e.Method)
-		if err != nil {
-			return nil, err
-		}
 		title := e.Target
 		if e.Class != "" {
 			title += ": " + e.Class
 		}
-		out = append(out, report.Example{
-			Group: e.Why, Title: title,
-			Facts: []report.Fact{{Name: "item", Value: e.Item}, {Name: "truth", Value: trim(e.Truth)}, {Name: "model", Value: trim(e.Score)}},
-			Plain: plain, Overlay: overlay, Verdict: e.Verdict.Words, Trusted: e.Verdict.Finding == explain.Supported,
-		})
+		for _, m := range e.Maps {
+			overlay, err := r.picture(m.Picture, "the same with "+m.Method+": "+string(m.Verdict.Finding), m.Method)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, report.Example{
+				Group: e.Why, Title: title,
+				Facts: []report.Fact{{Name: "item", Value: e.Item}, {Name: "truth", Value: trim(e.Truth)}, {Name: "model", Value: trim(e.Score)}},
+				Plain: plain, Overlay: overlay, Verdict: m.Verdict.Words, Trusted: m.Verdict.Finding == explain.Supported,
+			})
+		}
 	}
 	return out, nil
 }

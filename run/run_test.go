@@ -292,9 +292,17 @@ func TestOtherNetworks(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if m.Targets["bright"].N == 0 || exists(r.Dir.explanations()) == (name == "videomae_vit_s") {
-			t.Errorf("%s: %d rows judged, maps: %v", name, m.Targets["bright"].N, exists(r.Dir.explanations()))
+		want := "gradcam"
+		if name == "videomae_vit_s" {
+			want = "gradient" // no layer of it has positions
 		}
+		x, err := r.explained()
+		if err != nil || m.Targets["bright"].N == 0 || len(x.Examples) == 0 || len(x.Examples[0].Maps) != 1 || x.Examples[0].Maps[0].Method != want {
+			t.Errorf("%s: %d rows judged, maps %+v, %v", name, m.Targets["bright"].N, x, err)
+		}
+	}
+	if _, _, err := do(t, Options{Recipe: recipe, Set: []string{"explain.methods=[tealeaves]"}}); fault.CodeOf(err) != fault.Usage || !strings.Contains(err.Error(), "tealeaves") {
+		t.Errorf("an unknown method is found out before anything is trained: %v", err)
 	}
 	if _, _, err := do(t, Options{Recipe: recipe, Set: []string{"model.name=s3d"}}); fault.CodeOf(err) != fault.Usage || !strings.Contains(err.Error(), "at least 5×28×28") {
 		t.Errorf("clips too small: %v", err)

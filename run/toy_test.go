@@ -45,13 +45,17 @@ func toyCohort(t *testing.T, rows []toyRow) string {
 	table.WriteString("file,patient,site,part,grade,bright,level,bulge,shadow\n")
 	for _, r := range rows {
 		c := clip.New(clip.Uint8, 4, 16, 16, 1)
+		var face [16 * 16]int // every item has a face of its own, so that none looks like a copy of another
+		for i := range face {
+			face[i] = rng.IntN(110)
+		}
 		for i := range c.Data {
-			c.Data[i] = byte(20 + rng.IntN(40))
+			c.Data[i] = byte(face[i%len(face)] + rng.IntN(20))
 		}
 		for f := range 4 {
 			for y := 4; y < 12; y++ {
 				for x := 4; x < 12; x++ {
-					c.Data[(f*16+y)*16+x] += byte(90 * r.grade)
+					c.Data[(f*16+y)*16+x] += byte(60 * r.grade)
 				}
 			}
 		}

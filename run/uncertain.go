@@ -252,7 +252,9 @@ func Look(c *cohort.Cohort, s *learn.Sampled, t evaluate.Target, classes, labels
 		if s.Layers != nil {
 			out.Layers = append(out.Layers, s.Layers[at])
 		}
-		out.Texture = append(out.Texture, s.Texture[at])
+		if s.Texture != nil {
+			out.Texture = append(out.Texture, s.Texture[at])
+		}
 		logits := of.Raw[at]
 		if t.Kind == evaluate.Binary && len(logits) == 1 {
 			logits = []float64{0, logits[0]}

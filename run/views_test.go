@@ -147,6 +147,50 @@ func TestStudiesEndToEnd(t *testing.T) {
 	}
 }
 
+// TestStudiesInABundle: a bundle scores studies as the run did; forms that hold one clip are refused.
+func TestStudiesInABundle(t *testing.T) {
+	root := toyStudies(t)
+	r, _, err := do(t, Options{Recipe: viewsRecipe(t, root), Set: []string{"train.epochs=1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "b.cineloop")
+	if _, err := Bundle(context.Background(), string(r.Dir), BundleOptions{Out: out, Log: t.Output()}); err != nil {
+		t.Fatal(err)
+	}
+	other, m, err := EvaluateOn(context.Background(), out, ExternalOptions{Table: filepath.Join(root, "index.csv"), Log: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Views == nil || m.Targets["level"].N != 30 {
+		t.Errorf("%d studies, views %v", m.Targets["level"].N, m.Views != nil)
+	}
+	scores := func(path string) map[string]float64 {
+		p, err := evaluate.ReadFile(path, r.targets())
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := map[string]float64{}
+		for i, item := range p.Item {
+			out[item] = p.Score["level"][i][0]
+		}
+		return out
+	}
+	all := scores(other.Dir.Predictions())
+	for item, v := range scores(r.Dir.Predictions()) {
+		if math.Abs(all[item]-v) > 1e-4*math.Abs(v) { // other studies share the batch
+			t.Errorf("%s: %v from the bundle, %v from the run", item, all[item], v)
+		}
+	}
+	to := filepath.Join(t.TempDir(), "x")
+	if err := ExportONNX(context.Background(), string(r.Dir), BundleOptions{Out: to}); fault.CodeOf(err) != fault.Usage {
+		t.Errorf("ONNX: %v", err)
+	}
+	if err := BundleMONAI(context.Background(), string(r.Dir), BundleOptions{Out: to}, nil); fault.CodeOf(err) != fault.Usage {
+		t.Errorf("MONAI: %v", err)
+	}
+}
+
 // TestStudiesWithRepeatedScoring: uncertainty's passes and cross-validation give the same tables.
 func TestStudiesWithRepeatedScoring(t *testing.T) {
 	recipe := viewsRecipe(t, toyStudies(t))

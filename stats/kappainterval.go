@@ -66,7 +66,11 @@ func KappaWithError(a, b []int, k int, weight KappaWeight) Kappa {
 		}
 	}
 	d := po*pe - 2*pe + po
-	out.SE = math.Sqrt(math.Max(0, sum-d*d)/n) / ((1 - pe) * (1 - pe))
+	spread := sum - d*d
+	if spread < 1e-12*sum { // nothing but rounding, as where every rating agrees
+		spread = 0
+	}
+	out.SE = math.Sqrt(spread/n) / ((1 - pe) * (1 - pe))
 	return out
 }
 

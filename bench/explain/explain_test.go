@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"image/color"
+	"math"
 	"path/filepath"
 	"testing"
 
@@ -92,7 +93,7 @@ func TestAllMethodsOnATinyNetwork(t *testing.T) {
 					t.Errorf("%s: a network is not like itself: %+v", r.Method, r.likeness)
 				}
 			}
-			if err = drawFigure(filepath.Join(t.TempDir(), "x.png"), few, rows); err != nil {
+			if err = labelFigure(few, rows).draw(filepath.Join(t.TempDir(), "x.png")); err != nil {
 				return
 			}
 			var c cascading
@@ -101,6 +102,86 @@ func TestAllMethodsOnATinyNetwork(t *testing.T) {
 			}
 			if len(c.Rows) != 7 || len(c.Rows[0].Stages) != 4 || len(c.Margin) != 4 {
 				t.Errorf("%d methods, %v", len(c.Rows), c.Margin)
+			}
+		})
+		if err == nil {
+			err = tryErr
+		}
+		return err
+	})
+	if fault.CodeOf(err) == fault.Missing {
+		t.Skip("no engine here")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestPairedShares(t *testing.T) {
+	// Differences 1, 0, 0, -1, 1: mean 0.2.
+	below, lo, hi := pairedShares([]bool{true, true, false, false, true}, []bool{false, true, false, true, false})
+	if math.Abs(below-0.2) > 1e-12 || !(lo < 0.2 && hi > 0.2) || math.Abs(lo+hi-0.4) > 1e-12 {
+		t.Errorf("%g, %g to %g", below, lo, hi)
+	}
+}
+
+func TestJudgeViews(t *testing.T) {
+	m := func(v ...float32) *explain.Map { return &explain.Map{T: 1, H: 1, W: 4, Values: v} }
+	maps := []*explain.Map{m(1, 2, 3, 4), m(1, -2, 3, 4), m(4, 3, 2, 1), m(1, 2, 3, 4), m(2, 1, 3, 4)}
+	called := []int64{0, 0, 0, 1, 0}
+	right := []bool{true, true, false, true, false}
+	row, nearest := judgeViews(maps, called, right, []string{"a", "b", "c", "d", "a"})
+	// The first two are each other's nearest (the sign does not count), the third runs against them, the fourth is alone of its name, and the
+	// fifth may not be compared with its own patient's first.
+	if row.Right != 1 || nearest[0].at != 1 || nearest[1].at != 0 || nearest[3].at != -1 || nearest[4].at != 1 || math.Abs(nearest[4].rank-0.8) > 1e-12 {
+		t.Errorf("%+v, %+v", row, nearest)
+	}
+	if math.Abs(row.Wrong-(-1+0.8)/2) > 1e-12 || row.Tells == nil || *row.Tells != 1 {
+		t.Errorf("%+v", row)
+	}
+	if p := showPairs(nearest, right, 4); len(p) != 1 && p[0] != [2]int{4, 1} {
+		t.Errorf("%v", p)
+	}
+}
+
+// The parts that train more than one network, each as small as can be.
+func TestSmallRuns(t *testing.T) {
+	d := images{}
+	rng := stats.Seed(2).Stream("x")
+	for i := range 100 {
+		d.label = append(d.label, int64(i%2))
+		for p := range pixels {
+			v := float32(rng.Float64() * 0.3)
+			if p/side < side/2 == (i%2 == 0) {
+				v += 0.5
+			}
+			d.pixels = append(d.pixels, v)
+		}
+	}
+	for _, form := range []string{ownOrder, noise} {
+		x, err := emptied(d, form, 1)
+		if err != nil || len(x.pixels) != len(d.pixels) || x.pixels[0] == d.pixels[0] && x.pixels[1] == d.pixels[1] {
+			t.Errorf("%s: %v", form, err)
+		}
+	}
+	err := torch.Run(context.Background(), torch.Config{Threads: 1, Seed: 1}, func(e *torch.Engine) (err error) {
+		tryErr := e.Try(func() {
+			net := newNet(e, 2, 1)
+			defer nn.Free(net)
+			train(e, net, d, 5, 1e-3, 2, 1, func(string) {})
+			var r roar
+			if r, err = retrain(e, net, 2, d, d, 2, []float64{0, 0.5}, 1, func(string) {}); err != nil {
+				return
+			}
+			if len(r.Rows) != len(removed) || r.Rows[3].Accuracy[0] != r.Whole {
+				t.Errorf("removing nothing changes something: %+v", r)
+			}
+			var v views
+			if v, err = nameViews(e, t.TempDir(), 8, 2, 1, 1, func(string) {}); err != nil {
+				return
+			}
+			if v.Frames != 14 || v.Wrong > 0 && len(v.Rows) != len(viewMethods) {
+				t.Errorf("%+v", v)
 			}
 		})
 		if err == nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/cineloop/cineloop/methods/explain"
 	"github.com/cineloop/cineloop/nn"
+	"github.com/cineloop/cineloop/stats"
 	"github.com/cineloop/cineloop/torch"
 )
 
@@ -24,6 +25,41 @@ type labels struct {
 	Pictures      int        `json:"pictures"`
 	Rows          []labelled `json:"rows"`
 	Figure        string     `json:"figure"`
+}
+
+// dataless is a network that learnt true labels of pictures in which there is nothing to see, by heart, and how alike its maps of true pictures are.
+type dataless struct {
+	Form      string     `json:"form"`
+	Epochs    int        `json:"epochs"`
+	Memorised float64    `json:"training_accuracy"`
+	Test      float64    `json:"test_accuracy_of_true_pictures"`
+	Rows      []labelled `json:"rows"`
+}
+
+// The forms of data without a picture.
+const (
+	ownOrder = "pixels of every picture in an order of its own"
+	noise    = "noise of every picture's mean and deviation"
+)
+
+// emptied are pictures without what they show.
+func emptied(d images, form string, seed stats.Seed) (images, error) {
+	out := images{label: d.label}
+	for i := range d.label {
+		in := explain.Input{C: 1, T: 1, H: side, W: side, X: d.pixels[i*pixels : (i+1)*pixels]}
+		rng := seed.Stream("emptied", form, i)
+		var err error
+		if form == noise {
+			in, err = explain.NoiseLike(in, rng)
+		} else {
+			in, _, err = explain.ShufflePixels(in, rng)
+		}
+		if err != nil {
+			return out, err
+		}
+		out.pixels = append(out.pixels, in.X...)
+	}
+	return out, nil
 }
 
 // compareNets draws every method's maps of both networks for pictures that neither has seen.

@@ -3,9 +3,13 @@
 //	cascade  randomising a trained network layer by layer from the output (Adebayo et al., NeurIPS 2018): likeness of seven methods'
 //	         maps to those before, absolute and signed
 //	labels   a network of true labels against one of random labels, over all methods, as one picture with numbers
+//	data     the same network against ones that learnt shuffled pixels and noise
+//	roar     new networks learn what is left when a method's highest pixels are removed (Hooker et al., NeurIPS 2019), against random removal
+//	views    frames of the simulator that a network gives the right and the wrong view's name, over methods, as one picture with numbers
+//	peer     the same methods beside the published algorithms in plain PyTorch, a stand-in for Captum, on the same weights and input
 //	speed    Grad-CAM over a forward and backward pass, and occlusion as a share of the plain rate of inference, on a network of video
 //
-// One command does all three and writes results.json and labels.png:
+// One command does all and writes results.json and the pictures:
 //
 //	go run ./bench/explain
 package main
@@ -23,6 +27,7 @@ import (
 	"strings"
 
 	"github.com/cineloop/cineloop/internal/atomicfile"
+	"github.com/cineloop/cineloop/nn"
 	"github.com/cineloop/cineloop/stats"
 	"github.com/cineloop/cineloop/torch"
 )
@@ -32,6 +37,10 @@ type options struct {
 	width                       int64
 	train, memorise, judged     int
 	epochs, randomEpochs, turns int
+	roarTrain, roarTest         int
+	roarEpochs                  int
+	viewTrain, viewTest         int
+	viewEpochs                  int
 	video                       string
 	videoWidth                  int64
 }
@@ -40,7 +49,11 @@ type options struct {
 type results struct {
 	Cascade *cascading `json:"cascade,omitempty"`
 	Labels  *labels    `json:"labels,omitempty"`
+	Data    []dataless `json:"data,omitempty"`
+	Roar    *roar      `json:"remove_and_retrain,omitempty"`
+	Views   *views     `json:"views,omitempty"`
 	Speed   *speeds    `json:"speed,omitempty"`
+	Peers   *peers     `json:"peers,omitempty"`
 }
 
 func main() {
@@ -51,13 +64,19 @@ func main() {
 	var o options
 	flag.StringVar(&o.data, "data", filepath.Join(shared, "data", "mnist"), "folder of MNIST's idx files")
 	flag.StringVar(&o.out, "out", filepath.Join("bench", "explain", "results"), "folder of the results")
-	flag.StringVar(&o.only, "only", "cascade,labels,speed", "parts")
+	flag.StringVar(&o.only, "only", "cascade,labels,data,roar,views,speed,peer", "parts")
 	flag.Int64Var(&o.width, "width", 16, "channels of the first convolution (the paper's: 32)")
 	flag.IntVar(&o.train, "train", 10000, "training pictures with true labels")
 	flag.IntVar(&o.memorise, "memorise", 1000, "training pictures with random labels")
 	flag.IntVar(&o.judged, "pictures", 100, "test pictures whose maps are compared")
 	flag.IntVar(&o.epochs, "epochs", 3, "of training on true labels")
 	flag.IntVar(&o.randomEpochs, "random-epochs", 100, "most epochs of training on random labels; it ends when 99 % are memorised")
+	flag.IntVar(&o.roarEpochs, "roar-epochs", 5, "of each retrained network")
+	flag.IntVar(&o.roarTrain, "roar-train", 3000, "training pictures of each retrained network")
+	flag.IntVar(&o.roarTest, "roar-test", 2000, "test pictures of each")
+	flag.IntVar(&o.viewTrain, "view-train", 60, "simulated patients, of seven views each, that the network of views learns from")
+	flag.IntVar(&o.viewTest, "view-test", 60, "simulated patients whose maps are compared")
+	flag.IntVar(&o.viewEpochs, "view-epochs", 6, "most epochs of the network of views")
 	flag.StringVar(&o.video, "video", "r3d_18", "network whose speed is measured")
 	flag.Int64Var(&o.videoWidth, "video-width", 4, "its width")
 	flag.IntVar(&o.turns, "turns", 2, "measured turns")
@@ -91,7 +110,7 @@ func run(ctx context.Context, o options) error {
 			}
 			return atomicfile.WriteBytes(path, append(b, '\n'))
 		}
-		if wants(o, "cascade") || wants(o, "labels") {
+		if wants(o, "cascade") || wants(o, "labels") || wants(o, "data") || wants(o, "roar") {
 			var err error
 			if tryErr := e.Try(func() { err = onDigits(e, o, &r) }); err == nil {
 				err = tryErr
@@ -103,12 +122,40 @@ func run(ctx context.Context, o options) error {
 				return err
 			}
 		}
+		if wants(o, "views") {
+			var v views
+			var err error
+			if tryErr := e.Try(func() { v, err = nameViews(e, o.out, o.viewTrain, o.viewTest, o.viewEpochs, 1, say) }); err == nil {
+				err = tryErr
+			}
+			if err != nil {
+				return err
+			}
+			r.Views = &v
+			if err := save(); err != nil {
+				return err
+			}
+		}
 		if wants(o, "speed") {
 			s, err := speed(ctx, e, o.video, o.videoWidth, o.turns, say)
 			if err != nil {
 				return err
 			}
 			r.Speed = &s
+			if err := save(); err != nil {
+				return err
+			}
+		}
+		if wants(o, "peer") {
+			switch p, err := compareWithPeer(ctx, e, o.videoWidth, o.turns, say); {
+			case errors.Is(err, errNoPeer):
+				say(err.Error())
+				r.Peers = nil
+			case err != nil:
+				return err
+			default:
+				r.Peers = &p
+			}
 			if err := save(); err != nil {
 				return err
 			}
@@ -152,10 +199,37 @@ func onDigits(e *torch.Engine, o options, r *results) error {
 		if l.Rows, err = compareNets(e, net, random, judged, 4, say); err != nil {
 			return err
 		}
-		if err := drawFigure(filepath.Join(o.out, l.Figure), judged, l.Rows); err != nil {
+		if err := labelFigure(judged, l.Rows).draw(filepath.Join(o.out, l.Figure)); err != nil {
 			return err
 		}
 		r.Labels = &l
+	}
+	if wants(o, "data") {
+		r.Data = nil
+		for _, form := range []string{ownOrder, noise} {
+			say(form)
+			few, err := emptied(d.first(o.memorise), form, seed)
+			if err != nil {
+				return err
+			}
+			other := newNet(e, o.width, seed+4)
+			x := dataless{Form: form}
+			x.Epochs, x.Memorised = train(e, other, few, o.randomEpochs, 1e-3, 0.99, seed, say)
+			x.Test = accuracy(e, other, test)
+			x.Rows, err = compareNets(e, net, other, judged, 0, say)
+			nn.Free(other)
+			if err != nil {
+				return err
+			}
+			r.Data = append(r.Data, x)
+		}
+	}
+	if wants(o, "roar") {
+		x, err := retrain(e, net, o.width, d.first(o.roarTrain), test.first(o.roarTest), o.roarEpochs, []float64{0.1, 0.2, 0.5}, seed, say)
+		if err != nil {
+			return err
+		}
+		r.Roar = &x
 	}
 	if wants(o, "cascade") {
 		c, err := cascade(e, net, newNet(e, o.width, seed+2), judged, say)
@@ -177,6 +251,7 @@ func shuffled(label []int64, seed stats.Seed) []int64 {
 	return out
 }
 
+// print gives the tables, and rows of name | ours | peer | ratio | limit.
 func (r results) print() {
 	if c := r.Cascade; c != nil {
 		fmt.Printf("cascading randomisation, width %d, test accuracy %.3f: rank correlation of absolute / signed maps\n", c.Width, c.Accuracy)
@@ -196,9 +271,42 @@ func (r results) print() {
 			fmt.Printf("%-22s rank |map| %.3f  rank signed %+.3f  SSIM %.3f\n", row.Method, row.Abs, row.Signed, row.SSIM)
 		}
 	}
+	for _, x := range r.Data {
+		fmt.Printf("true pictures against %s (memorised %.3f after %d epochs, true test pictures %.3f)\n", x.Form, x.Memorised, x.Epochs, x.Test)
+		for _, row := range x.Rows {
+			fmt.Printf("%-22s rank |map| %.3f  rank signed %+.3f  SSIM %.3f\n", row.Method, row.Abs, row.Signed, row.SSIM)
+		}
+	}
+	if x := r.Roar; x != nil {
+		fmt.Printf("remove and retrain: %d pictures, %d epochs, whole %.3f; accuracy (below random removal, 95 %% interval)\n", x.Train, x.Epochs, x.Whole)
+		for _, row := range x.Rows {
+			fmt.Printf("%-22s", row.Method)
+			for k, s := range x.Shares {
+				fmt.Printf("  %.0f %%: %.3f (%+.3f, %+.3f to %+.3f)", 100*s, row.Accuracy[k], row.Below[k], row.Low[k], row.High[k])
+			}
+			fmt.Println()
+		}
+	}
+	if v := r.Views; v != nil {
+		fmt.Printf("views: %d frames, accuracy %.3f, %d wrong; rank of |map| with the nearest right map of another patient: wrong / right / AUROC as a sign of being right\n", v.Frames, v.Accuracy, v.Wrong)
+		for _, row := range v.Rows {
+			fmt.Printf("%-22s  %.3f / %.3f / %s", row.Method, row.Wrong, row.Right, tells(row.Tells))
+			if row.Low != nil && row.High != nil {
+				fmt.Printf(" (%.2f to %.2f)", *row.Low, *row.High)
+			}
+			fmt.Println()
+		}
+	}
 	if s := r.Speed; s != nil {
-		fmt.Printf("explain Grad-CAM over forward and backward | %.2f (wall %.2f) | ≤ 1.3\n", s.CAMRatio, s.CAMWall)
-		fmt.Printf("explain occlusion of %d windows, share of the plain rate | %.2f (wall %.2f) | ≥ 0.8\n", s.Windows, s.Share, s.ShareWall)
+		fmt.Printf("explain: Grad-CAM over forward and backward, CPU ms | %.0f | %.0f | %.2f | <= 1.3\n", s.GradCAM, s.Back, s.CAMRatio)
+		fmt.Printf("explain: occlusion of %d windows against plain inference, clips per CPU-s | %.1f | %.1f | %.2f | >= 0.8\n", s.Windows, s.Occluded, s.Plain, s.Share)
+	}
+	if r.Peers == nil {
+		fmt.Println("explain: beside Captum's algorithms in PyTorch | | absent | |")
+		return
+	}
+	for _, p := range r.Peers.Rows {
+		fmt.Printf("explain: %s, CPU ms, peer plain PyTorch (stand-in for Captum) | %.0f | %.0f | %.2f | <= 1\n", p.Method, p.Ours, p.Peer, p.Ratio)
 	}
 }
 

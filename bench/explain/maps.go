@@ -9,7 +9,7 @@ import (
 	"github.com/cineloop/cineloop/torch"
 )
 
-// way is a method: maps of pictures [N, 1, 28, 28].
+// way is a method: maps of pictures [N, 1, H, W].
 type way struct {
 	name    string
 	cascade bool // in Adebayo's table
@@ -124,14 +124,15 @@ func (w way) maps(e *torch.Engine, net nn.Chain, d images, target []int64) (maps
 	tryErr := e.Try(func() {
 		s := e.Scope()
 		defer s.Close()
-		x := e.FromFloat32(d.pixels, int64(len(d.label)), 1, side, side)
+		x := d.on(e)
 		var r *torch.Tensor
 		if r, err = w.draw(attribute.Net{E: e, Forward: net.Forward}, x, target); err != nil {
 			return
 		}
 		v := r.Float32s()
 		for i := range d.label {
-			maps = append(maps, &explain.Map{T: 1, H: side, W: side, Values: v[i*pixels : (i+1)*pixels]})
+			n := d.side() * d.side()
+			maps = append(maps, &explain.Map{T: 1, H: d.side(), W: d.side(), Values: v[i*n : (i+1)*n]})
 		}
 	})
 	if err == nil {

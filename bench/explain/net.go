@@ -13,15 +13,32 @@ import (
 
 const side, pixels = 28, 28 * 28
 
-// images are pictures of 28×28 in [0, 1] with labels.
+// images are pictures of size×size (0: 28×28) in [0, 1] with labels.
 type images struct {
 	pixels []float32
 	label  []int64
+	size   int
 }
 
-func (m images) first(n int) images {
-	n = min(n, len(m.label))
-	return images{m.pixels[:n*pixels], m.label[:n]}
+func (m images) side() int {
+	if m.size == 0 {
+		return side
+	}
+	return m.size
+}
+
+// part are the pictures lo … hi-1.
+func (m images) part(lo, hi int) images {
+	n := m.side() * m.side()
+	return images{m.pixels[lo*n : hi*n], m.label[lo:hi], m.size}
+}
+
+func (m images) first(n int) images { return m.part(0, min(n, len(m.label))) }
+
+// on is the pictures as a tensor [N, 1, H, W].
+func (m images) on(e *torch.Engine) *torch.Tensor {
+	s := int64(m.side())
+	return e.FromFloat32(m.pixels, int64(len(m.label)), 1, s, s)
 }
 
 // readImages reads an idx pair as the MNIST files are.
@@ -35,7 +52,7 @@ func readImages(dir, name string, n int) (images, error) {
 		return images{}, err
 	}
 	n = min(n, len(l), len(p)/pixels)
-	m := images{make([]float32, n*pixels), make([]int64, n)}
+	m := images{pixels: make([]float32, n*pixels), label: make([]int64, n)}
 	for i := range m.pixels {
 		m.pixels[i] = float32(p[i]) / 255
 	}
@@ -130,35 +147,44 @@ func adam(p, m, v []*torch.Tensor, steps int, rate float64) {
 }
 
 func gather(e *torch.Engine, d images, rows []int) (x, y *torch.Tensor) {
-	px := make([]float32, 0, len(rows)*pixels)
-	label := make([]int64, 0, len(rows))
+	b := images{size: d.size}
 	for _, i := range rows {
-		px = append(px, d.pixels[i*pixels:(i+1)*pixels]...)
-		label = append(label, d.label[i])
+		one := d.part(i, i+1)
+		b.pixels, b.label = append(b.pixels, one.pixels...), append(b.label, one.label...)
 	}
-	return e.FromFloat32(px, int64(len(rows)), 1, side, side), e.FromInt64s(label, int64(len(rows)))
+	return b.on(e), e.FromInt64s(b.label, int64(len(rows)))
 }
 
-func accuracy(e *torch.Engine, net nn.Chain, d images) float64 {
-	right := 0
+func accuracy(e *torch.Engine, net nn.Chain, d images) float64 { return share(hits(e, net, d)) }
+
+// hits says which pictures the network calls by their label.
+func hits(e *torch.Engine, net nn.Chain, d images) []bool {
+	right := make([]bool, len(d.label))
+	for i, called := range predicted(e, net, d) {
+		right[i] = called == d.label[i]
+	}
+	return right
+}
+
+// predicted is what the network calls each picture.
+func predicted(e *torch.Engine, net nn.Chain, d images) (called []int64) {
 	e.NoGrad(func() {
-		for lo := 0; lo < len(d.label); lo += 500 {
+		for lo := 0; lo < len(d.label); lo += chunk {
 			s := e.Scope()
-			hi := min(lo+500, len(d.label))
-			z := net.Forward(&nn.Pass{E: e}, e.FromFloat32(d.pixels[lo*pixels:hi*pixels], int64(hi-lo), 1, side, side)).Float64s()
-			for i := lo; i < hi; i++ {
+			hi := min(lo+chunk, len(d.label))
+			z := net.Forward(&nn.Pass{E: e}, d.part(lo, hi).on(e)).Float64s()
+			classes := len(z) / (hi - lo)
+			for i := range hi - lo {
 				best := 0
-				for k, v := range z[(i-lo)*10 : (i-lo+1)*10] {
-					if v > z[(i-lo)*10+best] {
+				for k, v := range z[i*classes : (i+1)*classes] {
+					if v > z[i*classes+best] {
 						best = k
 					}
 				}
-				if int64(best) == d.label[i] {
-					right++
-				}
+				called = append(called, int64(best))
 			}
 			s.Close()
 		}
 	})
-	return float64(right) / float64(len(d.label))
+	return called
 }

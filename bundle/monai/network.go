@@ -64,6 +64,8 @@ func networkOf(s video.Spec, shape []int64, tensors map[string]torch.Array) (*ne
 	switch {
 	case s.Fusion != nil:
 		return nil, refused("it takes columns of a table")
+	case s.Views != nil:
+		return nil, refused("it joins several clips of a study")
 	case s.Width != 64:
 		return nil, refused("%s of width %d, theirs have 64", s.Name, s.Width)
 	case s.StemStride != [3]int64{1, 2, 2}:

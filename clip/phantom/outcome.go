@@ -50,10 +50,7 @@ func (c *Cohort) drawSite(p *Patient) {
 		p.bits[Lead] = false
 	}
 	p.bits[Flip] = p.Site == TestSite && r.Float64() < c.cfg.rho(Flip)
-	p.Device = "Sonara V7"
-	if p.bits[Text] {
-		p.Device = "Echomax 300"
-	}
+	p.Device = deviceOf(p.bits[Text])
 }
 
 // The Weibull model of time to event (k, scale in years at a log-hazard of 0) and the censoring times.

@@ -46,7 +46,7 @@ that torchvision has a class for (r3d_18, mc3_18, r2plus1d_18, mvit_v2_s, and im
 width. It takes arrays prepared as docs/preprocessing.json says.
 
 --format onnx writes an ONNX model, opset 17: input [batch, …] prepared as its metadata says, and the raw outputs of every target by name. It takes
-every network of "cineloop models" but those that use columns of a table, and needs the engine.
+every network of "cineloop models" but those that use columns of a table or join the clips of a study, and needs the engine.
 
 Exit status: 0 done, 2 a wrong flag or a network that the form does not take, 3 data that cannot be used, 4 libtorch is not installed, 6 no run there, or it is not trained or not evaluated, 7 --out is there
 already, or a patient's key would be given away, 8 out of disk, 130 interrupted.`,

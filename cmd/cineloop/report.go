@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/run"
 )
 
@@ -41,9 +42,32 @@ missing, 8 out of disk or memory, 130 interrupted.`,
 }
 
 func newReportCmd(io ioStreams) *cobra.Command {
-	return stage(io, "report", "Write a run's page",
-		"Write report.html, one self-contained page, from what the other stages left.",
+	cmd := stage(io, "report", "Write a run's pages",
+		`Write three self-contained pages from what the other stages left: report.html with everything, audit.html with groups of people where
+the recipe names some, and trust.html, which says in five minutes whether the model can be believed, and what these data cannot tell.
+
+With --trust FILE: write one such page about several runs, RUN and those that follow it.`,
 		func(ctx context.Context, r *run.Run) (string, error) {
-			return "report: " + r.Dir.Report(), r.Report(ctx)
+			return "report: " + r.Dir.Report() + "\ntrust: " + r.Dir.TrustPage(), r.Report(ctx)
 		})
+	cmd.Use = "report RUN [RUN…]"
+	cmd.Args = cobra.MinimumNArgs(1)
+	cmd.Example = `  cineloop report runs/lus
+  cineloop report runs/demo runs/lus runs/sunnybrook-ef --trust trust.html`
+	trust := cmd.Flags().String("trust", "", "write one page about all runs into this file")
+	one := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *trust == "" && len(args) > 1 {
+			return fault.New(fault.Usage, "one run at a time, or --trust FILE for a page about all of them")
+		}
+		if *trust == "" {
+			return one(cmd, args)
+		}
+		if err := run.Trust(cmd.Context(), args, *trust, io.Err); err != nil {
+			return err
+		}
+		fmt.Fprintln(io.Out, "trust: "+*trust)
+		return nil
+	}
+	return cmd
 }

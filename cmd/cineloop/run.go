@@ -59,5 +59,9 @@ func runRun(ctx context.Context, opts runOptions, io ioStreams) error {
 	if err != nil {
 		return err
 	}
-	return printMetrics(io, r, m, opts.JSON, "report: "+r.Dir.Report())
+	where := "report: " + r.Dir.Report()
+	if m != nil {
+		where += "\ntrust: " + r.Dir.TrustPage()
+	}
+	return printMetrics(io, r, m, opts.JSON, where)
 }

@@ -149,11 +149,9 @@ func (j *judged) trade(ctx context.Context, f *Frontier, names []string, scores 
 			o := out[m*width : (m+1)*width]
 			auroc[m](w, o[:1])
 			rates := fairness.WeightedExpectedRates(labels, said[m], groups, len(large), weight)
-			if o[1] = fairness.Gap(rates, fairness.Selection); c == fairness.EqualisedOdds {
-				o[1] = fairness.EqualizedOdds(rates)
-			}
+			o[1] = constrainedGap(rates, c)
 			for g, r := range rates {
-				o[2+g] = (r.TPR + r.TNR) / 2
+				o[2+g] = balanced(r)
 			}
 		}
 	})
@@ -186,6 +184,41 @@ func (j *judged) trade(ctx context.Context, f *Frontier, names []string, scores 
 		})
 	}
 	return nil
+}
+
+// constrainedGap is the gap that a constraint is about, over the groups that have the rate: on a resample without a group's sick its
+// sensitivity is unknown, not 0. NaN: fewer than two groups have it.
+func constrainedGap(rates []fairness.Rates, c fairness.Constraint) float64 {
+	gap := func(rate func(fairness.Rates) float64, has func(fairness.Rates) bool) float64 {
+		there := slices.DeleteFunc(slices.Clone(rates), func(r fairness.Rates) bool { return !has(r) })
+		if len(there) < 2 {
+			return math.NaN()
+		}
+		return fairness.Gap(there, rate)
+	}
+	if c == fairness.DemographicParity {
+		return gap(fairness.Selection, func(r fairness.Rates) bool { return r.Count > 0 })
+	}
+	tpr, fpr := gap(fairness.TPR, hasSick), gap(fairness.FPR, hasHealthy)
+	switch {
+	case math.IsNaN(tpr):
+		return fpr
+	case math.IsNaN(fpr):
+		return tpr
+	}
+	return max(tpr, fpr)
+}
+
+// Of some people called yes or no, the shares of each add up to 1; of nobody, both are 0.
+func hasSick(r fairness.Rates) bool    { return r.TPR+r.FNR > 0 }
+func hasHealthy(r fairness.Rates) bool { return r.TNR+r.FPR > 0 }
+
+// balanced is the balanced accuracy, NaN without both sick and healthy.
+func balanced(r fairness.Rates) float64 {
+	if !hasSick(r) || !hasHealthy(r) {
+		return math.NaN()
+	}
+	return (r.TPR + r.TNR) / 2
 }
 
 // reduction is 1 − a/b with the percentiles of the resamples.

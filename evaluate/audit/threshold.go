@@ -88,12 +88,9 @@ func (j *judged) mitigation(ctx context.Context, a Attribute, c fairness.Constra
 	fill := func(w, prob, out []float64) {
 		rates := fairness.WeightedExpectedRates(y, prob, a.Of, k, w)
 		all := fairness.WeightedExpectedRates(y, prob, make([]int, len(y)), 1, w)[0]
-		out[0], out[1] = all.Accuracy, (all.TPR+all.TNR)/2
-		if out[2] = fairness.Gap(rates, fairness.Selection); c == fairness.EqualisedOdds {
-			out[2] = fairness.EqualizedOdds(rates)
-		}
+		out[0], out[1], out[2] = all.Accuracy, balanced(all), constrainedGap(rates, c)
 		for g, r := range rates {
-			out[len(names)+g] = (r.TPR + r.TNR) / 2
+			out[len(names)+g] = balanced(r)
 		}
 	}
 	d, err := stats.Bootstrap{Resamples: j.o.Resamples, Level: j.o.Level, Seed: j.o.Seed, Name: "audit thresholds/" + j.target.Name + a.Name + string(c)}.

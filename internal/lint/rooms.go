@@ -58,7 +58,7 @@ var Rooms = []Room{
 	{Path: "annotate", Floor: 5, Never: []string{"torch"}},
 	{Path: "federated", Floor: 5},
 	{Path: "clinic", Floor: 5, Never: []string{"learn"}},
-	{Path: "report", Floor: 5, Never: []string{"torch", "learn"}},
+	{Path: "report", Floor: 5, Never: []string{"torch", "learn"}, Beside: []string{"annotate"}},
 
 	{Path: "run", Floor: 6},
 	{Path: "web", Floor: 6},

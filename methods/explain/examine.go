@@ -31,6 +31,7 @@ const (
 	NotSupported Finding = "not supported" // hiding it matters no more than hiding something else
 	EdgeDetector Finding = "edge detector" // no different from the input's edges
 	Unstable     Finding = "unstable"      // the same with random weights, or another with a little noise
+	PixelValues  Finding = "pixel values"  // no different from the map of the same pixels in another order
 	Empty        Finding = "empty"         // the map is zero everywhere
 )
 

@@ -1,7 +1,6 @@
 package explain
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -97,11 +96,7 @@ func Flip(ctx context.Context, in Input, m *Map, steps, random int, fill Fill, r
 	if err != nil {
 		return f, err
 	}
-	order := make([]int, n)
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return -cmp.Compare(float64(m.Values[a]), float64(m.Values[b])) })
+	order := ranked(m)
 	curve := func(from, to []float32, dt, dy, dx int) ([]float64, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -174,7 +169,6 @@ func RISE(ctx context.Context, in Input, masks int, cells [3]int, keep float64, 
 	n := in.T * in.H * in.W
 	sum := make([]float64, n)
 	var all float64
-	const perBatch = 16
 	x := make([]float32, min(perBatch, masks)*len(in.X))
 	weight := make([]float64, n)
 	for done := 0; done < masks; {

@@ -57,6 +57,17 @@ func (o OcclusionOptions) filled(in Input) OcclusionOptions {
 	return o
 }
 
+// Grid is the resolution [t, h, w] at which occlusion of an input works: its windows along each axis.
+func (o OcclusionOptions) Grid(in Input) [3]int {
+	o = o.filled(in)
+	size := [3]int{in.T, in.H, in.W}
+	var g [3]int
+	for i, n := range size {
+		g[i] = len(starts(n, o.Window[i], o.Stride[i]))
+	}
+	return g
+}
+
 // Occlusion masks a window at every stride and maps the fall of the score, averaged over the windows that cover a position (Zeiler
 // and Fergus, ECCV 2014, through time as well). Positive values: the score falls when this is hidden. It also returns the score of the
 // whole input.

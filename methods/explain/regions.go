@@ -1,11 +1,6 @@
 package explain
 
-import (
-	"context"
-	"fmt"
-	"math/rand/v2"
-	"sort"
-)
+import "fmt"
 
 // Region is a named set of positions in [T, H, W], flat, such as a structure that a mask outlines.
 type Region struct {
@@ -153,62 +148,70 @@ func hideInTurn(in Input, regions []Region, fill Fill, value *float32, score Sco
 	if err != nil {
 		return nil, 0, err
 	}
-	base, err := score(in.X, 1)
-	if err != nil {
-		return nil, 0, err
-	}
-	x := make([]float32, len(in.X))
-	var hidden []int
 	for _, r := range regions {
 		for _, p := range r.At {
 			if p < 0 || p >= in.T*in.H*in.W {
 				return nil, 0, fmt.Errorf("explain: region %q has position %d of %d", r.Name, p, in.T*in.H*in.W)
 			}
 		}
-		copy(x, in.X)
-		if hidden = append(hidden, r.At...); !together {
-			hidden = r.At
-		}
-		hide(x, in, hidden, filled)
-		s, err := score(x, 1)
-		if err != nil {
-			return nil, 0, fmt.Errorf("explain: score without region %q: %w", r.Name, err)
-		}
-		fall = append(fall, base[0]-s[0])
 	}
-	return fall, base[0], nil
+	var hidden []int
+	scores, err := inBatches(len(in.X), 1+len(regions), func(i int, dst []float32) {
+		copy(dst, in.X)
+		if i == 0 {
+			return
+		}
+		at := regions[i-1].At
+		if together {
+			hidden = append(hidden, at...)
+			at = hidden
+		}
+		hide(dst, in, at, filled)
+	}, score)
+	if err != nil {
+		return nil, 0, fmt.Errorf("explain: scores without regions: %w", err)
+	}
+	for _, s := range scores[1:] {
+		fall = append(fall, scores[0]-s)
+	}
+	return fall, scores[0], nil
 }
 
-// NamedRegion tests whether hiding a region lowers the score more than hiding the same shape elsewhere in the frame: shifts in rows and
-// columns only, so that the frames hidden stay the same.
-func NamedRegion(ctx context.Context, in Input, region Region, shifts int, fill Fill, rng *rand.Rand, score ScoreFunc) (RegionResult, error) {
-	n := in.T * in.H * in.W
-	res := RegionResult{Fraction: float64(len(region.At)) / float64(max(1, n))}
-	if len(region.At) == 0 || shifts < 1 {
-		return res, fmt.Errorf("explain: region %q of %d positions tested against %d places", region.Name, len(region.At), shifts)
+// perBatch is how many disturbed inputs are scored at a time.
+const perBatch = 16
+
+// inBatches scores n inputs of size values, which make writes in their order.
+func inBatches(size, n int, write func(i int, dst []float32), score ScoreFunc) ([]float64, error) {
+	var out []float64
+	batch := make([]float32, min(perBatch, n)*size)
+	for len(out) < n {
+		k := min(perBatch, n-len(out))
+		for i := range k {
+			write(len(out)+i, batch[i*size:(i+1)*size])
+		}
+		s, err := score(batch[:k*size], k)
+		if err != nil {
+			return nil, err
+		}
+		if len(s) != k {
+			return nil, fmt.Errorf("explain: %d scores of %d inputs", len(s), k)
+		}
+		out = append(out, s...)
 	}
-	falls, whole, err := Ablate(in, []Region{region}, fill, nil, score)
+	return out, nil
+}
+
+// Hidden is an input with a region hidden.
+func Hidden(in Input, region Region, fill Fill) (Input, error) {
+	if err := in.check(); err != nil {
+		return in, err
+	}
+	filled, err := filling(in, fill, nil)
 	if err != nil {
-		return res, err
+		return in, err
 	}
-	res.Score, res.Fall = whole, falls[0]
-	var elsewhere []Region
-	for range shifts {
-		if err := ctx.Err(); err != nil {
-			return res, err
-		}
-		dy, dx := rng.IntN(in.H), rng.IntN(in.W)
-		moved := make([]int, len(region.At))
-		for i, p := range region.At {
-			moved[i] = (p/(in.H*in.W)*in.H+(p/in.W%in.H+dy)%in.H)*in.W + (p%in.W+dx)%in.W
-		}
-		elsewhere = append(elsewhere, Region{"elsewhere", moved})
-	}
-	if res.Random, _, err = Ablate(in, elsewhere, fill, nil, score); err != nil {
-		return res, err
-	}
-	sort.Float64s(res.Random)
-	larger := len(res.Random) - sort.SearchFloat64s(res.Random, res.Fall)
-	res.PValue = float64(1+larger) / float64(1+len(res.Random))
-	return res, nil
+	out := in
+	out.X = append([]float32(nil), in.X...)
+	hide(out.X, in, region.At, filled)
+	return out, nil
 }

@@ -38,7 +38,6 @@ func RegionTest(ctx context.Context, in Input, m *Map, fraction float64, shifts 
 	res.Fraction = float64(len(region)) / float64(len(m.Values))
 	n := in.T * in.H * in.W
 	size := len(in.X)
-	const perBatch = 16
 	batch := make([]float32, perBatch*size)
 	masked := func(dst []float32, dt, dy, dx int) {
 		copy(dst, in.X)
@@ -83,11 +82,17 @@ func RegionTest(ctx context.Context, in Input, m *Map, fraction float64, shifts 
 
 // top lists the positions of the largest values, ties by position; at least one, at most all but one.
 func top(m *Map, fraction float64) []int {
+	order := ranked(m)
+	k := min(max(1, int(fraction*float64(len(order))+0.5)), max(1, len(order)-1))
+	return order[:k]
+}
+
+// ranked lists all positions, the largest values first, ties by position.
+func ranked(m *Map) []int {
 	order := make([]int, len(m.Values))
 	for i := range order {
 		order[i] = i
 	}
 	sort.SliceStable(order, func(a, b int) bool { return m.Values[order[a]] > m.Values[order[b]] })
-	k := min(max(1, int(fraction*float64(len(order))+0.5)), max(1, len(order)-1))
-	return order[:k]
+	return order
 }

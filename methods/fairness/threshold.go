@@ -60,6 +60,17 @@ const thresholdGrid = 1000
 // false-positive rates (fpr), or both (eo), over a grid of 1,000 steps of the rate. Every group needs both labels: the error is of code
 // input otherwise.
 func OptimiseThresholds(score []float64, y, group []int, k int, c Constraint, objective Objective) (*ThresholdRule, error) {
+	rules, err := ThresholdTies(score, y, group, k, c, objective, 0)
+	if err != nil {
+		return nil, err
+	}
+	return rules[0], nil
+}
+
+// ThresholdTies are the rule of [OptimiseThresholds] and, after it, every other step of the grid whose objective is lower by at most slack, the
+// best first. With slack a row's worth (1/rows), the data do not tell them apart, and what the constraint does not speak of may differ
+// between them: which one is taken is a choice, and gaps that depend on it are known no better than their range. For eo there is one rule.
+func ThresholdTies(score []float64, y, group []int, k int, c Constraint, objective Objective, slack float64) ([]*ThresholdRule, error) {
 	mustMatch(len(y), len(score), len(group))
 	mustLie("label", y, 0, 2)
 	mustLie("group", group, 0, k)
@@ -83,23 +94,21 @@ func OptimiseThresholds(score []float64, y, group []int, k int, c Constraint, ob
 		curves[g] = alongGrid(hull(curve))
 	}
 	if c == EqualisedOdds {
-		return oddsRule(curves, y, objective), nil
+		return []*ThresholdRule{oddsRule(curves, y, objective)}, nil
 	}
-	best, at := math.Inf(-1), 0
+	var rules []*ThresholdRule
+	best := math.Inf(-1)
 	for i := range thresholdGrid + 1 {
-		total := 0.0
+		r := &ThresholdRule{}
 		for g := range k {
-			total += people[g] / float64(len(y)) * curves[g][i].y
+			r.Objective += people[g] / float64(len(y)) * curves[g][i].y
+			r.Groups = append(r.Groups, curves[g][i].rule)
 		}
-		if total > best {
-			best, at = total, i
-		}
+		rules, best = append(rules, r), max(best, r.Objective)
 	}
-	r := &ThresholdRule{Objective: best}
-	for g := range k {
-		r.Groups = append(r.Groups, curves[g][at].rule)
-	}
-	return r, nil
+	rules = slices.DeleteFunc(rules, func(r *ThresholdRule) bool { return r.Objective < best-slack })
+	slices.SortStableFunc(rules, func(a, b *ThresholdRule) int { return cmp.Compare(b.Objective, a.Objective) })
+	return rules, nil
 }
 
 // oddsRule picks the best point that lies on or under every group's ROC curve; a group whose curve is higher is told the constant often

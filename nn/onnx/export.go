@@ -32,11 +32,11 @@ const mostBytes = math.MaxInt32
 //
 // Errors: usage (an operator or a use of one that has no counterpart, a model of 2 GiB or more), internal (libtorch's).
 func Export(e *torch.Engine, s Spec) ([]byte, error) {
-	two, err := run(e, s, 2)
+	two, err := run(e, s, 2, true)
 	if err != nil {
 		return nil, err
 	}
-	three, err := run(e, s, 3)
+	three, err := run(e, s, 3, false)
 	if err != nil {
 		return nil, err
 	}

@@ -76,6 +76,7 @@ func subjects(t testing.TB) []subject {
 		clips(t, small("vit_s_16_mean"), 3, 2, 48, 48), clips(t, small("i3d"), 3, 16, 64, 64), clips(t, small("i3d_r50"), 3, 8, 32, 32), clips(t, small("s3d"), 3, 16, 64, 64),
 		clips(t, small("x3d_s"), 3, 8, 64, 64), clips(t, small("slowfast_r50"), 3, 32, 32, 32), clips(t, small("csn_r50"), 3, 8, 32, 32),
 		clips(t, small("mvit_v2_s"), 3, 8, 64, 64), clips(t, small("timesformer"), 3, 4, 48, 48), clips(t, small("vivit_b"), 3, 8, 48, 48), clips(t, small("videomae_vit_s"), 3, 4, 48, 48),
+		clips(t, small("p3d_63"), 3, 16, 64, 64), clips(t, small("swin3d_t"), 3, 8, 64, 64),
 		masks(t, unet("unet", 2), 1, 32, 32), masks(t, unet("unet", 3), 1, 16, 16, 16), masks(t, unet("resenc_unet", 3), 1, 16, 16, 16),
 		masks(t, segment.Spec{Name: "deeplabv3_resnet50", Channels: 3, Classes: 4}, 3, 64, 64),
 	}

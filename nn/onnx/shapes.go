@@ -79,6 +79,20 @@ var shapes = map[string]converter{
 		}
 		return one(name)
 	},
+	"roll": func(g *graph, c *call) []string {
+		x := c.value(0)
+		name := g.in(x)
+		shifts := c.ints(1)
+		for i, d := range c.axes(2, x) {
+			g.fixed(x, d)
+			n := x.shape[d]
+			at := ((-shifts[i])%n + n) % n // what comes first
+			if at != 0 {
+				name = g.node("Concat", []string{g.slice(name, d, at, n, 1), g.slice(name, d, 0, at, 1)}, nil, named{"axis", d})
+			}
+		}
+		return one(name)
+	},
 	"pad":                    pad,
 	"upsample_nearest2d.vec": resize("nearest"), "upsample_nearest3d.vec": resize("nearest"), "upsample_bilinear2d.vec": resize("linear"), "upsample_trilinear3d.vec": resize("linear"),
 	"upsample_bicubic2d.vec": resize("cubic"),

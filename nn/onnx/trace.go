@@ -36,12 +36,12 @@ type tracer struct {
 	trace
 	values map[*torch.Tensor]*value
 	names  map[*torch.Tensor]string
-	failed error
+	keep   bool // constants' contents: one pass's are enough
 }
 
-// run records a pass of n items.
-func run(e *torch.Engine, s Spec, n int64) (*trace, error) {
-	t := &tracer{values: map[*torch.Tensor]*value{}, names: map[*torch.Tensor]string{}}
+// run records a pass of n items; keep: with the contents of constants.
+func run(e *torch.Engine, s Spec, n int64, keep bool) (*trace, error) {
+	t := &tracer{keep: keep, values: map[*torch.Tensor]*value{}, names: map[*torch.Tensor]string{}}
 	s.Module.Visit("", func(name string, p *nn.Param) {
 		if !p.Int {
 			t.names[p.T] = name
@@ -64,9 +64,6 @@ func run(e *torch.Engine, s Spec, n int64) (*trace, error) {
 			}
 		})
 	})
-	if err == nil {
-		err = t.failed
-	}
 	return &t.trace, err
 }
 
@@ -83,7 +80,7 @@ func (t *tracer) value(x *torch.Tensor) *value {
 // use is value of a tensor that becomes an input of a node: a constant's content is kept.
 func (t *tracer) use(x *torch.Tensor) *value {
 	v := t.value(x)
-	if !v.data && v.array == nil {
+	if t.keep && !v.data && v.array == nil {
 		a := x.Contiguous(torch.Contiguous).Array()
 		v.array = &a
 	}

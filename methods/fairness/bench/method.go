@@ -40,6 +40,7 @@ type fitting struct {
 	trainError   float64
 	trainWorst   float64 // largest moment on the training rows
 	trainChecked bool
+	ties         [][]float64 // answers of rules that the training rows cannot tell from the one that is returned
 }
 
 // constantModel answers the same for everybody.
@@ -103,11 +104,15 @@ func reduction(c fairness.Constraint) func(context.Context, *fitting) ([]float64
 
 func thresholds(c fairness.Constraint) func(context.Context, *fitting) ([]float64, error) {
 	return func(_ context.Context, f *fitting) ([]float64, error) {
-		r, err := fairness.OptimiseThresholds(f.base.Probability(f.train.Rows), f.y, f.group, f.k, c, fairness.Accuracy)
+		rules, err := fairness.ThresholdTies(f.base.Probability(f.train.Rows), f.y, f.group, f.k, c, fairness.Accuracy, 1/float64(len(f.y)))
 		if err != nil {
 			return nil, err
 		}
-		return r.Probability(f.base.Probability(f.test.Rows), f.testGroup), nil
+		score := f.base.Probability(f.test.Rows)
+		for _, r := range rules {
+			f.ties = append(f.ties, r.Probability(score, f.testGroup))
+		}
+		return f.ties[0], nil
 	}
 }
 

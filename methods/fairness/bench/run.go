@@ -54,9 +54,24 @@ type Result struct {
 	// On the training rows, of a reduction: what it promises is about these.
 	Train *Training `json:"train,omitempty"`
 
+	// Of thresholds: what rules reach on the test rows whose accuracy on the training rows is the best one's to within one row.
+	Ties *Ties `json:"equally_accurate,omitempty"`
+
 	Anchor *Anchor `json:"anchor,omitempty"` // what the reference reached
 	// Within says whether error and gaps are all within 0.005 of the anchor's; absent without one.
 	Within *bool `json:"within,omitempty"`
+	// WithinTies says the same of one of the equally accurate rules; absent without them.
+	WithinTies *bool `json:"within_equally_accurate,omitempty"`
+}
+
+// Ties are rules that the training rows cannot tell apart.
+type Ties struct {
+	Rules int        `json:"rules"`
+	Error [2]float64 `json:"error"` // smallest and largest
+	DPGap [2]float64 `json:"dp_gap"`
+	EOGap [2]float64 `json:"eo_gap"`
+
+	each []Anchor
 }
 
 // Training is what a reduction reached on the rows it was fitted to.
@@ -169,6 +184,7 @@ func runTable(ctx context.Context, d Dataset, in *data, methods []Method, o Opti
 			if err := r.judge(ctx, y, prob, f.testGroup, in.groups, o); err != nil {
 				return nil, err
 			}
+			r.tie(y, g.ties, f.testGroup, len(in.groups))
 			r.compare(d.Name)
 			t.Results = append(t.Results, r)
 			if o.Log != nil {
@@ -183,12 +199,8 @@ func runTable(ctx context.Context, d Dataset, in *data, methods []Method, o Opti
 func (r *Result) judge(ctx context.Context, y []int, prob []float64, group []int, names []string, o Options) error {
 	k := len(names)
 	stat := func(weight, out []float64) {
-		rates := fairness.WeightedExpectedRates(y, prob, group, k, weight)
-		all, n := 0.0, 0.0
-		for _, g := range rates {
-			all, n = all+(1-g.Accuracy)*g.Count, n+g.Count
-		}
-		out[0], out[1], out[2] = all/n, fairness.Gap(rates, fairness.Selection), fairness.EqualizedOdds(rates)
+		a := reached(y, prob, group, k, weight)
+		out[0], out[1], out[2] = a.Error, a.DPGap, a.EOGap
 	}
 	clusters := make([][]int, len(y))
 	for i := range clusters {
@@ -212,4 +224,36 @@ func (r *Result) judge(ctx context.Context, y []int, prob []float64, group []int
 		r.Groups = append(r.Groups, Group{names[g], int(rate.Count + 0.5), float64(positives) / rate.Count, rate.Selection, rate.TPR, rate.FPR, 1 - rate.Accuracy})
 	}
 	return nil
+}
+
+// reached is the error and the gaps of answers.
+func reached(y []int, prob []float64, group []int, k int, weight []float64) Anchor {
+	rates := fairness.WeightedExpectedRates(y, prob, group, k, weight)
+	all, n := 0.0, 0.0
+	for _, g := range rates {
+		all, n = all+(1-g.Accuracy)*g.Count, n+g.Count
+	}
+	return Anchor{all / n, fairness.Gap(rates, fairness.Selection), fairness.EqualizedOdds(rates)}
+}
+
+// tie fills what equally accurate rules reach, where there are several.
+func (r *Result) tie(y []int, ties [][]float64, group []int, k int) {
+	if len(ties) < 2 {
+		return
+	}
+	r.Ties = &Ties{Rules: len(ties)}
+	for i, prob := range ties {
+		a := reached(y, prob, group, k, nil)
+		r.Ties.each = append(r.Ties.each, a)
+		widen(&r.Ties.Error, a.Error, i == 0)
+		widen(&r.Ties.DPGap, a.DPGap, i == 0)
+		widen(&r.Ties.EOGap, a.EOGap, i == 0)
+	}
+}
+
+func widen(span *[2]float64, v float64, first bool) {
+	if first {
+		*span = [2]float64{v, v}
+	}
+	span[0], span[1] = min(span[0], v), max(span[1], v)
 }

@@ -252,3 +252,72 @@ func FuzzDecodeTable(f *testing.F) {
 		}
 	})
 }
+
+// Order of rows and of features is nothing; a feature that is 0 for everybody keeps a weight of 0; twice the data at half C is the same fit.
+func TestFitMetamorphic(t *testing.T) {
+	d, y, w := random(120)
+	m, err := Fit(t.Context(), d, y, w, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	turned := &Design{Width: d.Width + 1} // features in reverse, and one more that nobody has
+	var ty []int
+	var tw []float64
+	for i := len(y) - 1; i >= 0; i-- {
+		var row []Feature
+		for _, f := range d.Rows[i] {
+			row = append(row, Feature{d.Width - 1 - f.Column, f.Value})
+		}
+		turned.Rows, ty, tw = append(turned.Rows, row), append(ty, y[i]), append(tw, w[i])
+	}
+	r, err := Fit(t.Context(), turned, ty, tw, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for j := range m.Weight {
+		near(t, "weight", r.Weight[d.Width-1-j], m.Weight[j], 1e-7)
+	}
+	near(t, "weight of nobody's feature", r.Weight[d.Width], 0, 1e-9)
+	near(t, "intercept", r.Intercept, m.Intercept, 1e-7)
+	twice := &Design{Width: d.Width, Rows: append(append([][]Feature{}, d.Rows...), d.Rows...)}
+	h, err := Fit(t.Context(), twice, append(append([]int{}, y...), y...), append(append([]float64{}, w...), w...), Options{C: 0.5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for j := range m.Weight {
+		near(t, "weight of twice the data", h.Weight[j], m.Weight[j], 1e-7)
+	}
+}
+
+// Hard data: classes that a feature separates end finite under the penalty; one label, one row, features of very different size end at a gradient of 0.
+func TestFitHardData(t *testing.T) {
+	for name, c := range map[string]struct {
+		rows [][]Feature
+		y    []int
+	}{
+		"separated":  {[][]Feature{{{0, 1}}, {{0, 2}}, {{0, -1}}, {{0, -3}}}, []int{1, 1, 0, 0}},
+		"huge":       {[][]Feature{{{0, 1e6}}, {{0, -1e6}}, {{0, 2e6}}}, []int{1, 0, 0}},
+		"collinear":  {[][]Feature{{{0, 1}, {1, 1}}, {{0, 2}, {1, 2}}, {{0, 3}, {1, 3}}}, []int{0, 1, 0}},
+		"one row in": {[][]Feature{{{0, 1}}, {{0, 1}}}, []int{1, 0}},
+	} {
+		width := 0
+		for _, r := range c.rows {
+			width = max(width, len(r))
+		}
+		m, err := Fit(t.Context(), &Design{Rows: c.rows, Width: width}, c.y, nil, Options{})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for _, p := range m.Probability(c.rows) {
+			if !(p >= 0 && p <= 1) {
+				t.Errorf("%s: probability %v", name, p)
+			}
+		}
+		for _, w := range append(m.Weight, m.Intercept) {
+			if math.IsNaN(w) || math.IsInf(w, 0) {
+				t.Errorf("%s: weight %v", name, w)
+			}
+		}
+	}
+}
