@@ -64,7 +64,7 @@ func (r *Run) check(ctx context.Context) (*CohortCheck, error) {
 	}
 	out.Fields = len(fields)
 	out.Shortcuts = slices.DeleteFunc(all, func(s cohort.Shortcut) bool { return !s.Predicts })
-	out.Quality = slices.DeleteFunc(cohort.Quality(facts, cohort.QualityLimits{}), func(v cohort.Verdict) bool { return len(v.Doubts) == 0 })
+	out.Quality = slices.DeleteFunc(cohort.Quality(facts, cohort.QualityLimits{Expect: plan.Data.Expect}), func(v cohort.Verdict) bool { return len(v.Doubts) == 0 })
 	return out, nil
 }
 
