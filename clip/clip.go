@@ -87,6 +87,7 @@ type Source struct {
 	Instances []string          `json:"instance_uids,omitempty"`
 	Reader    string            `json:"reader"`          // reader name and version
 	Notes     []string          `json:"notes,omitempty"` // leniencies and conversions that were applied
+	Stack     *Stack            `json:"stack,omitempty"` // of a series of slices with positions
 	Tags      map[string]string `json:"tags,omitempty"`  // scan-level facts free of identity: Modality, ViewName, StageName, HeartRate, Manufacturer…
 }
 

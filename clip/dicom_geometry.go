@@ -77,6 +77,7 @@ type seriesGeometry struct {
 	times    []float64
 	notes    []string
 	oriented bool
+	stack    *Stack // nil: not slices
 }
 
 // arrange orders frames by their place along the common normal, then by time. Frames all at one place are moments (a cine); when
@@ -182,6 +183,7 @@ func (g *seriesGeometry) measure(places []place, at []float64, order []int) {
 	for k := range g.step {
 		g.step[k] = (last[k] - g.first.position[k]) / float64(n)
 	}
+	g.stack = stackOf(gaps, g.step, g.first.normal())
 	lo, hi := slices.Min(gaps), slices.Max(gaps)
 	if hi-lo > 0.05*hi {
 		g.notes = append(g.notes, fmt.Sprintf("slices are unevenly spaced, %.2f to %.2f mm: some may be missing", lo, hi))
@@ -208,6 +210,7 @@ func triggerTimes(places []place, order []int) []float64 {
 // apply gives a clip its spacing, times and affine.
 func (g *seriesGeometry) apply(c *Clip) {
 	c.Source.Notes = append(c.Source.Notes, g.notes...)
+	c.Source.Stack = g.stack
 	c.Spacing.Row, c.Spacing.Column, c.Spacing.Slice = g.first.spacing[0], g.first.spacing[1], g.spacing
 	if g.times != nil {
 		c.TimesMS = g.times

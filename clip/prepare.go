@@ -32,6 +32,13 @@ var samplers = sync.Pool{New: func() any { return new(sampler) }}
 // unsigned types, else the least sampled value. Rotation and zoom are about the region's middle and true in mm where spacing is
 // known. It is safe for concurrent use and does not change c.
 func Prepare(c *Clip, in InputSpec, dst []float32, rng *rand.Rand, aug AugmentSpec, evalClip int) error {
+	if in.Flow {
+		w, err := Working(c, in, aug)
+		if err != nil {
+			return err
+		}
+		return PrepareWorking(w, in, dst, rng, aug, evalClip)
+	}
 	shape := InputShape(c, in)
 	if n := shape[0] * shape[1] * shape[2] * shape[3]; len(dst) != n {
 		return fault.New(fault.Usage, "preparing a clip: %d places for an input of %d × %d × %d × %d", len(dst), shape[0], shape[1], shape[2], shape[3])

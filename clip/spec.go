@@ -17,6 +17,7 @@ type InputSpec struct {
 	Mean      []float64 `yaml:"mean,omitempty"`       // for fixed, a value a channel, after unit scaling
 	Std       []float64 `yaml:"std,omitempty"`
 	EvalClips int       `yaml:"eval_clips,omitempty"` // clips a study whose scores are averaged in evaluation; 0 = 1
+	Flow      bool      `yaml:"flow,omitempty"`       // two channels of optical flow after the picture's, pixels a frame; with working
 	Working   bool      `yaml:"working,omitempty"`    // sample first to H×W in the stored type, so that caches keep small clips; not with augmentation that moves samples
 }
 

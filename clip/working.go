@@ -19,6 +19,16 @@ func MovesSamples(aug AugmentSpec) bool {
 //
 // It is an error of code usage if aug [MovesSamples], or if in leaves its shape open.
 func Working(c *Clip, in InputSpec, aug AugmentSpec) (*Clip, error) {
+	if err := checkFlow(in, aug); err != nil {
+		return nil, err
+	}
+	if in.Flow {
+		w, err := Working(c, in.picture(), aug)
+		if err != nil {
+			return nil, err
+		}
+		return withFlow(w, max(1, in.EvalClips)), nil
+	}
 	switch {
 	case MovesSamples(aug):
 		return nil, fault.New(fault.Usage, "input.working: the augmentation moves samples at random, which needs the stored clip").
@@ -67,33 +77,40 @@ func Working(c *Clip, in InputSpec, aug AugmentSpec) (*Clip, error) {
 // PrepareWorking is [Prepare] from the [Working] clip of in: mirroring, window, normalisation, intensity augmentation, channels. Its random
 // choices are drawn in the order in which Prepare draws them.
 func PrepareWorking(w *Clip, in InputSpec, dst []float32, rng *rand.Rand, aug AugmentSpec, evalClip int) error {
+	if in.Flow {
+		return prepareFlow(w, in, dst, rng, aug, evalClip)
+	}
 	k := max(1, in.EvalClips)
 	if w.T != k*in.Frames || w.H != in.Height || w.W != in.Width {
 		return fault.New(fault.Usage, "a working clip of %d×%d×%d for an input of %d times %d×%d×%d", w.T, w.H, w.W, k, in.Frames, in.Height, in.Width)
 	}
-	shape := InputShape(w, in)
-	if n := shape[0] * in.Frames * shape[2] * shape[3]; len(dst) != n {
-		return fault.New(fault.Usage, "preparing a clip: %d places for an input of %d × %d × %d × %d", len(dst), shape[0], in.Frames, shape[2], shape[3])
-	}
 	if evalClip < 0 || evalClip >= k {
 		return fault.New(fault.Usage, "evaluation clip %d of %d", evalClip, k)
-	}
-	if err := checkNormalise(in, shape[0]); err != nil {
-		return err
 	}
 	n := len(w.Data) / k
 	one := *w
 	one.T, one.Data, one.TimesMS = in.Frames, w.Data[evalClip*n:(evalClip+1)*n], nil
-	flip := drawFlips(rng, aug)
+	return fillWorking(&one, in, dst, rng, aug, drawFlips(rng, aug))
+}
+
+// fillWorking makes the input of one working clip, mirrored as drawn.
+func fillWorking(one *Clip, in InputSpec, dst []float32, rng *rand.Rand, aug AugmentSpec, flip [3]bool) error {
+	shape := InputShape(one, in)
+	if n := shape[0] * in.Frames * shape[2] * shape[3]; len(dst) != n {
+		return fault.New(fault.Usage, "preparing a clip: %d places for an input of %d × %d × %d × %d", len(dst), shape[0], in.Frames, shape[2], shape[3])
+	}
+	if err := checkNormalise(in, shape[0]); err != nil {
+		return err
+	}
 	s := samplers.Get().(*sampler)
 	defer samplers.Put(s)
-	if w.DType == Uint8 && in.Normalise != "case" && in.Normalise != "percentile" {
-		mapBytes(s, dst, &one, in, shape, flip)
+	if one.DType == Uint8 && in.Normalise != "case" && in.Normalise != "percentile" {
+		mapBytes(s, dst, one, in, shape, flip)
 		augmentIntensity(dst, rng, aug)
 		return nil
 	}
-	unpackAny(s, dst[:min(w.C, shape[0])*shape[1]*shape[2]*shape[3]], &one, flip)
-	finishFilled(s, &one, in, shape, dst, rng, aug)
+	unpackAny(s, dst[:min(one.C, shape[0])*shape[1]*shape[2]*shape[3]], one, flip)
+	finishFilled(s, one, in, shape, dst, rng, aug)
 	return nil
 }
 

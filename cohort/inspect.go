@@ -26,6 +26,8 @@ type Facts struct {
 	RateHz     float64           `json:"frame_rate_hz,omitempty"` // 0: unknown
 	SpacingMM  [3]float64        `json:"spacing_mm,omitzero"`     // slice, row, column; 0: unknown
 	Tags       map[string]string `json:"tags,omitempty"`          // scan-level facts of the header, free of identity
+	Stack      *clip.Stack       `json:"stack,omitempty"`         // how its slices lie; nil: no slices with positions
+	TiltDeg    float64           `json:"tilt_deg,omitempty"`      // between the slices' normal and the line of their positions
 
 	Mean       float64    `json:"mean"`      // of the stored values, as a share of the clip's own range 0 to 1
 	SD         float64    `json:"sd"`        // the same
@@ -92,6 +94,10 @@ func inspect(ctx context.Context, r file) (f Facts) {
 	}
 	f.Frames, f.Height, f.Width, f.Channels, f.DType = cl.T, cl.H, cl.W, cl.C, cl.DType.String()
 	f.RateHz, f.SpacingMM, f.Tags = cl.FrameRate(), [3]float64{cl.Spacing.Slice, cl.Spacing.Row, cl.Spacing.Column}, cl.Source.Tags
+	f.Stack, f.TiltDeg = cl.Source.Stack, cl.TiltDeg()
+	if f.Stack != nil {
+		f.TiltDeg = f.Stack.TiltDeg // also where uneven slices have no affine
+	}
 	f.Irregular = irregular(cl.TimesMS)
 	samplesOf(cl).measure(&f)
 	return f

@@ -202,7 +202,7 @@ func NewLoader(c *Cohort, rows []int, cfg LoaderConfig) (*Loader, error) {
 	}
 	l := &Loader{
 		c: c, rows: slices.Clone(rows), rank: map[int]int{}, cfg: cfg, work: workOf(in),
-		clip: in.Channels * in.Frames * in.Height * in.Width,
+		clip: in.Planes() * in.Frames * in.Height * in.Width,
 		free: make(chan []float32, maxFree), bad: map[int]string{}, badClips: map[clipAt]bool{},
 	}
 	l.item = l.clip * max(1, len(c.Slots))

@@ -168,7 +168,7 @@ func (l *Loader) deliver(w *work) *Batch {
 		return nil
 	}
 	b.X = w.buf[: len(b.Rows)*l.item : len(b.Rows)*l.item]
-	b.Shape = [5]int{len(b.Rows) * max(1, v), in.Channels, in.Frames, in.Height, in.Width}
+	b.Shape = [5]int{len(b.Rows) * max(1, v), in.Planes(), in.Frames, in.Height, in.Width}
 	l.held.Add(1)
 	b.release = func() {
 		l.giveBack(w.buf)

@@ -10,7 +10,9 @@ import (
 
 // Doubt is a reason to look at an item before it is used.
 type Doubt struct {
-	Rule   string `json:"rule"`   // blank | frozen | too few frames | saturated | uneven frame times | blurred | unlike the others: … | unreadable
+	// unreadable | blank | frozen | too few frames | saturated | uneven frame times | missing slices | uneven slices | tilted gantry |
+	// wrong modality | wrong body part | blurred | unlike the others: …
+	Rule   string `json:"rule"`
 	Reason string `json:"reason"` // with the number that raised it and the limit
 }
 
@@ -29,10 +31,13 @@ type QualityLimits struct {
 	Irregular float64 `yaml:"irregular,omitempty" json:"irregular"`   // of frame times; default 1 (a gap twice the median)
 	MinFrames int     `yaml:"min_frames,omitempty" json:"min_frames"` // default: a tenth of the cohort's median, at least 2 where that has 10
 	Outlier   float64 `yaml:"outlier,omitempty" json:"outlier"`       // robust standard deviations; default 6
+
+	Expect *ExpectSpec `yaml:"-" json:"expect,omitempty"` // what the recipe says that items are
 }
 
 // Quality judges every item by fixed limits and against the cohort: medians and median absolute deviations of brightness, contrast,
-// sharpness, frame size, frame rate and spacing (robust z-scores, Iglewicz and Hoaglin 1993).
+// sharpness, frame size, frame rate, spacing and pixel shape (robust z-scores, Iglewicz and Hoaglin 1993), and the modality and body part that
+// almost all have, or that the recipe expects.
 func Quality(facts []Facts, limits QualityLimits) []Verdict {
 	l := limits.withDefaults(facts)
 	out := make([]Verdict, len(facts))
@@ -63,7 +68,9 @@ func Quality(facts []Facts, limits QualityLimits) []Verdict {
 		if f.Irregular > l.Irregular {
 			doubt("uneven frame times", "the largest gap is %.1f times the median", f.Irregular+1)
 		}
+		stackDoubts(f, doubt)
 	}
+	kindDoubts(facts, l.Expect, func(i int, rule, reason string) { out[i].Doubts = append(out[i].Doubts, Doubt{rule, reason}) })
 	for _, m := range []struct {
 		what string
 		get  func(Facts) float64
@@ -77,6 +84,8 @@ func Quality(facts []Facts, limits QualityLimits) []Verdict {
 		{"frame rate", func(f Facts) float64 { return known(f.RateHz) }, false},
 		{"pixel spacing", func(f Facts) float64 { return math.Log(known(f.SpacingMM[1])) }, false},
 		{"slice spacing", func(f Facts) float64 { return math.Log(known(f.SpacingMM[0])) }, false},
+		{"distance between slices by their thickness", sliceGap, false},
+		{"pixel shape", pixelShape, false},
 	} {
 		z := robustZ(facts, m.get)
 		for i, v := range z {

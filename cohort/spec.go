@@ -15,7 +15,8 @@ type Spec struct {
 	Targets   []TargetSpec      `yaml:"targets,omitempty"`
 	Tabular   []TabularSpec     `yaml:"tabular,omitempty"` // columns that the network may use beside the picture
 	Derive    []DeriveSpec      `yaml:"derive,omitempty"`
-	Views     *ViewsSpec        `yaml:"views,omitempty"` // several clips a study; nil: every row is an item
+	Expect    *ExpectSpec       `yaml:"expect,omitempty"` // what every item should be; nil: what almost all are
+	Views     *ViewsSpec        `yaml:"views,omitempty"`  // several clips a study; nil: every row is an item
 
 	Base string `yaml:"-"` // the recipe's folder, where relative roots are looked for after the working directory
 }

@@ -122,3 +122,78 @@ func TestRecalibrate(t *testing.T) {
 		t.Errorf("hard probabilities: %+v", got)
 	}
 }
+
+// An edge, a rest and a weight of nothing: whatever the bins, rows are counted once and the mean of confidences stays what it was.
+func TestBinsKeepWhatTheyAreGiven(t *testing.T) {
+	r := stats.Seed(3).Stream("bins")
+	for round := range 200 {
+		n := 1 + r.IntN(60)
+		prob, outcome, w := make([]float64, n), make([]bool, n), make([]float64, n)
+		var total, conf, freq float64
+		for i := range prob {
+			prob[i] = float64(r.IntN(21)) / 20 // many ties, all edges
+			outcome[i] = r.IntN(2) == 0
+			w[i] = float64(r.IntN(4))
+			total += w[i]
+			conf += w[i] * prob[i]
+			freq += w[i] * indicator(outcome[i])
+		}
+		for _, b := range []Bins{{Count: 1}, {Count: 10}, {Count: 10, Left: true}, {Count: 7, Mass: true}, {Count: 20, Mass: true}} {
+			rel := &reliability{prob: prob, outcome: outcome, bins: b}
+			var gotN, gotC, gotF, most, least float64
+			least = math.Inf(1)
+			for _, bin := range rel.of(w) {
+				gotN += bin.N
+				gotC += bin.N * bin.Confidence
+				gotF += bin.N * bin.Frequency
+				most, least = math.Max(most, bin.N), math.Min(least, bin.N)
+			}
+			if gotN != total || math.Abs(gotC-conf) > 1e-9 || math.Abs(gotF-freq) > 1e-9 {
+				t.Fatalf("round %d, %+v: %v rows, %v, %v; want %v, %v, %v", round, b, gotN, gotC, gotF, total, conf, freq)
+			}
+			if b.Mass && most-least > 1 {
+				t.Fatalf("round %d, %+v: bins of %v to %v rows", round, b, least, most)
+			}
+		}
+	}
+}
+
+// Three separated outcomes of which resampling takes some: a fit that has no finite answer says so for those weights alone.
+func TestRecalibrationOfAResample(t *testing.T) {
+	prob, outcome := []float64{0.2, 0.3, 0.6, 0.7, 0.8}, []bool{false, true, false, true, true}
+	r := newRecalibrator(prob, outcome)
+	slope, intercept := r.both(nil)
+	if math.IsNaN(slope) || math.IsNaN(intercept) {
+		t.Fatalf("all five: slope %v, intercept %v", slope, intercept)
+	}
+	for name, w := range map[string][]float64{
+		"separated": {1, 0, 1, 2, 1}, // without the 0.3
+		"one class": {0, 2, 0, 1, 2},
+		"one row":   {0, 0, 5, 0, 0},
+		"no row":    {0, 0, 0, 0, 0},
+	} {
+		if s, i := r.both(w); !math.IsNaN(s) || !math.IsNaN(i) {
+			t.Errorf("%s: slope %v, intercept %v, want none", name, s, i)
+		}
+	}
+	again, _ := r.both(nil)
+	near(t, "asked again", again, slope, 1e-12)
+	doubled, _ := r.both([]float64{2, 2, 2, 2, 2})
+	near(t, "everybody twice", doubled, slope, 1e-8)
+}
+
+func TestScoresOfProbabilitiesByHand(t *testing.T) {
+	b := &binary{p: []float64{0.8, 0.3, 0.5}, y: []bool{true, false, true}}
+	near(t, "Brier", b.brier()(nil), (0.04+0.09+0.25)/3, 1e-15)
+	near(t, "log loss", b.logLoss()(nil), -(math.Log(0.8)+math.Log(0.7)+math.Log(0.5))/3, 1e-15)
+	sure := &binary{p: []float64{0, 1}, y: []bool{true, true}} // wrong at 0: cut, not infinite
+	near(t, "log loss at the ends", sure.logLoss()(nil), -(math.Log(1e-7)+math.Log(1-1e-7))/2, 1e-9)
+	near(t, "of nothing", (&binary{}).brier()(nil), math.NaN(), 0)
+	near(t, "of weights of nothing", b.logLoss()([]float64{0, 0, 0}), math.NaN(), 0)
+	for _, z := range []float64{-800, -3, 0, 2, 800} { // no overflow at either end
+		if p := sigmoid(z); math.IsNaN(p) || p < 0 || p > 1 {
+			t.Errorf("sigmoid(%v) = %v", z, p)
+		}
+		near(t, "softplus", softplus(z)-softplus(-z), z, 1e-9)
+	}
+}

@@ -43,7 +43,7 @@ func planCost(p *Plan, targets []cohort.TargetSpec) (nn.Cost, error) {
 		return nn.Cost{}, err
 	}
 	in := p.Input
-	return nn.Count(net, int64(p.Train.BatchSize), int64(in.Channels), int64(in.Frames), int64(in.Height), int64(in.Width)), nil
+	return nn.Count(net, int64(p.Train.BatchSize), int64(in.Planes()), int64(in.Frames), int64(in.Height), int64(in.Width)), nil
 }
 
 // stepSeconds estimates a training step of the plan's batch.
@@ -95,7 +95,7 @@ func memoryMiB(p *Plan, c nn.Cost, cache float64) float64 {
 		kept = c.Recomputed()
 	}
 	in := p.Input
-	batch := 4 * float64(p.Train.BatchSize*slotsOf(p)*in.Channels*in.Frames*in.Height*in.Width)
+	batch := 4 * float64(p.Train.BatchSize*slotsOf(p)*in.Planes()*in.Frames*in.Height*in.Width)
 	const engine = 220 << 20
 	return (engine + 4*copies*float64(c.Params) + 1.8*width*float64(kept) + 8*batch + cache) / (1 << 20)
 }
@@ -133,7 +133,7 @@ func MeasureStep(ctx context.Context, p *Plan) (seconds float64, err error) {
 		}
 		in := p.Input
 		slots := slotsOf(p)
-		x := e.Randn(torch.Float32, int64(p.Train.BatchSize*slots), int64(in.Channels), int64(in.Frames), int64(in.Height), int64(in.Width))
+		x := e.Randn(torch.Float32, int64(p.Train.BatchSize*slots), int64(in.Planes()), int64(in.Frames), int64(in.Height), int64(in.Width))
 		seconds = math.Inf(1)
 		for i := range 3 {
 			if err := ctx.Err(); err != nil {

@@ -122,7 +122,7 @@ func (m *Model) target(name string) (int, error) {
 
 // shape is the input of n clips.
 func (m *Model) shape(n int) []int64 {
-	return []int64{int64(n), int64(m.Input.Channels), int64(m.Input.Frames), int64(m.Input.Height), int64(m.Input.Width)}
+	return []int64{int64(n), int64(m.Input.Planes()), int64(m.Input.Frames), int64(m.Input.Height), int64(m.Input.Width)}
 }
 
 // Score is the named target's scores of n inputs x, [n, C, T, H, W], as predictions have them: probabilities, or the value in the

@@ -36,6 +36,8 @@ type ModelSpec struct {
 	Dropout    float64 `yaml:"dropout,omitempty"`     // before the head
 	StemStride []int   `yaml:"stem_stride,omitempty"` // [T, H, W]; torchvision's is [1, 2, 2]; small inputs want [1, 1, 1]
 
+	Streams []string `yaml:"streams,omitempty"` // of input.flow: [rgb, flow], a network each; [flow]; empty: one network sees all
+
 	Fusion *FusionSpec `yaml:"fusion,omitempty"` // with data.tabular: how columns join the picture
 	Views  *ViewsSpec  `yaml:"views,omitempty"`  // with data.views: how the clips of a study are joined
 }

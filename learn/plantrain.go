@@ -240,7 +240,7 @@ func (f *planner) step() (float64, error) {
 		if q.Train.Epochs == 0 {
 			q.Train.Epochs = 1
 		}
-		key := fmt.Sprint(q.Model, q.Input.Channels, q.Input.Frames, q.Input.Height, q.Input.Width, q.Train.BatchSize)
+		key := fmt.Sprint(q.Model, q.Input.Planes(), q.Input.Frames, q.Input.Height, q.Input.Width, q.Train.BatchSize)
 		if _, ok := f.steps[key]; !ok {
 			seconds, err := f.s.Measure(q)
 			if err != nil {

@@ -102,7 +102,7 @@ func (p *Portable) Shape() []int64 {
 		}
 		return append(out, int64(s.Patch[1]), int64(s.Patch[2]))
 	}
-	return []int64{int64(p.Input.Channels), int64(p.Input.Frames), int64(p.Input.Height), int64(p.Input.Width)}
+	return []int64{int64(p.Input.Planes()), int64(p.Input.Frames), int64(p.Input.Height), int64(p.Input.Width)}
 }
 
 // Architecture is the network's name in its registry.

@@ -136,6 +136,9 @@ func checkFilled(p *Plan) error {
 	if err := checkFusion(p); err != nil {
 		return err
 	}
+	if _, err := p.streams(); err != nil {
+		return err
+	}
 	if err := checkViews(p); err != nil {
 		return err
 	}
@@ -154,7 +157,8 @@ func checkFilled(p *Plan) error {
 
 // networkSpec is the network of a plan for the given heads.
 func networkSpec(p *Plan, heads []head) video.Spec {
-	s := video.Spec{Name: p.Model.Name, Width: int64(p.Model.Width), Channels: int64(p.Input.Channels), Dropout: p.Model.Dropout, Views: viewsSpec(p)}
+	s := video.Spec{Name: p.Model.Name, Width: int64(p.Model.Width), Channels: int64(p.Input.Planes()), Dropout: p.Model.Dropout, Views: viewsSpec(p)}
+	s.Streams, _ = p.streams()
 	for i, v := range p.Model.StemStride {
 		s.StemStride[i] = int64(v)
 	}
@@ -291,7 +295,7 @@ func (t *trainer) close() {
 
 func (t *trainer) result() *TrainResult {
 	r := &TrainResult{Stopped: t.state.Stopped, Epochs: t.state.Epoch, Steps: t.state.Step, Minutes: t.state.Seconds / 60,
-		Parameters: nn.Count(t.net, 1, int64(t.plan.Input.Channels), 1, 1, 1).Params}
+		Parameters: nn.Count(t.net, 1, int64(t.plan.Input.Planes()), 1, 1, 1).Params}
 	if t.state.Best != nil {
 		r.Best = *t.state.Best
 	}

@@ -186,8 +186,10 @@ func classesView(v *uncertainView, id string, j *uncertainty.Judgement) {
 		rows = append(rows, []string{f3(r.Conf[b]), f3(r.Acc[b]), fmt.Sprint(n)})
 	}
 	rel.Marks = append(rel.Marks, area, svg.Line{Class: "muted", Dashed: true, Points: []svg.XY{{X: 0, Y: 0}, {X: 1, Y: 1}}}, svg.Line{Class: "s1", Points: dots}, svg.Dots{Class: "s1", Points: dots})
-	v.Charts = append(v.Charts, drawn(rel, "The band is where accuracy would lie 95 % of the time were the confidence right.",
-		&table{Caption: "Reliability", Head: []string{"confidence", "accuracy", "items"}, Rows: rows}, legend{"s1", "seen"}, legend{"s2", "consistent"}))
+	if len(dots) > 0 { // a judgement that was read from a file has no curves
+		v.Charts = append(v.Charts, drawn(rel, "The band is where accuracy would lie 95 % of the time were the confidence right.",
+			&table{Caption: "Reliability", Head: []string{"confidence", "accuracy", "items"}, Rows: rows}, legend{"s1", "seen"}, legend{"s2", "consistent"}))
+	}
 	v.Charts = append(v.Charts, riskChart(id, "error rate", j.Curve, j.Selective))
 	v.Tables = append(v.Tables, &table{Caption: "Calibration", Head: []string{"", "as predicted", fmt.Sprintf("at temperature %.3f", j.Temperature)}, Rows: [][]string{
 		{"accuracy", f3(j.Raw.Accuracy), f3(j.Scaled.Accuracy)}, {"mean confidence", f3(j.Raw.Sharpness), f3(j.Scaled.Sharpness)},
@@ -254,6 +256,12 @@ func riskChart(id, what string, c uncertainty.RiskCoverage, points []uncertainty
 		}
 		line = append(line, svg.XY{X: c.Coverage[k], Y: c.Risk[k]})
 		top = math.Max(top, c.Risk[k])
+	}
+	if len(c.Risk) == 0 { // read from a file: the points that were kept
+		for _, s := range points {
+			line = append(line, svg.XY{X: s.Coverage, Y: s.Risk})
+			top = math.Max(top, s.Risk)
+		}
 	}
 	if top == 0 {
 		top = 0.1 // nothing is wrong: a flat line on a scale that can be read

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"encoding/json"
 	"math"
 	"os"
 	"os/exec"
@@ -89,6 +90,22 @@ func TestUncertaintyPage(t *testing.T) {
 	}
 	if n := strings.Count(page, `class="area`); n != 1 {
 		t.Errorf("%d consistency bands", n)
+	}
+	// A judgement that went through a file has no curves: the points that were kept are drawn, and no empty chart.
+	raw, err := json.Marshal(p.Targets[0].Classes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stored uncertainty.Judgement
+	if err := json.Unmarshal(raw, &stored); err != nil {
+		t.Fatal(err)
+	}
+	b.Reset()
+	if err := (UncertaintyPage{Title: "stored", Targets: []Uncertain{{Name: "finding", Classes: &stored}}}).Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	if s := b.String(); strings.Contains(s, ">Reliability<") || !strings.Contains(s, ">Risk against coverage<") || strings.Count(s, `class="line s1`) != 1 {
+		t.Errorf("charts of a stored judgement: %d lines", strings.Count(s, `class="line s1`))
 	}
 	var empty bytes.Buffer
 	if err := (UncertaintyPage{Title: "nothing"}).Write(&empty); err != nil || !strings.Contains(empty.String(), "How to read this") {

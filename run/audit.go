@@ -40,7 +40,7 @@ func (r *Run) audited() *CohortCheck {
 // dataKey is a digest of the table, the files' sizes and the divisions.
 func (r *Run) dataKey() string {
 	h := sha256.New()
-	fmt.Fprintf(h, "check 1\n%s %d\n", r.Cohort.Digest, len(r.Cohort.Rows))
+	fmt.Fprintf(h, "check 2\n%s %d\n", r.Cohort.Digest, len(r.Cohort.Rows))
 	if r.Fingerprint != nil {
 		fmt.Fprintln(h, r.Fingerprint.FilesDigest)
 	}

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,8 +31,17 @@ func TestLeakStopsARun(t *testing.T) {
 			t.Error("the run went on")
 		}
 	}
-	if _, _, err := do(t, Options{Recipe: toyRecipe(t, root, binary, "splits: [{name: any, by: item}]")}); err != nil {
-		t.Errorf("by item: %v", err)
+	for i := range 12 { // a dozen of the same: some are on both sides, whatever the division
+		if err := os.WriteFile(filepath.Join(root, fmt.Sprintf("c%02d.npy", i)), same, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, _, err := do(t, Options{Recipe: toyRecipe(t, root, binary, "splits: [{name: any, by: item}]")})
+	if err != nil {
+		t.Fatalf("by item: %v", err)
+	}
+	if c := r.audited(); c == nil || len(c.Splits[0].Crossing) == 0 {
+		t.Error("the leak is not shown")
 	}
 }
 

@@ -106,7 +106,7 @@ func DescribeCohort(ctx context.Context, opt Options, out string) (*Description,
 	if err != nil {
 		return nil, err
 	}
-	d.Quality = slices.DeleteFunc(cohort.Quality(facts, cohort.QualityLimits{}), func(v cohort.Verdict) bool { return len(v.Doubts) == 0 })
+	d.Quality = slices.DeleteFunc(cohort.Quality(facts, cohort.QualityLimits{Expect: r.Plan.Data.Expect}), func(v cohort.Verdict) bool { return len(v.Doubts) == 0 })
 	if out == "" {
 		return d, nil
 	}

@@ -40,6 +40,10 @@ func (j *explainJob) cohort(ctx context.Context, all []example, x *Tested) error
 	if err != nil {
 		return err
 	}
+	phases, err := newPhaser(j.r, j.phases)
+	if err != nil {
+		return err
+	}
 	for _, ex := range all {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -77,12 +81,18 @@ func (j *explainJob) cohort(ctx context.Context, all []example, x *Tested) error
 		if err := swaps.add(ctx, ex, score); err != nil {
 			return err
 		}
+		if err := phases.add(ex, stored, in, score); err != nil {
+			return err
+		}
 		j.bar.Add(1)
 	}
 	test := func(s []float64) Change { return changeOf(kind, truth, whole, s) }
 	m := MotionTest{Measure: measureOf(kind), Frozen: test(frozen), Reversed: test(reversed), Shuffled: test(shuffled), Dropped: test(dropped)}
 	m.say()
 	x.Motion = m
+	if x.Phases, err = phases.finish(ctx); err != nil {
+		return err
+	}
 	if x.Swaps, err = swaps.finish(ctx, kind); err != nil {
 		return err
 	}

@@ -54,6 +54,7 @@ type explainJob struct {
 	fill                   explain.Fill
 	regions                []namedRegion
 	swaps                  []string
+	phases                 string
 	bar                    *progress.Bar
 	e                      *torch.Engine
 	trained, control, work *learn.Model
@@ -115,7 +116,7 @@ func (r *Run) input(ctx context.Context, row int) (stored *clip.Clip, input expl
 	if err != nil {
 		return nil, input, err
 	}
-	input = explain.Input{C: in.Channels, T: in.Frames, H: in.Height, W: in.Width, X: make([]float32, in.Channels*in.Frames*in.Height*in.Width)}
+	input = explain.Input{C: in.Planes(), T: in.Frames, H: in.Height, W: in.Width, X: make([]float32, in.Planes()*in.Frames*in.Height*in.Width)}
 	return c, input, clip.Prepare(c, in, input.X, nil, r.Plan.Augment, 0)
 }
 
@@ -152,7 +153,7 @@ func (j *explainJob) example(ctx context.Context, n int, ex example) (TestedExam
 	if err != nil {
 		return out, err
 	}
-	shown, err := shownClip(in)
+	shown, err := shownClip(in, j.r.Plan.Input.Channels)
 	if err != nil {
 		return out, err
 	}

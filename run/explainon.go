@@ -21,6 +21,7 @@ type ExplainOptions struct {
 	Regions    []string // NAME=Y,X,RADIUS in shares of the frame's height, or names of RegionFile
 	RegionFile string   // names regions and says where each comes from; without Regions all of them are tested
 	Fill       string
+	Phases     string   // where end-diastoles and end-systoles come from: "truth" of a simulated cohort, or two columns with a comma between
 	Swaps      []string // of a simulated cohort: confounders that are swapped while the patient stays; "all"
 	Limit      int      // most items of the cohort's tests
 	Labels     bool     // also train a network on shuffled labels and compare every map with its
@@ -35,6 +36,7 @@ type Tested struct {
 	Criteria explain.Criteria `json:"criteria"`
 	Examples []TestedExample  `json:"examples"`
 	Motion   MotionTest       `json:"motion"`
+	Phases   *PhaseTest       `json:"phases,omitempty"`
 	Regions  []RegionTest     `json:"regions"`
 	Serial   *SerialTest      `json:"serial,omitempty"` // of several regions
 	Hunt     *Hunt            `json:"shortcuts"`
@@ -110,6 +112,9 @@ func ExplainOn(ctx context.Context, dir string, opt ExplainOptions) (*Tested, er
 	}
 	on := *r
 	on.Cohort, on.Dir = other, out
+	if _, err := newPhaser(&on, opt.Phases); err != nil {
+		return nil, err
+	}
 	all, target, err := on.candidates(p, "")
 	if err != nil {
 		return nil, err
@@ -134,7 +139,7 @@ func ExplainOn(ctx context.Context, dir string, opt ExplainOptions) (*Tested, er
 	}
 	bar := progress.New(opt.Log, "explaining", int64(len(picks)*len(how)+len(all)))
 	defer bar.Close()
-	job := &explainJob{r: &on, how: how, fill: fill, regions: regions, swaps: opt.Swaps, bar: bar, shuffled: shuffled}
+	job := &explainJob{r: &on, how: how, fill: fill, regions: regions, swaps: opt.Swaps, phases: opt.Phases, bar: bar, shuffled: shuffled}
 	err = torch.Run(ctx, r.engine(opt.Log), func(e *torch.Engine) error {
 		return job.with(e, models[0], func() error {
 			every := func(example) bool { return true }

@@ -189,7 +189,7 @@ func (o *occluder) add(ctx context.Context, ex example, stored *clip.Clip, in ex
 
 // draw shows a region on an item, and what the network sees when it is hidden.
 func (o *occluder) draw(c *regionColumns, in explain.Input, region explain.Region) error {
-	shown, err := shownClip(in)
+	shown, err := shownClip(in, o.r.Plan.Input.Channels)
 	if err != nil {
 		return err
 	}
@@ -201,7 +201,7 @@ func (o *occluder) draw(c *regionColumns, in explain.Input, region explain.Regio
 	if err != nil {
 		return err
 	}
-	covered, err := shownClip(hidden)
+	covered, err := shownClip(hidden, o.r.Plan.Input.Channels)
 	if err != nil {
 		return err
 	}

@@ -112,7 +112,7 @@ func (s *swapper) add(ctx context.Context, ex example, score explain.ScoreFunc) 
 func (s *swapper) scored(study *phantom.Cohort, p *phantom.Patient, v phantom.View, score explain.ScoreFunc) (float64, error) {
 	c, _ := study.ClipOf(p, v)
 	in := s.r.Plan.Input
-	x := make([]float32, in.Channels*in.Frames*in.Height*in.Width)
+	x := make([]float32, in.Planes()*in.Frames*in.Height*in.Width)
 	if err := clip.Prepare(c, in, x, nil, s.r.Plan.Augment, 0); err != nil {
 		return 0, err
 	}
@@ -164,10 +164,10 @@ func (w *Swap) say(level float64) {
 	w.Words += "): "
 	switch {
 	case w.Items < fewItems:
-		w.Words += "too few items to tell whether the network uses it."
+		w.Words += "too few items to tell whether the score depends on it."
 	case w.Uses:
-		w.Words += "the network uses it."
+		w.Words += "the score depends on it."
 	default:
-		w.Words += "nothing shows that the network uses it in one direction."
+		w.Words += "nothing shows that the score depends on it in one direction."
 	}
 }

@@ -57,7 +57,7 @@ func TestSwapFindsTheConfounderThatIsRead(t *testing.T) {
 	if err != nil || len(out) != 2 {
 		t.Fatal(err)
 	}
-	if m := out[0]; !m.Uses || m.Turned == nil || !strings.Contains(m.Words, "the network uses it") {
+	if m := out[0]; !m.Uses || m.Turned == nil || !strings.Contains(m.Words, "the score depends on it") {
 		t.Errorf("marker: %s", m.Words)
 	}
 	if f := out[1]; f.Uses {

@@ -64,14 +64,14 @@ func (v view) scorer(m *learn.Model, in explain.Input) (explain.ScoreFunc, error
 	}, nil
 }
 
-// shownClip is the network's input as a grey picture, so that people see exactly what the network saw.
-func shownClip(in explain.Input) (*clip.Clip, error) {
+// shownClip is the picture in the network's input, its first channels, in grey, so that people see exactly what the network saw.
+func shownClip(in explain.Input, channels int) (*clip.Clip, error) {
 	c := clip.New(clip.Uint8, in.T, in.H, in.W, 1)
 	n := in.T * in.H * in.W
 	mean := make([]float64, n)
 	for i := range n {
-		for k := range in.C {
-			mean[i] += float64(in.X[k*n+i]) / float64(in.C)
+		for k := range channels {
+			mean[i] += float64(in.X[k*n+i]) / float64(channels)
 		}
 	}
 	sorted := slices.Clone(mean)

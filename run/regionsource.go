@@ -82,7 +82,7 @@ func seenMask(stored *clip.Clip, mask []uint8, in clip.InputSpec) ([]int, error)
 	m := clip.New(clip.Uint8, stored.T, stored.H, stored.W, 1)
 	copy(m.Data, mask)
 	m.Photometric, m.Spacing, m.Affine, m.TimesMS = clip.Mask, stored.Spacing, stored.Affine, stored.TimesMS
-	in.Channels, in.Normalise, in.Window, in.Mean, in.Std, in.Working = 1, "none", nil, nil, nil, false
+	in.Channels, in.Flow, in.Normalise, in.Window, in.Mean, in.Std, in.Working = 1, false, "none", nil, nil, nil, false
 	if in.Crop == "foreground" { // that of the picture
 		b := clip.Foreground(stored)
 		cut := clip.New(clip.Uint8, b.T1-b.T0, b.Y1-b.Y0, b.X1-b.X0, 1)

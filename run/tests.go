@@ -32,7 +32,7 @@ const testedItems = 100
 // testCohort asks of the judged rows, each with the network that did not see it, whether the network uses motion and whether something else
 // than the tissue tells the target. What is there of this plan is kept.
 func (r *Run) testCohort(ctx context.Context) error {
-	if !r.looks() {
+	if !r.looks() || r.Cohort.Several() {
 		return nil
 	}
 	p, err := r.predictions(ctx, 0)

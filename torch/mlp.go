@@ -20,7 +20,8 @@ type MLP struct {
 	Theta *Tensor
 	// Stats are the running mean [out] and variance [out] of each hidden layer; nil without normalisation (momentum 0.1, ε 1e-5).
 	Stats *Tensor
-	// Work is any float32 vector; it grows to what the passes need, and carries a training pass to its backward pass.
+	// Work is any float32 vector; it grows to what the passes need, and carries a training pass to its backward pass: no other may come
+	// between them.
 	Work *Tensor
 }
 

@@ -95,3 +95,50 @@ func TestDoubtPage(t *testing.T) {
 		t.Error(text.String())
 	}
 }
+
+func TestRankedAsTheRuleDoes(t *testing.T) {
+	names := []string{"softmax", "mahalanobis", "texture"}
+	val := [][]float64{{9, 1, 4}, {9, 2, 3}, {9, 3, 2}, {9, 4, 1}}
+	got := ranked(names, val, [][]float64{{0, 0, 0}, {99, 2.5, 2.5}, {0, 9, 0}, {0, 0, 9}})
+	// Larger ranks of the four are 7/8, 5/8, 5/8, 7/8; the second item's are 1/2 twice, below all.
+	for i, want := range []float64{0, 0, 1, 1} {
+		if got[i] != want {
+			t.Errorf("item %d: %v, want %v", i, got[i], want)
+		}
+	}
+	if v := shareAbove([]float64{0.9, 0.95, 0.96, 1}, 0.95); v != 0.5 {
+		t.Errorf("%v above", v)
+	}
+}
+
+// Two sexes of which one is twice as spread: with one threshold it falls short in most divisions, with thresholds of subgroups in few.
+func TestDivisions(t *testing.T) {
+	h := &heldOut{groups: map[string][]string{}}
+	rng := stats.Seed(7).Stream("divisions")
+	for p := range 300 {
+		for range 2 {
+			sex := p % 2
+			h.patient = append(h.patient, string(rune('a'+p%26))+string(rune('a'+p/26)))
+			h.groups["sex"] = append(h.groups["sex"], []string{"F", "M"}[sex])
+			h.numbers.Value, h.numbers.Std = append(h.numbers.Value, 0), append(h.numbers.Std, 1)
+			h.numbers.Truth = append(h.numbers.Truth, rng.NormFloat64()*float64(1+sex))
+		}
+	}
+	d, err := h.divide("made up", 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := map[string]divisionLine{}
+	for _, l := range d.Lines {
+		of[l.Group+", "+l.Way] = l
+	}
+	if len(of) != 8 || of["sex = M, one for all"].Missed < 0.5 || of["sex = M, own"].Missed > 0.3 || of["sex = M, each group's"].Missed > 0.3 ||
+		of["sex = M, each group's"].Coverage < 0.88 || of["sex = F, one for all"].Coverage < 0.95 {
+		t.Errorf("%+v", of)
+	}
+	var text strings.Builder
+	d.print(&text)
+	if rows := d.rows(); len(rows) != 3 || rows[0][0] != "all" || rows[0][2] != "" || !strings.Contains(text.String(), "20 random divisions") {
+		t.Errorf("%v\n%s", rows, text.String())
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"image/png"
 	"math"
 	"slices"
+	"strings"
 
 	"golang.org/x/image/font"
 	"golang.org/x/image/font/gofont/goregular"
@@ -35,7 +36,7 @@ type figure struct {
 	rows    []figureRow
 }
 
-// column is a pair of pictures with what stands over each; the second may be missing.
+// column is a pair of pictures with what stands over each, in at most two lines; the second may be missing.
 type column struct {
 	names    [2]string
 	pictures [2]*explain.Map
@@ -65,7 +66,9 @@ func (f figure) draw(path string) error {
 	write(end+gap, 44, f.numbers[1])
 	for k, c := range f.columns {
 		for s := range 2 {
-			write(at(k, s), 44, c.names[s])
+			for line, text := range strings.Split(c.names[s], "\n") {
+				write(at(k, s), 28+16*line, text)
+			}
 			if c.pictures[s] != nil {
 				paint(img, at(k, s), headHeight, c.pictures[s], false)
 			}
@@ -98,9 +101,9 @@ func (f figure) draw(path string) error {
 
 // labelFigure is the figure of networks with true and with random labels.
 func labelFigure(d images, rows []labelled) figure {
-	f := figure{title: "labels learnt from:", numbers: [2]string{"true against random, mean of all", "rank |map|    rank signed    SSIM |map|"}}
+	f := figure{title: "two networks", numbers: [2]string{"true against random, mean of all", "rank |map|    rank signed    SSIM |map|"}}
 	for k := range rows[0].shown {
-		f.columns = append(f.columns, column{names: [2]string{"true", "random"}, pictures: [2]*explain.Map{d.picture(k)}})
+		f.columns = append(f.columns, column{names: [2]string{"true\nlabels", "random\nlabels"}, pictures: [2]*explain.Map{d.picture(k)}})
 	}
 	for _, r := range rows {
 		f.rows = append(f.rows, figureRow{r.Method, r.shown, []string{fmt.Sprintf("%+.2f", r.Abs), fmt.Sprintf("%+.2f", r.Signed), fmt.Sprintf("%+.2f", r.SSIM)}})

@@ -147,7 +147,7 @@ func run(ctx context.Context, o options) error {
 			}
 		}
 		if wants(o, "peer") {
-			switch p, err := compareWithPeer(ctx, e, o.videoWidth, 2*o.turns+1, say); {
+			switch p, err := compareWithPeer(ctx, e, o.videoWidth, o.turns, say); {
 			case errors.Is(err, errNoPeer):
 				say(err.Error())
 				r.Peers = nil
@@ -225,7 +225,7 @@ func onDigits(e *torch.Engine, o options, r *results) error {
 		}
 	}
 	if wants(o, "roar") {
-		x, err := retrain(e, net, o.width, d.first(o.roarTrain), test.first(o.roarTest), o.roarEpochs, []float64{0.5, 0.7, 0.9}, seed, say)
+		x, err := retrain(e, net, o.width, d.first(o.roarTrain), test.first(o.roarTest), o.roarEpochs, []float64{0.1, 0.2, 0.5}, seed, say)
 		if err != nil {
 			return err
 		}

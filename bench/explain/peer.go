@@ -89,15 +89,16 @@ func compareWithPeer(ctx context.Context, e *torch.Engine, width int64, turns in
 	score := scorer(n, []int64{1, t, h, w}, 1)
 	for _, m := range []struct {
 		name  string
+		turns int      // more of what is quick
 		peers []string // forms of the peer's; the faster one counts
 		ours  func() error
 	}{
-		{"gradcam", []string{"gradcam"}, drawn(func(x *torch.Tensor) (*torch.Tensor, error) { return n.GradCAM(x, target, net.LastStage()) })},
-		{"gradient", []string{"gradient"}, drawn(func(x *torch.Tensor) (*torch.Tensor, error) { return n.Gradient(x, target), nil })},
-		{"integrated-gradients", []string{"integrated-gradients", "integrated-gradients-one"}, drawn(func(x *torch.Tensor) (*torch.Tensor, error) {
+		{"gradcam", 5 * turns, []string{"gradcam"}, drawn(func(x *torch.Tensor) (*torch.Tensor, error) { return n.GradCAM(x, target, net.LastStage()) })},
+		{"gradient", 5 * turns, []string{"gradient"}, drawn(func(x *torch.Tensor) (*torch.Tensor, error) { return n.Gradient(x, target), nil })},
+		{"integrated-gradients", turns, []string{"integrated-gradients", "integrated-gradients-one"}, drawn(func(x *torch.Tensor) (*torch.Tensor, error) {
 			return n.IntegratedGradients(x, x.ZerosLike(), target, 24, attribute.GaussLegendre).Relevance, nil
 		})},
-		{"occlusion", []string{"occlusion"}, func() error {
+		{"occlusion", turns, []string{"occlusion"}, func() error {
 			m, _, err := explain.Occlusion(ctx, in, explain.OcclusionOptions{Window: peerWindow, Batch: batch}, score)
 			if err == nil {
 				last = m.Values
@@ -109,7 +110,7 @@ func compareWithPeer(ctx context.Context, e *torch.Engine, width int64, turns in
 		row := against{Method: m.name, Peer: math.Inf(1)}
 		for _, form := range m.peers {
 			var theirs []took
-			ours, _, err := inTurns(turns, true, m.ours, func() error {
+			ours, _, err := inTurns(m.turns, true, m.ours, func() error {
 				t, err := peer.ask(form)
 				theirs = append(theirs, t)
 				return err

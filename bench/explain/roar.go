@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
+	"slices"
 
 	"github.com/cineloop/cineloop/methods/explain"
 	"github.com/cineloop/cineloop/nn"
@@ -53,7 +55,7 @@ func ranking(e *torch.Engine, net nn.Chain, name string, d images, seed stats.Se
 			if err != nil {
 				return nil, err
 			}
-			maps = append(maps, m)
+			maps = append(maps, untied(m, seed.Stream("roar ties", i)))
 		}
 	}
 	if len(maps) > 0 {
@@ -71,7 +73,7 @@ func ranking(e *torch.Engine, net nn.Chain, name string, d images, seed stats.Se
 				return nil, err
 			}
 			for _, x := range m {
-				maps = append(maps, x.Abs())
+				maps = append(maps, untied(x.Abs(), seed.Stream("roar ties", len(maps))))
 			}
 		}
 	}
@@ -79,6 +81,16 @@ func ranking(e *torch.Engine, net nn.Chain, name string, d images, seed stats.Se
 		return nil, fmt.Errorf("no method %q", name)
 	}
 	return maps, nil
+}
+
+// untied breaks ties at random, below every difference of note: methods that multiply by the input are zero wherever a digit's paper is, and an
+// order by position would remove the upper paper first.
+func untied(m *explain.Map, rng *rand.Rand) *explain.Map {
+	peak := slices.Max(m.Values)
+	for i := range m.Values {
+		m.Values[i] += peak * 1e-6 * rng.Float32()
+	}
+	return m
 }
 
 // without are pictures with a share of their highest pixels at the mean.

@@ -137,11 +137,11 @@ func nameViews(e *torch.Engine, out string, patients, test, epochs int, seed sta
 		r.Rows = append(r.Rows, row)
 		drawn[name] = maps
 	}
-	f := figure{title: "named wrongly and rightly:", numbers: [2]string{"rank of |map| with nearest right map", "wrong          right          tells"}}
+	f := figure{title: "named wrongly, rightly", numbers: [2]string{"rank of |map| with nearest right map", "wrong          right          tells"}}
 	for _, p := range pairs {
 		short := func(i int) string { return string(phantom.Views[i]) }
 		f.columns = append(f.columns, column{
-			names:    [2]string{fmt.Sprintf("%s as %s", short(int(judged.label[p[0]])), short(int(called[p[0]]))), short(int(called[p[1]]))},
+			names:    [2]string{fmt.Sprintf("%s\nas %s", short(int(judged.label[p[0]])), short(int(called[p[0]]))), short(int(called[p[1]]))},
 			pictures: [2]*explain.Map{judged.picture(p[0]), judged.picture(p[1])}})
 	}
 	for _, row := range r.Rows {
@@ -169,9 +169,13 @@ type near struct {
 
 // judgeViews compares every frame's map with those of right frames that were given the same name.
 func judgeViews(maps []*explain.Map, called []int64, right []bool, patient []string) (row viewRow, nearest []near) {
-	abs := make([]*explain.Map, len(maps))
+	ranks := make([][]float64, len(maps)) // of |map|, once each: their correlation is the rank correlation
 	for i, m := range maps {
-		abs[i] = m.Abs()
+		v := make([]float64, len(m.Values))
+		for p, x := range m.Values {
+			v[p] = math.Abs(float64(x))
+		}
+		ranks[i] = stats.Midranks(v)
 	}
 	var score []float64
 	var isRight []bool
@@ -183,7 +187,7 @@ func judgeViews(maps []*explain.Map, called []int64, right []bool, patient []str
 			if j == i || !right[j] || called[j] != called[i] || patient[j] == patient[i] {
 				continue
 			}
-			if v := explain.RankCorrelation(abs[i], abs[j]); best.at < 0 || v > best.rank {
+			if v := stats.Pearson(ranks[i], ranks[j]); best.at < 0 || v > best.rank {
 				best = near{j, v}
 			}
 		}

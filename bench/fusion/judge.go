@@ -36,6 +36,9 @@ func (v value) String() string {
 	if !v.Value.Defined() {
 		return "–"
 	}
+	if !v.Low.Defined() { // every resample gives the same
+		return fmt.Sprintf("%.3f", float64(v.Value))
+	}
 	return fmt.Sprintf("%.3f (%.3f to %.3f)", float64(v.Value), float64(v.Low), float64(v.High))
 }
 

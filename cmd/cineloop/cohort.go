@@ -30,7 +30,8 @@ func newCohortCmd(io ioStreams) *cobra.Command {
   moved, mirrored or cut in time (by embeddings, and laid over each other);
 - shortcuts: how well each column of the table, and each fact of the files (frame size, rate, brightness, header), predicts a target
   alone, out of fold and by patient; a network may learn the field in place of the disease;
-- quality: blank, frozen, saturated, blurred clips, too few frames, uneven frame times, and what is unlike the rest of the cohort.
+- quality: blank, frozen, saturated, blurred clips, too few frames, uneven frame times, missing and uneven slices, a tilted gantry, another
+  modality or body part than the recipe's data.expect or almost all items say, and what is unlike the rest of the cohort.
 
 Exit status: 0 done, 2 a wrong flag or key, 3 data that cannot be used, 5 done but some items cannot be read, 6 a file is not there,
 7 a leak, 130 interrupted.`,

@@ -61,6 +61,7 @@ Exit status: 0 done, 2 a wrong flag, 3 data that cannot be used, 4 libtorch is n
 	f.IntVar(&opts.Examples, "examples", 1, "examples of each of right, wrong and most uncertain")
 	f.StringArrayVar(&opts.Regions, "region", nil, "a region whose importance is tested over the cohort: a disc or names, with commas between (repeatable)")
 	f.StringVar(&opts.RegionFile, "regions", "", "file (YAML or JSON) that names regions; all of them are tested unless --region names some")
+	f.StringVar(&opts.Phases, "phases", "", "columns of the stored frames (from 0) at end-diastole and at end-systole, with a comma between, or truth for a simulated cohort")
 	f.StringSliceVar(&opts.Swaps, "swap", nil, "of a simulated cohort: confounders that are swapped while the patient stays (all, or names with commas between)")
 	f.StringVar(&opts.Fill, "fill", "mean", "what hidden parts become: mean, blur, in-fill, noise or zero")
 	f.IntVar(&opts.Limit, "limit", 100, "most items that the cohort's tests score")
@@ -71,7 +72,7 @@ Exit status: 0 done, 2 a wrong flag, 3 data that cannot be used, 4 libtorch is n
 
 func runExplain(ctx context.Context, opts explainOptions, io ioStreams) error {
 	if opts.Table == "" {
-		if opts.JSON || opts.Out != "" || opts.Root != "" || opts.Labels || len(opts.Methods) > 0 || len(opts.Regions) > 0 || len(opts.Swaps) > 0 || opts.RegionFile != "" {
+		if opts.JSON || opts.Out != "" || opts.Root != "" || opts.Labels || len(opts.Methods) > 0 || len(opts.Regions) > 0 || len(opts.Swaps) > 0 || opts.Phases != "" || opts.RegionFile != "" {
 			return fault.New(fault.Usage, "these flags go with --cohort")
 		}
 		r, err := run.Open(ctx, opts.Dir, opts.Log, "")
@@ -99,6 +100,9 @@ func runExplain(ctx context.Context, opts explainOptions, io ioStreams) error {
 			}
 		}
 		fmt.Fprintln(io.Out, x.Motion.Words)
+		if x.Phases != nil {
+			fmt.Fprintln(io.Out, x.Phases.Words)
+		}
 		for _, g := range x.Regions {
 			fmt.Fprintln(io.Out, g.Words)
 		}

@@ -42,6 +42,7 @@ func newSurvivalMetricsCmd(streams ioStreams) *cobra.Command {
 
   time, event     time of the event or of the end of follow-up; 0 censored, 1 event, or 1, 2, … for competing causes
                   (duration is taken for time)
+  entry           time from which the person was watched: late entry             (optional)
   risk            larger means an earlier event                                  (optional)
   surv@T …        predicted probability of being free of the event at time T     (optional)
   cif1@T …        predicted probability of an event of cause 1 by time T         (optional, one set a cause)
@@ -49,7 +50,8 @@ func newSurvivalMetricsCmd(streams ioStreams) *cobra.Command {
 
 and prints concordance (Harrell, Uno, Antolini), cumulative/dynamic AUC, Brier score and its integral, binomial log likelihood,
 D-calibration, 1-calibration and ICI, with 95 % intervals by bootstrap over patients. Scores are weighted for censoring; the censoring
-distribution comes from --train where given, else from the rows themselves. Times that cannot be weighted are left out, and said.
+distribution comes from --train where given, else from the rows themselves. With an entry column people count from their entry on, and
+weights are of the probability of being watched at all; --train then needs one too. Times that cannot be weighted are left out, and said.
 Between the times of its columns a survival curve falls at a constant hazard, and incidence rises straight.
 
 Exit status: 0 done, 2 a wrong flag, 3 a file that cannot be used, 6 no file there, 130 interrupted.`,

@@ -175,3 +175,36 @@ func TestTimeMovesWholeFrames(t *testing.T) {
 		t.Errorf("reversed %v, dropped %v, frozen %v", seen[1], seen[2], seen[4])
 	}
 }
+
+func TestPhasesOfSeveralBeats(t *testing.T) {
+	word := func(p []Phase) (s string) {
+		for _, x := range p {
+			s += string(x[0])
+		}
+		return s
+	}
+	for _, c := range []struct {
+		n      int
+		ed, es []int
+		want   string
+	}{
+		{8, []int{1}, []int{4}, "dsssdddd"},
+		{8, []int{4}, []int{1}, "sdddssss"},
+		{10, []int{0, 6}, []int{3, 8}, "sssdddssdd"},
+		{6, []int{5, 0}, []int{2}, "ssddds"}, // in any order
+	} {
+		got, err := Phases(c.n, c.ed, c.es)
+		if err != nil || word(got) != c.want {
+			t.Errorf("end-diastoles %v, end-systoles %v: %s, want %s, %v", c.ed, c.es, word(got), c.want, err)
+		}
+	}
+	for _, bad := range [][2][]int{{nil, {1}}, {{1}, nil}, {{1}, {1}}, {{8}, {1}}, {{1}, {-1}}} {
+		if _, err := Phases(8, bad[0], bad[1]); err == nil {
+			t.Errorf("%v passed", bad)
+		}
+	}
+	m := MeanOfPhases([]float64{1, 2, 6}, []Phase{Systole, Systole, Systole})
+	if _, any := m[Diastole]; any || m[Systole] != 3 {
+		t.Errorf("%v", m)
+	}
+}

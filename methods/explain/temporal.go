@@ -3,6 +3,7 @@ package explain
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 )
 
 // FrameImportance is the fall of the score when each frame is replaced by the mean frame of the clip, and the score of the whole.
@@ -49,26 +50,57 @@ const (
 	Diastole Phase = "diastole"
 )
 
-// PhaseImportance is the mean fall over the frames of systole (ED ≤ frame < ES, across the clip's end where ES < ED) and of the others. A
-// phase without frames has no entry.
-func PhaseImportance(fall []float64, ed, es int) (map[Phase]float64, error) {
-	n := len(fall)
-	if n == 0 || ed < 0 || es < 0 || ed >= n || es >= n || ed == es {
-		return nil, fmt.Errorf("explain: phases of %d frames from end-diastole at %d and end-systole at %d", n, ed, es)
+// Phases says what each of n frames shows, from the frames of the end-diastoles and end-systoles that are known, in any order: systole from an
+// end-diastole on, diastole from an end-systole on, and before the first of them the other phase. It is an error where one of both is missing,
+// lies outside the clip, or falls on the other.
+func Phases(n int, ed, es []int) ([]Phase, error) {
+	if n == 0 || len(ed) == 0 || len(es) == 0 {
+		return nil, fmt.Errorf("explain: phases of %d frames from %d end-diastoles and %d end-systoles", n, len(ed), len(es))
 	}
-	sum, count := map[Phase]float64{}, map[Phase]float64{}
-	for t, f := range fall {
-		p := Diastole
-		if ed < es && t >= ed && t < es || ed > es && (t >= ed || t < es) {
-			p = Systole
+	begins := map[int]Phase{}
+	for p, at := range map[Phase][]int{Systole: ed, Diastole: es} {
+		for _, t := range at {
+			if old, twice := begins[t]; t < 0 || t >= n || twice && old != p {
+				return nil, fmt.Errorf("explain: phases of %d frames from end-diastoles at %v and end-systoles at %v", n, ed, es)
+			}
+			begins[t] = p
 		}
-		sum[p] += f
+	}
+	now := Systole
+	if slices.Min(ed) < slices.Min(es) {
+		now = Diastole
+	}
+	out := make([]Phase, n)
+	for t := range out {
+		if p, begin := begins[t]; begin {
+			now = p
+		}
+		out[t] = now
+	}
+	return out, nil
+}
+
+// MeanOfPhases is the mean of a value of each frame over the frames of each phase. A phase without frames has no entry.
+func MeanOfPhases(value []float64, phases []Phase) map[Phase]float64 {
+	sum, count := map[Phase]float64{}, map[Phase]float64{}
+	for t, p := range phases {
+		sum[p] += value[t]
 		count[p]++
 	}
 	for p := range sum {
 		sum[p] /= count[p]
 	}
-	return sum, nil
+	return sum
+}
+
+// PhaseImportance is the mean fall over the frames of systole (ED ≤ frame < ES, across the clip's end where ES < ED) and of the others. A
+// phase without frames has no entry.
+func PhaseImportance(fall []float64, ed, es int) (map[Phase]float64, error) {
+	phases, err := Phases(len(fall), []int{ed}, []int{es})
+	if err != nil {
+		return nil, err
+	}
+	return MeanOfPhases(fall, phases), nil
 }
 
 // TimeControls are the scores of one clip with its time disturbed.

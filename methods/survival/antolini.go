@@ -9,7 +9,8 @@ type Antolini struct {
 }
 
 // AntoliniConcordance compares, at each event's time, the survival predicted for the one with the event and for those still free of it.
-// With late entry those who enter at or after it are in no pair. weight are whole or fractional counts of people; nil is 1 each. With curves of few steps many predictions tie: report both forms.
+// With late entry those who enter at or after it are in no pair. weight are whole or fractional counts of people; nil is 1 each. With
+// curves of few steps many predictions tie: report both forms.
 func AntoliniConcordance(c Curves, l Labels, weight []float64) Antolini {
 	var strict, pairs, adjusted, adjustedPairs float64
 	w := func(i int) float64 {

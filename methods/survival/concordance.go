@@ -248,7 +248,8 @@ func sortedKeys[V any](m map[int]V) []int {
 }
 
 // UnoConcordance is the C of Uno et al. 2011: pairs are weighted by 1/G(t)² of the event's time, G from the training labels, so that it
-// does not depend on who was censored; with late entry by 1/W(t)² of [Watched]. Events at or after tau do not count (0: all do). G = 0 at an event that counts is an error.
+// does not depend on who was censored; with late entry by 1/W(t)² of [Watched]. Events at or after tau do not count (0: all do). G = 0
+// at an event that counts is an error.
 func UnoConcordance(risk []float64, l, train Labels, tau float64) (C, error) {
 	if err := sameEntry("Uno's C", l, train); err != nil {
 		return C{}, err

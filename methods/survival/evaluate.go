@@ -240,7 +240,7 @@ func (v *evaluator) prepare() {
 func (v *evaluator) metrics() []Metric {
 	var m []Metric
 	add := func(name string, horizon float64, cause int, note string) {
-		m = append(m, Metric{Name: name, Horizon: horizon, Cause: cause, Note: note})
+		m = append(m, Metric{Name: name, Horizon: horizon, Cause: cause, Low: math.NaN(), High: math.NaN(), Note: note})
 	}
 	nan := math.NaN()
 	if v.ranked != nil {

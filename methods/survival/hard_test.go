@@ -3,6 +3,7 @@ package survival
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/cineloop/cineloop/internal/fault"
@@ -239,6 +240,17 @@ func TestNotANumberIsRefused(t *testing.T) {
 	} {
 		if err := l.Check(); fault.CodeOf(err) != fault.Input {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Without a bootstrap there are no intervals, and JSON has null for them.
+func TestNoResamplesNoIntervals(t *testing.T) {
+	x, l, _ := cohort(30, 54, false)
+	e := must(Evaluate(t.Context(), Predicted{Labels: l, Risk: x}, EvaluateOptions{Resamples: -1}))(t)
+	for _, m := range e.Metrics {
+		if b := string(must(m.MarshalJSON())(t)); !math.IsNaN(m.Low) || !math.IsNaN(m.High) || !strings.Contains(b, `"low":null,"high":null`) {
+			t.Errorf("%s has an interval that nobody estimated: %s", m.Name, b)
 		}
 	}
 }

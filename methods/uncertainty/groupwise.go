@@ -38,7 +38,7 @@ func CalibrateByPatient(scores []float64, patient []string, alpha float64) Confo
 
 // Groupwise keeps the promise in each of several groups that overlap, such as sex and age and view: each value of each group has a
 // threshold of its own, and an item gets the largest of those of its values, so that its set is the union of the sets that each group
-// asks for (Barber, Candès, Ramdas and Tibshirani 2021, section 4). Coverage is at least what is promised, in all of them, and
+// asks for (Barber, Candès, Ramdas and Tibshirani 2021). Coverage is at least what is promised, in all of them, and
 // usually more: that is the price.
 type Groupwise struct {
 	All Conformal

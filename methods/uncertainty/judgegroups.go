@@ -54,6 +54,9 @@ func promiseNote(lines []lineOf, alpha float64) string {
 	if count[EveryThreshold] == 0 {
 		return ""
 	}
+	if len(missed) == 0 && count[CommonThreshold] == 1 {
+		return fmt.Sprintf("Coverage by subgroup, %.0f %% promised: the only subgroup with enough items does not fall short of it.", 100*(1-alpha))
+	}
 	if len(missed) == 0 {
 		return fmt.Sprintf("Coverage by subgroup, %.0f %% promised: no subgroup of %d falls short of it, with one threshold for all or with thresholds of subgroups.", 100*(1-alpha), count[CommonThreshold])
 	}

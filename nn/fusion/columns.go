@@ -92,8 +92,13 @@ func (c *columns) flat(p *nn.Pass, n int64, keep *torch.Tensor) *torch.Tensor {
 	return torch.Cat(parts, 1)
 }
 
+// planeScale is how large a standard deviation of a column is in its channel. A channel that is the same everywhere adds up over all taps of the
+// first kernel, where the speckle of a picture cancels: at full size the table rules the first normalisation's variance, and the picture
+// is not learnt.
+const planeScale = 0.1
+
 // Planes are the table as constant channels of a clip of the given shape [N, C, T, H, W]: values, whether they are known, and one channel a
-// level.
+// level, all scaled by a tenth.
 func Planes(p *nn.Pass, s Spec, shape []int64) *torch.Tensor {
 	n := shape[0]
 	c := &columns{spec: s, embed: make([]*nn.Param, len(s.Levels))}
@@ -111,7 +116,7 @@ func Planes(p *nn.Pass, s Spec, shape []int64) *torch.Tensor {
 	if len(parts) > 1 {
 		flat = torch.Cat(parts, 1)
 	}
-	return flat.Reshape(n, -1, 1, 1, 1).Expand(n, -1, shape[2], shape[3], shape[4])
+	return flat.MulScalar(planeScale).Reshape(n, -1, 1, 1, 1).Expand(n, -1, shape[2], shape[3], shape[4])
 }
 
 // rowsWithTable draws which rows keep their table in training; nil: all.

@@ -270,7 +270,7 @@ func TestProducts(t *testing.T) {
 	})
 }
 
-// TestPlanes: values and whether they are known, then a channel a level, the same everywhere in the clip.
+// TestPlanes: values and whether they are known, then a channel a level, the same everywhere in the clip, all at a tenth.
 func TestPlanes(t *testing.T) {
 	withEngine(t, func(e *torch.Engine) {
 		s := with(Early)
@@ -283,6 +283,7 @@ func TestPlanes(t *testing.T) {
 		channel := func(r, c int) []float32 { return v[(r*7+c)*4 : (r*7+c+1)*4] }
 		for r, row := range [][]float32{{1, 2, 1, 1, 1, 0, 0}, {-1, 0, 1, 0, 0, 0, 0}, {0.5, -2, 1, 1, 0, 0, 1}} {
 			for c, x := range row {
+				x *= planeScale
 				if !slices.Equal(channel(r, c), []float32{x, x, x, x}) {
 					t.Errorf("row %d, channel %d: %v, want %v", r, c, channel(r, c), x)
 				}

@@ -20,6 +20,7 @@ type Spec struct {
 	StemStride [3]int64 // [T, H, W] of the first convolution; zero: torchvision's [1, 2, 2]
 	Size       [3]int64 `json:",omitzero"` // [T, H, W] that tables of positions are made for; zero: the published network's. Others are interpolated
 	Dropout    float64  // before the heads
+	Streams    string   `json:",omitempty"` // [StreamsBoth], [StreamsFlow]: what Channels' last two, optical flow, are for; empty: channels as others
 	Heads      []Head   // at least one
 
 	Fusion *fusion.Spec `json:",omitempty"` // joins a table's columns with the picture; nil: the picture alone
@@ -63,6 +64,12 @@ func New(s Spec) (*Net, error) {
 		return nil, fault.New(fault.Usage, "%s: dropout %v is not in [0, 1)", s.Name, s.Dropout)
 	case len(s.Heads) == 0:
 		return nil, fault.New(fault.Usage, "%s: no head", s.Name)
+	}
+	if s.Streams != "" && (s.Channels <= flowChannels || s.Fusion != nil && s.Fusion.Kind == fusion.Early) {
+		return nil, fault.New(fault.Usage, "%s: streams need channels of a picture before the flow's two, and no planes of a table after them", s.Name)
+	}
+	if build, err = streamed(s.Streams, build); err != nil {
+		return nil, err
 	}
 	for i, n := range arch.Input {
 		if s.Size[i] == 0 {

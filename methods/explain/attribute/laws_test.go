@@ -219,7 +219,6 @@ func TestRowsStandAlone(t *testing.T) {
 		n := hand(e)
 		x := e.FromFloat64s([]float64{3, 1, 2, 0.5, 4, -1, 2, 2, 2}, 3, 3)
 		target := Target{0, 0, 0}
-		whole := map[string]*torch.Tensor{}
 		draw := func(x *torch.Tensor, target Target) map[string]*torch.Tensor {
 			out := map[string]*torch.Tensor{"gradient": n.Gradient(x, target), "guided": n.GuidedBackprop(x, target), "deconvolution": n.Deconvolution(x, target),
 				"integrated": n.IntegratedGradients(x, x.ZerosLike(), target, 7, GaussLegendre).Relevance}
@@ -234,7 +233,7 @@ func TestRowsStandAlone(t *testing.T) {
 			out["LRP"], out["DeepLIFT"] = l.Relevance, d.Relevance
 			return out
 		}
-		whole = draw(x, target)
+		whole := draw(x, target)
 		for i := range int64(3) {
 			for name, got := range draw(x.Narrow(0, i, 1), Target{0}) {
 				near(t, fmt.Sprintf("%s of row %d", name, i), got, floats(whole[name].Narrow(0, i, 1))...)

@@ -25,14 +25,15 @@ type Model struct {
 	bias     bool
 	state    [][]float32
 	head     head
+	train    Data // that the baseline is of
 	baseline survival.Baseline
 	scale    survival.TimeScale
 	unit     float64   // DeSurv: of the integral
 	times    []float64 // DeSurv: of its curves
 }
 
-// Fit trains on one set and stops early on the other. The engine must be on a CPU. The error is Input where the labels cannot be learnt
-// from, Interrupted when ctx ends.
+// Fit trains on one set and stops early on the other. The engine must be on a CPU; the model keeps the training set. The error is Input
+// where the labels cannot be learnt from, Interrupted when ctx ends.
 func Fit(ctx context.Context, e *torch.Engine, s Settings, train, val Data) (*Model, error) {
 	s, err := s.filled()
 	if err != nil {
@@ -55,7 +56,7 @@ func Fit(ctx context.Context, e *torch.Engine, s Settings, train, val Data) (*Mo
 			return nil, err
 		}
 	}
-	m := &Model{Settings: s, p: train.P}
+	m := &Model{Settings: s, p: train.P, train: train}
 	scope := e.Scope()
 	defer scope.Close()
 	var f fitter
@@ -72,12 +73,9 @@ func Fit(ctx context.Context, e *torch.Engine, s Settings, train, val Data) (*Mo
 	}
 	net := f.network()
 	defer net.close()
-	e.NoGrad(func() { err = m.run(ctx, e, f) })
-	if err != nil {
+	if err := m.run(ctx, e, f); err != nil {
 		return nil, err
 	}
-	net.setState(m.state)
-	e.NoGrad(func() { f.finish() })
 	return m, nil
 }
 
@@ -89,7 +87,6 @@ type fitter interface {
 	// step computes the loss of one batch and leaves its gradient in the network.
 	step(k int) survival.Loss
 	validate() float64
-	finish()
 }
 
 func (m *Model) run(ctx context.Context, e *torch.Engine, f fitter) error {
@@ -205,13 +202,6 @@ func (f *everybody) step(k int) survival.Loss {
 
 func (f *everybody) validate() float64 {
 	return f.valHead.loss(f.net.eval(f.valX, nil), allRows(f.val.Len())).Value
-}
-
-func (f *everybody) finish() {
-	if f.m.Settings.Model == CoxPH {
-		x := f.net.e.FromFloat32(f.train.X, int64(f.train.Len()), int64(f.train.P))
-		f.m.baseline = survival.CoxBaseline(f.net.eval(x, nil), f.train.Labels)
-	}
 }
 
 func allRows(n int) []int {

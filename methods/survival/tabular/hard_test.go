@@ -185,6 +185,11 @@ func TestAnotherClockForCox(t *testing.T) {
 			if !slices.Equal(a.Losses, b.Losses) {
 				t.Errorf("%s: losses %v, by another clock %v", model, a.Losses, b.Losses)
 			}
+			for _, m := range []*Model{a, b} {
+				if _, err := m.Survival(e, nil); err != nil { // computes the baseline
+					t.Fatal(err)
+				}
+			}
 			for k := range a.baseline.Cumulative {
 				if a.baseline.Cumulative[k] != b.baseline.Cumulative[k] || b.baseline.Times[k] != math.Expm1(a.baseline.Times[k]) {
 					t.Fatalf("%s: baselines differ at %g", model, a.baseline.Times[k])

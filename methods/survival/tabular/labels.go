@@ -11,7 +11,7 @@ import (
 // Models whose likelihood has interval censoring, and those that can condition on late entry.
 var (
 	withIntervals = []string{LogisticHazard, PMF, MTLR, PCHazard, Weibull, LogNormal}
-	withEntry     = append([]string{CoxPH}, withIntervals...)
+	withEntry     = append([]string{CoxPH, CoxCC, CoxTime}, withIntervals...)
 )
 
 // canUse refuses labels that a model would silently read as something else: a Usage error that names the models that can.

@@ -69,5 +69,3 @@ func (f *monotone) step(k int) survival.Loss {
 func (f *monotone) validate() float64 {
 	return survival.DeSurvLoss(f.net.eval(f.valX, nil), f.val.Labels, f.m.unit).Value
 }
-
-func (f *monotone) finish() {}

@@ -40,6 +40,72 @@ func TestControlsAreEvenOverTheRiskSet(t *testing.T) {
 	}
 }
 
+// With late entry the risk set is of those who have come: at 5 the person who enters at 4.5 counts, the one who enters at 5 does not.
+func TestControlsHaveEntered(t *testing.T) {
+	l := survival.Labels{Time: []float64{5, 6, 7, 8, 3}, Event: []int{1, 0, 0, 0, 1}, Entry: []float64{0, 4.5, 5, 7.5, 0}}
+	c := newCases(Data{P: 1, X: make([]float32, 5), Labels: l})
+	rng := stats.Seed(5).Stream("controls")
+	seen := make([]int, 5)
+	const draws = 2000
+	for range draws {
+		seen[c.control(5, rng)]++
+	}
+	if b := stats.ClopperPearson(seen[0], draws, .999); seen[0]+seen[1] != draws || b.Low > .5 || b.High < .5 {
+		t.Errorf("controls at 5: %v, want the first two as often", seen)
+	}
+	if got := c.control(3, rng); got != 0 && got != 4 {
+		t.Errorf("at 3 person %d is drawn", got)
+	}
+}
+
+// People who were all there from before the first time teach what people without an entry do, to the bit; those who come late and are
+// healthier for it would bias a model that took them for watched all along.
+func TestLateEntryIsHeeded(t *testing.T) {
+	train, _ := simulated(150, 41)
+	val, _ := simulated(80, 42)
+	early := func(d Data) Data {
+		d.Labels.Entry = slices.Repeat([]float64{-1}, d.Len())
+		return d
+	}
+	half := func(d Data) Data {
+		d.Labels.Entry = make([]float64, d.Len())
+		for i, at := range d.Labels.Time {
+			d.Labels.Entry[i] = at * float64(i%2) / 2
+		}
+		return d
+	}
+	engine(t, func(e *torch.Engine) {
+		for _, name := range []string{CoxPH, CoxCC, CoxTime} {
+			s := Settings{Model: name, Hidden: []int{8}, Epochs: 4, Batch: 40, Seed: 4}
+			fit := func(a, b Data) *Model {
+				m, err := Fit(t.Context(), e, s, a, b)
+				if err == nil {
+					_, err = m.Survival(e, nil) // computes the baseline
+				}
+				if err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				return m
+			}
+			plain, same, late := fit(train, val), fit(early(train), early(val)), fit(half(train), half(val))
+			if !slices.Equal(plain.Losses, same.Losses) || !slices.Equal(plain.baseline.Cumulative, same.baseline.Cumulative) {
+				t.Errorf("%s: losses %v, with everybody there from the start %v", name, plain.Losses, same.Losses)
+			}
+			// Smaller risk sets, larger hazards.
+			if k := len(plain.baseline.Cumulative) / 3; !(late.baseline.Cumulative[k] > plain.baseline.Cumulative[k]) {
+				t.Errorf("%s: with late entry the baseline is %g, without %g", name, late.baseline.Cumulative[k], plain.baseline.Cumulative[k])
+			}
+			if name != CoxTime {
+				continue
+			}
+			lived := survival.CoxTimeBaseline(half(train).Labels, func(people []int, _ float64, out []float64) { clear(out[:len(people)]) })
+			if km := survival.NelsonAalen(half(train).Labels); math.Abs(lived.Cumulative[50]-km.At(lived.Times[50])) > 1e-12 {
+				t.Errorf("a flat model's baseline is %g, Nelson and Aalen's %g", lived.Cumulative[50], km.At(lived.Times[50]))
+			}
+		}
+	})
+}
+
 // Without hidden layers the network of DeepSurv is Cox's model: trained to the end it predicts what Newton's method does.
 func TestALinearNetworkIsCox(t *testing.T) {
 	train, _ := simulated(200, 8)

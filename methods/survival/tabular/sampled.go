@@ -51,10 +51,15 @@ func newCases(d Data) casesOf {
 	return c
 }
 
-// control draws somebody whose time is at least t.
+// control draws somebody from the risk set at an event's time t: whose time is at least t, and who had entered.
 func (c casesOf) control(t float64, rng *rand.Rand) int {
 	first := sort.SearchFloat64s(c.sorted, t)
-	return c.order[first+rng.IntN(len(c.order)-first)]
+	for { // the case itself is in the risk set, so that this ends
+		i := c.order[first+rng.IntN(len(c.order)-first)]
+		if c.d.Labels.Entry == nil || c.d.Labels.Entry[i] < t {
+			return i
+		}
+	}
 }
 
 func newSampled(m *Model, e *torch.Engine, train, val Data) (*sampled, error) {
@@ -159,15 +164,6 @@ func (f *sampled) validate() float64 {
 		return math.NaN()
 	}
 	return f.loss(f.net.eval(f.valX, nil), f.valCases).Value
-}
-
-func (f *sampled) finish() {
-	if f.m.Settings.Model == CoxCC {
-		x := f.net.e.FromFloat32(f.train.X, int64(f.train.Len()), int64(f.train.P))
-		f.m.baseline = survival.CoxBaseline(f.net.eval(x, nil), f.train.Labels)
-		return
-	}
-	f.m.baseline = survival.CoxTimeBaseline(f.train.Labels, timeScores(f.net, f.train, f.scale))
 }
 
 // timeScores computes Cox-Time's g(x, t). The first layer is linear in (x, t), so its part of x is computed once.
