@@ -59,8 +59,9 @@ func picture(t testing.TB, dir string, n int) string {
 
 type study struct {
 	*Project
-	t     testing.TB
-	clock time.Time
+	t      testing.TB
+	clock  time.Time
+	marked [2]string // of newStudyIn: a draft and a locked reading by ann
 }
 
 // do takes an op that has to succeed.
@@ -97,6 +98,12 @@ type m = map[string]any
 // newStudy is a project with readers ann, bob, carl, an adjudicator dora, an auditor, and a model, and some cases; in its reading phase.
 func newStudy(t testing.TB, design string, cases int) *study {
 	t.Helper()
+	return newStudyIn(t, design, cases, InReading)
+}
+
+// newStudyIn is newStudy in another phase; after setup ann has a draft of her first case and has locked her second.
+func newStudyIn(t testing.TB, design string, cases int, phase Phase) *study {
+	t.Helper()
 	dir := t.TempDir()
 	p, err := Create(context.Background(), dir, "study", 7, "eve")
 	if err != nil {
@@ -114,7 +121,19 @@ func newStudy(t testing.TB, design string, cases int) *study {
 		s.do("cora", CaseAdded, "", 0, m{"patient": fmt.Sprintf("p%d", i), "files": []string{picture(t, dir, i)}})
 	}
 	s.do("cora", Assigned, "", 0, nil)
+	if phase == Setup {
+		return s
+	}
 	s.do("cora", PhaseSet, "", 0, m{"phase": InReading})
+	if cases < 3 || design != "panel" || phase == InReading && !strings.HasPrefix(t.Name(), "TestMatrix") {
+		return s
+	}
+	list := s.tasks("ann")
+	s.marked[0] = s.do("ann", ReadingOpened, list[0].Assignment, 0, nil).Object
+	s.marked[1] = s.read("ann", list[1], "mild")
+	if phase != InReading {
+		s.do("cora", PhaseSet, "", 0, m{"phase": phase})
+	}
 	return s
 }
 

@@ -1,7 +1,7 @@
 // Package cohort turns a table and a folder of files into the rows that a study is made of, divides them, and feeds them to a network.
 //
 // Nouns: a [Spec] says which table, files, columns and targets; [Load] gives a [Cohort] of [Row]s, one an item (a clip, a stack, an
-// image), with the truth of each target and what was left out and why. A [Split] assigns rows to train, val and test, in one or more
+// image, or with [ViewsSpec] a study of several clips), with the truth of each target and what was left out and why. A [Split] assigns rows to train, val and test, in one or more
 // [Fold]s. A [Fingerprint] sums up what the data are; planning reads it. A [Loader] decodes, caches, transforms and batches rows on all
 // cores.
 //

@@ -66,7 +66,7 @@ func (t Trust) works() judgement {
 			break
 		}
 		lines = append(lines, name+": "+headline(of[name]))
-		if flat(of[name]) {
+		if _, told := verdict(of[name].Metrics[headMetric(of[name].Kind)]); told == "good" && flat(of[name]) {
 			lines = append(lines, fmt.Sprintf("But of %s it says nearly the same to everyone: no share of the differences between patients is clearly explained (R² %s).", name, full(of[name].Metrics["r2"], true, "")))
 		}
 	}

@@ -2,7 +2,8 @@
 // comes out.
 //
 // Nouns. A [Run] is a folder with its plan and data. Its stages are [Prepare] (fingerprint, plan), [Run.Train], [Run.Evaluate],
-// [Run.Explain] and [Run.Report]; [Do] is all of them. [EvaluateOn] scores a finished run on other data.
+// [Run.Explain] and [Run.Report]; [Do] is all of them. [EvaluateOn] scores a finished run on other data; [Bundle], [BundleMONAI] and [ExportONNX] hand its
+// networks on.
 //
 // A run's folder:
 //
@@ -13,6 +14,7 @@
 //	checkpoints/         weights: best.safetensors of a single model, fold-K.safetensors of each fold's
 //	folds/K/             a fold's own training folder, where there are several
 //	log.jsonl, events…   the training log and TensorBoard's form of it
+//	mlflow.json          which run of an MLflow server this is, where the recipe names one
 //	predictions.csv      a row a judged item
 //	metrics.json         every metric with its interval; see docs/reference/metrics.md
 //	explain/             maps with their tests, and tests.json: what the judged rows say of what the network goes by

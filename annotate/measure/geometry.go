@@ -40,27 +40,23 @@ func semiAxes(a, b Point) (major, minor float64) {
 	return (p + q) / 2, math.Abs(p-q) / 2
 }
 
-// ellipsePerimeter is exact, by the arithmetic-geometric mean (Gauss and Legendre; Adlaj, Notices AMS 2012;59:1094).
+// ellipsePerimeter is exact: 4·a·E, the complete elliptic integral by the arithmetic–geometric mean of 1 and b/a (Abramowitz and Stegun 17.6.4).
 func ellipsePerimeter(a, b float64) float64 {
-	if b <= 0 {
+	if !(b > 0) {
 		return 4 * a
 	}
-	x, y, z := 1.0, (b/a)*(b/a), 0.0 // modified AGM of 1 and (b/a)²
-	for range 60 {
-		if math.Abs(x-y) <= 1e-15*x {
+	x, y := 1.0, b/a
+	rest, weight := 1-(1-y*y)/2, 1.0 // 1 − Σ 2ⁿ⁻¹·cₙ²
+	for range 40 {
+		c := (x - y) / 2
+		x, y = (x+y)/2, math.Sqrt(x*y)
+		rest -= weight * c * c
+		weight *= 2
+		if c <= 1e-16 {
 			break
 		}
-		root := math.Sqrt(math.Max(0, (x-z)*(y-z)))
-		x, y, z = (x+y)/2, z+root, z-root
 	}
-	p, q := 1.0, b/a
-	for range 60 {
-		if math.Abs(p-q) <= 1e-16*p {
-			break
-		}
-		p, q = (p+q)/2, math.Sqrt(p*q)
-	}
-	return 2 * math.Pi * a * x / p
+	return 2 * math.Pi * a / x * rest
 }
 
 // segment is one piece of the closed uniform Catmull–Rom curve through p, from p[i] to the next, as a cubic (Catmull and Rom 1974). It is the

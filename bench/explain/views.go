@@ -137,11 +137,11 @@ func nameViews(e *torch.Engine, out string, patients, test, epochs int, seed sta
 		r.Rows = append(r.Rows, row)
 		drawn[name] = maps
 	}
-	f := figure{title: "view named", numbers: [2]string{"rank of |map| with nearest right map", "wrong          right          tells"}}
+	f := figure{title: "named wrongly, rightly", numbers: [2]string{"rank of |map| with nearest right map", "wrong          right          tells"}}
 	for _, p := range pairs {
 		short := func(i int) string { return string(phantom.Views[i]) }
 		f.columns = append(f.columns, column{
-			names:    [2]string{fmt.Sprintf("%s\nas %s", short(int(judged.label[p[0]])), short(int(called[p[0]]))), short(int(called[p[1]])) + "\nrightly"},
+			names:    [2]string{fmt.Sprintf("%s\nas %s", short(int(judged.label[p[0]])), short(int(called[p[0]]))), short(int(called[p[1]]))},
 			pictures: [2]*explain.Map{judged.picture(p[0]), judged.picture(p[1])}})
 	}
 	for _, row := range r.Rows {

@@ -37,7 +37,7 @@ targets. Of classes (TARGET_true with TARGET_prob or TARGET_prob_CLASS) it print
   calibration    accuracy, mean confidence, NLL, Brier, calibration errors; and the same after temperature scaling
   selective      the error rate when only the surest are answered, and the confidence that this asks for
   conformal      sets that hold the truth with probability 1 − alpha: coverage with its binomial interval, size, by subgroup with the
-                 common threshold and with the group's own
+                 common threshold, with the group's own, and with the largest of those of an item's groups; where the first falls short
   detection      where a subgroup column ood holds 1 for items unlike the training data: how well confidence finds them
 
 of numbers (TARGET_true, TARGET_pred) errors and conformal intervals with their coverage, width and interval score, also by subgroup;

@@ -4,7 +4,8 @@
 //
 // Evidence is what a network found for each class; it makes a Dirichlet distribution ([Dirichlet]) whose spread is the uncertainty
 // ([EvidentialLoss] trains it). A [Conformal] threshold turns scores into sets or intervals that hold the truth as often as promised. An
-// out-of-distribution score is larger for inputs unlike the training data, always. A [Rule] decides when to abstain; a [RiskCoverage]
+// out-of-distribution score is larger for inputs unlike the training data, always; [Texture] is the one for other devices. [Groupwise]
+// thresholds keep the promise in every subgroup, counting people and not their items. A [Rule] decides when to abstain; a [RiskCoverage]
 // curve says what that buys. [Reliability] compares confidence with accuracy.
 //
 // # Promises
