@@ -54,8 +54,13 @@ func FindLR(ctx context.Context, opts TrainOptions, s LRSearch) (*LRCurve, error
 		return nil, fault.New(fault.Usage, "a search from %g to %g in %d steps: rates must be above 0 and grow, in at least 10 steps", s.From, s.To, s.Steps)
 	}
 	c := &LRCurve{Plan: opts.Plan.Train.LR, Optimizer: opts.Plan.Train.Optimizer}
-	err := probe(ctx, opts, func(t *trainer) error { return t.rangeTest(ctx, s, c) })
-	if err != nil {
+	look := func() error { return probe(ctx, opts, func(t *trainer) error { return t.rangeTest(ctx, s, c) }) }
+	if opts.Plan.Kind == KindSegment {
+		look = func() error {
+			return probeMasks(ctx, opts, func(t *maskTrainer) error { return t.rangeTest(ctx, s, c) })
+		}
+	}
+	if err := look(); err != nil {
 		return nil, err
 	}
 	c.suggest()
@@ -64,8 +69,6 @@ func FindLR(ctx context.Context, opts TrainOptions, s LRSearch) (*LRCurve, error
 
 // rangeTest makes the search's steps.
 func (t *trainer) rangeTest(ctx context.Context, s LRSearch, c *LRCurve) error {
-	rate := func(i int) float64 { return s.From * math.Pow(s.To/s.From, float64(i)/float64(s.Steps-1)) }
-	best, first := math.Inf(1), math.NaN()
 	pending, sum := 0, 0.0
 	for epoch := 0; ; epoch++ {
 		t.state.Epoch = epoch
@@ -96,23 +99,8 @@ func (t *trainer) rangeTest(ctx context.Context, s LRSearch, c *LRCurve) error {
 			if pending++; pending < t.accumulate() && finite(value) {
 				continue
 			}
-			lr := rate(len(c.Points))
 			value, pending, sum = sum/float64(pending), 0, 0
-			if !finite(value) || !finite(t.descend(lr)) {
-				c.Diverged = lr
-				return nil
-			}
-			c.Points = append(c.Points, LRPoint{LR: lr, Loss: value})
-			if math.IsNaN(first) {
-				first = value
-			}
-			best = math.Min(best, value)
-			t.report.step(LogLine{Loss: &value}, Progress{Epochs: 1, Batch: len(c.Points), Batches: s.Steps})
-			if recent := meanOfLast(c.Points, 3); len(c.Points) > 10 && recent > first+runaway*math.Max(first-best, 0.1*math.Abs(first)) {
-				c.Diverged = lr
-				return nil
-			}
-			if len(c.Points) == s.Steps {
+			if t.searched(s, c, value) {
 				return nil
 			}
 		}
@@ -120,6 +108,26 @@ func (t *trainer) rangeTest(ctx context.Context, s LRSearch, c *LRCurve) error {
 			return fault.New(fault.Input, "no batch of an epoch has a known truth")
 		}
 	}
+}
+
+// searched makes a search's next step from the gradients that are there and the loss of their batch, and says whether it was the last.
+func (t *trainer) searched(s LRSearch, c *LRCurve, loss float64) (done bool) {
+	lr := s.From * math.Pow(s.To/s.From, float64(len(c.Points))/float64(s.Steps-1))
+	if !finite(loss) || !finite(t.descend(lr)) {
+		c.Diverged = lr
+		return true
+	}
+	c.Points = append(c.Points, LRPoint{LR: lr, Loss: loss})
+	t.report.step(LogLine{Loss: &loss}, Progress{Epochs: 1, Batch: len(c.Points), Batches: s.Steps})
+	first, best := c.Points[0].Loss, math.Inf(1)
+	for _, p := range c.Points {
+		best = math.Min(best, p.Loss)
+	}
+	if recent := meanOfLast(c.Points, 3); len(c.Points) > 10 && recent > first+runaway*math.Max(first-best, 0.1*math.Abs(first)) {
+		c.Diverged = lr
+		return true
+	}
+	return len(c.Points) == s.Steps
 }
 
 func meanOfLast(points []LRPoint, n int) (mean float64) {

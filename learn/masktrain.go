@@ -261,20 +261,10 @@ func (t *maskTrainer) learn(b *cohort.PatchBatch) error {
 	}
 	s := t.e.Scope()
 	defer s.Close()
-	t.e.ManualSeed(stats.Seed(t.plan.Seed.Stream("step", t.state.Epoch, t.state.Batch).Uint64()))
-	x := t.e.FromFloat32(b.Image, append([]int64{int64(len(b.Rows)), int64(b.C)}, dims(t.patches.Size)...)...)
-	pass := &nn.Pass{E: t.e, Train: true}
-	if t.plan.Train.Recompute {
-		pass.Recompute()
-		defer pass.Release()
-	}
-	maps := maskMaps(t.e, t.unet, pass, t.plan.Train.Autocast, x)
-	loss := maskLoss(t.e, t.plan.Segment.Loss, maps, b.Label)
-	value := loss.Item()
-	if math.IsNaN(value) || math.IsInf(value, 0) {
+	value := t.gradients(b, t.state.Batch)
+	if !finite(value) {
 		return t.notFinite(fmt.Sprintf("the loss is %v", value), b.Rows, nil)
 	}
-	pass.Backward(loss, casting(t.e, t.plan.Train.Autocast))
 	norm := t.opt.gradNorm(t.plan.Train.ClipNorm)
 	if math.IsNaN(norm) || math.IsInf(norm, 0) {
 		return t.notFinite(fmt.Sprintf("the gradient's norm is %v", norm), b.Rows, nil)
@@ -305,6 +295,28 @@ func (t *maskTrainer) learn(b *cohort.PatchBatch) error {
 		return t.save()
 	}
 	return nil
+}
+
+// gradients runs the network on a batch of the epoch and, where the loss is a number, back.
+func (t *maskTrainer) gradients(b *cohort.PatchBatch, batch int) (value float64) {
+	pass, _, loss := t.forward(b, batch)
+	defer pass.Release()
+	if value = loss.Item(); finite(value) {
+		pass.Backward(loss, casting(t.e, t.plan.Train.Autocast))
+	}
+	return value
+}
+
+// forward runs the network on a batch of the epoch: its maps, fine to coarse, and the loss.
+func (t *maskTrainer) forward(b *cohort.PatchBatch, batch int) (pass *nn.Pass, maps []*torch.Tensor, loss *torch.Tensor) {
+	t.e.ManualSeed(stats.Seed(t.plan.Seed.Stream("step", t.state.Epoch, batch).Uint64()))
+	x := t.e.FromFloat32(b.Image, append([]int64{int64(len(b.Rows)), int64(b.C)}, dims(t.patches.Size)...)...)
+	pass = &nn.Pass{E: t.e, Train: true}
+	if t.plan.Train.Recompute {
+		pass.Recompute()
+	}
+	maps = maskMaps(t.e, t.unet, pass, t.plan.Train.Autocast, x)
+	return pass, maps, maskLoss(t.e, t.plan.Segment.Loss, maps, b.Label)
 }
 
 // validate is the Dice coefficient of each class over all validation voxels taken together, and their mean, with the weights that are

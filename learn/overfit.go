@@ -2,12 +2,13 @@ package learn
 
 import (
 	"context"
-	"fmt"
 	"math"
 
+	"github.com/cineloop/cineloop/clip/volume"
 	"github.com/cineloop/cineloop/cohort"
 	"github.com/cineloop/cineloop/evaluate"
 	"github.com/cineloop/cineloop/internal/fault"
+	"github.com/cineloop/cineloop/nn"
 	"github.com/cineloop/cineloop/torch"
 )
 
@@ -24,11 +25,11 @@ type OverfitCheck struct {
 }
 
 // OverfitTarget is how one target of the batch was learnt. The error is the mean negative log probability of what is true, or the mean
-// squared error in SDs; of times to an event, the loss.
+// squared error in SDs; of times to an event, the loss; of a class of masks, one minus its Dice coefficient over the batch.
 type OverfitTarget struct {
 	Name     string  `json:"name"`
 	Kind     string  `json:"kind"`
-	Known    int     `json:"known"`    // truths in the batch
+	Known    int     `json:"known"`    // truths in the batch; of a class of masks, its voxels
 	Constant float64 `json:"constant"` // error of the best answer that is the same for all; of times to an event, the first step's
 	Error    float64 `json:"error"`    // after the last step
 	Reached  bool    `json:"reached"`  // Error is at most [byHeart] of Constant
@@ -48,7 +49,7 @@ const byHeart = 0.05
 const overfitSteps = 300
 
 // OverfitOneBatch trains the plan's network on one batch until it knows it by heart, or for so many steps (0: 300), with all that keeps a
-// network from that switched off: dropout, views left out, weight decay, label smoothing, mixing, fairness, schedule. Where it does not succeed it looks at
+// network from that switched off: dropout, views left out, weight decay, label smoothing, mixing, augmentation of masks, fairness, schedule. Where it does not succeed it looks at
 // the batch and the network, and tries other learning rates, to say why. Weights and checkpoints of the run stay as they are.
 //
 // Errors: as [Train]'s. A batch that is not learnt is no error.
@@ -60,32 +61,34 @@ func OverfitOneBatch(ctx context.Context, opts TrainOptions, steps int) (*Overfi
 	p.Model.Dropout = 0
 	s := &p.Train
 	s.WeightDecay, s.LabelSmoothing, s.Mixup, s.Cutmix, s.EMA, s.Fairness, s.LossWeights, s.Accumulate = 0, 0, 0, 0, 0, nil, "", 1
+	p.Segment.Augment = volume.Augment{}
 	if p.Model.Views != nil {
 		p.Model.Views.Drop = -1
 	}
 	opts.Plan = p
 	c := &OverfitCheck{LR: s.LR}
-	err := probe(ctx, opts, func(t *trainer) error {
-		b, err := t.firstBatch(ctx)
-		if err != nil {
-			return err
+	look := func() error {
+		return probe(ctx, opts, func(t *trainer) error {
+			b, err := t.firstBatch(ctx)
+			if err != nil {
+				return err
+			}
+			defer t.e.Scope().Close()
+			return (&learner{t: t, of: &oneBatch{t: t, batch: b, rows: b.Rows, x: input(t.e, b)}}).check(ctx, c, b.Rows, steps)
+		})
+	}
+	if p.Kind == KindSegment {
+		look = func() error {
+			return probeMasks(ctx, opts, func(t *maskTrainer) error {
+				b, err := t.firstBatch(ctx)
+				if err != nil {
+					return err
+				}
+				return (&learner{t: &t.trainer, of: &oneMaskBatch{t: t, batch: b}}).check(ctx, c, b.Rows, steps)
+			})
 		}
-		defer t.e.Scope().Close()
-		f := &oneBatch{t: t, batch: b, rows: b.Rows, x: input(t.e, b)}
-		for _, r := range b.Rows {
-			c.Items = append(c.Items, opts.Cohort.Rows[r].ID)
-		}
-		if err := f.learn(ctx, s.LR, steps); err != nil {
-			return err
-		}
-		c.Steps, c.Loss, c.Targets, c.Reached = len(f.loss), f.loss, f.targets(), f.reached()
-		f.look(c, b.X)
-		if !c.Reached {
-			return f.otherRates(ctx, c, steps)
-		}
-		return nil
-	})
-	if err != nil {
+	}
+	if err := look(); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -107,75 +110,39 @@ func (t *trainer) firstBatch(ctx context.Context) (*cohort.Batch, error) {
 	return nil, fault.New(fault.Input, "no batch of an epoch has a known truth")
 }
 
-// oneBatch is a batch that is learnt by heart.
+// oneBatch is a batch of scores that is learnt by heart.
 type oneBatch struct {
 	t     *trainer
 	batch *cohort.Batch
 	rows  []int
 	x     *torch.Tensor
 
-	loss     []float64
 	first    []float64     // error of each head before the first step
 	errors   []float64     // after the last
 	scores   [][][]float64 // by head and row, after the last
 	features []float32     // of all rows, after the last
-	moved    map[string]bool
 }
 
-// learn makes steps until all is known by heart.
-func (f *oneBatch) learn(ctx context.Context, lr float64, steps int) error {
-	f.loss, f.first, f.moved = nil, nil, map[string]bool{}
+func (f *oneBatch) forward(step int) (*nn.Pass, *torch.Tensor) {
 	t := f.t
-	for i := range steps + 1 {
-		if err := ctx.Err(); err != nil {
-			return fault.New(fault.Interrupted, "the check was interrupted: %w", err)
-		}
-		s := t.e.Scope()
-		t.e.ManualSeed(t.stepSeed(i))
-		rows := pick(t.opts.Cohort.Rows, f.rows)
-		pass := t.pass(f.batch)
-		if t.plan.Train.Recompute {
-			pass.Recompute()
-		}
-		outs, features := forwardWithFeatures(t.e, t.net, pass, t.plan.Train.Autocast, f.x)
-		loss := t.loss.total(outs, rows)
-		if aux := pass.Aux(); aux != nil {
-			loss = loss.Add(aux)
-		}
-		value := loss.Item()
-		f.judge(outs, features)
-		done := f.reached() || i == steps || !finite(value)
-		if !done {
-			f.loss = append(f.loss, value)
-			pass.Backward(loss, casting(t.e, t.plan.Train.Autocast))
-			f.watch()
-			done = !finite(t.descend(lr))
-		}
-		pass.Release()
-		s.Close()
-		if done {
-			return nil
-		}
-		t.report.step(LogLine{Loss: &value}, Progress{Epochs: 1, Batch: i + 1, Batches: steps})
+	t.e.ManualSeed(t.stepSeed(step))
+	pass := t.pass(f.batch)
+	if t.plan.Train.Recompute {
+		pass.Recompute()
 	}
-	return nil
+	outs, features := forwardWithFeatures(t.e, t.net, pass, t.plan.Train.Autocast, f.x)
+	loss := t.loss.total(outs, pick(t.opts.Cohort.Rows, f.rows))
+	if aux := pass.Aux(); aux != nil {
+		loss = loss.Add(aux)
+	}
+	f.judge(outs, features)
+	if step == 0 {
+		f.first = f.errors
+	}
+	return pass, loss
 }
 
-// watch notes which parameters have a gradient.
-func (f *oneBatch) watch() {
-	if n := len(f.loss); n > 3 && n%20 != 0 {
-		return
-	}
-	s := f.t.e.Scope()
-	defer s.Close()
-	for _, g := range f.t.opt.active() {
-		for i, p := range g.params {
-			if grad := p.Grad(); grad != nil && !f.moved[g.names[i]] && grad.Norm(2).Item() > 0 {
-				f.moved[g.names[i]] = true
-			}
-		}
-	}
-}
+func (f *oneBatch) restart() error { return f.t.restart() }
 
 // judge takes errors, scores and features of a pass.
 func (f *oneBatch) judge(outs []*torch.Tensor, features *torch.Tensor) {
@@ -198,9 +165,6 @@ func (f *oneBatch) judge(outs []*torch.Tensor, features *torch.Tensor) {
 		f.errors = append(f.errors, h.meanError(f.truth(h), scores))
 	}
 	f.features = features.Detach().To(torch.Float32).Float32s()
-	if f.first == nil {
-		f.first = f.errors
-	}
 }
 
 func (f *oneBatch) truth(h head) [][]float64 {
@@ -293,41 +257,4 @@ func (f *oneBatch) targets() []OverfitTarget {
 		out = append(out, t)
 	}
 	return out
-}
-
-func (f *oneBatch) reached() bool {
-	for _, t := range f.targets() {
-		if !t.Reached {
-			return false
-		}
-	}
-	return true
-}
-
-// otherRates learns the batch anew at other rates: where one works, the plan's rate is what was wrong.
-func (f *oneBatch) otherRates(ctx context.Context, c *OverfitCheck, steps int) error {
-	for _, k := range []float64{0.1, 10, 0.01, 100} {
-		if err := f.t.restart(); err != nil {
-			return err
-		}
-		lr := c.LR * k
-		f.t.report.say("not learnt; trying a rate of %.3g", lr)
-		if err := f.learn(ctx, lr, steps); err != nil {
-			return err
-		}
-		if f.reached() {
-			what := "small"
-			if k < 1 {
-				what = "large"
-			}
-			c.Findings = append([]Finding{{"learning_rate", fmt.Sprintf("with %.3g in place of %.3g the batch is learnt in %d steps: train.lr is too %s", lr, c.LR, len(f.loss), what),
-				"cineloop train --find-lr suggests a rate"}}, c.Findings...)
-			return nil
-		}
-	}
-	if len(c.Findings) == 0 {
-		c.Findings = append(c.Findings, Finding{"patience", fmt.Sprintf("nothing is plainly wrong, and other rates do no better in %d steps", steps),
-			"give it more --steps, or a wider network"})
-	}
-	return nil
 }

@@ -6,39 +6,38 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cineloop/cineloop/cohort"
 	"github.com/cineloop/cineloop/evaluate"
 )
 
-// look says what can be seen in the batch and the network. pixels is the batch as the network gets it.
-func (f *oneBatch) look(c *OverfitCheck, pixels []float32) {
-	add := func(what, says, try string) { c.Findings = append(c.Findings, Finding{what, says, try}) }
-	if says := inputTrouble(pixels, len(f.rows)); says != "" {
-		add("input", says, "look at input.normalise, input.window and the files: cineloop cohort check draws them")
+const (
+	tryInput  = "look at input.normalise, input.window and the files: cineloop cohort check draws them"
+	tryLabels = "look at these rows of the table"
+)
+
+// look says what can be seen in the batch and the network.
+func (f *oneBatch) look(c *OverfitCheck, l *learner) {
+	if says := inputTrouble(f.batch.X, len(f.rows)); says != "" {
+		c.add("input", says, tryInput)
 	}
-	for _, says := range f.labelTrouble(pixels) {
-		add("labels", says, "look at these rows of the table")
+	for _, says := range f.labelTrouble(f.batch.X) {
+		c.add("labels", says, tryLabels)
 	}
 	if c.Reached {
 		return
 	}
 	if len(f.rows) == 1 {
-		add("labels", "the batch has one row: batch normalisation has nothing to compare it with", "raise train.batch_size")
+		c.add("labels", "the batch has one row: batch normalisation has nothing to compare it with", "raise train.batch_size")
 	}
-	if dead := f.dead(); len(dead) > 0 {
-		add("head", fmt.Sprintf("%d of %d tensors that should learn get no gradient, first %s", len(dead), f.learning(), dead[0]),
-			"look at what lies between them and the loss: frozen parts, ReLUs that never fire, weights that are all zero")
-	}
-	if frozen := f.frozen(); frozen > 0 {
-		add("frozen", fmt.Sprintf("train.freeze keeps %d tensors from learning", frozen), "check with less frozen")
-	}
+	l.lookAtGradients(c)
 	if alike(f.features, len(f.rows)) {
-		add("head", "the network makes the same features of every clip, so that no head can tell them apart",
+		c.add("head", "the network makes the same features of every clip, so that no head can tell them apart",
 			"look at input.normalise (a constant input?) and model.weights")
 		return
 	}
 	for i, h := range f.t.heads {
 		if h.Kind != evaluate.TimeToEvent && len(f.rows) > 1 && sameScores(f.scores[i]) {
-			add("head", fmt.Sprintf("the head of %s says the same of every clip although their features differ: it is dead", h.Name), "look at the head's loss and its weights")
+			c.add("head", fmt.Sprintf("the head of %s says the same of every clip although their features differ: it is dead", h.Name), "look at the head's loss and its weights")
 		}
 	}
 }
@@ -118,34 +117,6 @@ func differ(a, b []float64) bool {
 	return false
 }
 
-// dead are the parameters that should learn and never had a gradient.
-func (f *oneBatch) dead() (names []string) {
-	for _, g := range f.t.opt.active() {
-		for _, n := range g.names {
-			if !f.moved[n] {
-				names = append(names, n)
-			}
-		}
-	}
-	return names
-}
-
-func (f *oneBatch) learning() (n int) {
-	for _, g := range f.t.opt.active() {
-		n += len(g.names)
-	}
-	return n
-}
-
-func (f *oneBatch) frozen() (n int) {
-	for _, g := range f.t.opt.groups {
-		if g.frozen {
-			n += len(g.names)
-		}
-	}
-	return n
-}
-
 // alike says whether all rows of a table have the same values, but for a ten-thousandth of their size.
 func alike(values []float32, rows int) bool {
 	if rows < 2 {
@@ -178,10 +149,14 @@ func sameScores(scores [][]float64) bool {
 // Words are the check's outcome for people, a line each.
 func (c *OverfitCheck) Words() string {
 	var b strings.Builder
+	items := "clips"
+	if len(c.Targets) > 0 && c.Targets[0].Kind == string(cohort.Mask) {
+		items = "patches"
+	}
 	if c.Reached {
-		fmt.Fprintf(&b, "learnt by heart: %d clips in %d steps at a rate of %.3g\n", len(c.Items), c.Steps, c.LR)
+		fmt.Fprintf(&b, "learnt by heart: %d %s in %d steps at a rate of %.3g\n", len(c.Items), items, c.Steps, c.LR)
 	} else {
-		fmt.Fprintf(&b, "not learnt by heart: %d clips, %d steps at a rate of %.3g\n", len(c.Items), c.Steps, c.LR)
+		fmt.Fprintf(&b, "not learnt by heart: %d %s, %d steps at a rate of %.3g\n", len(c.Items), items, c.Steps, c.LR)
 	}
 	for _, t := range c.Targets {
 		mark := "learnt"

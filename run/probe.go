@@ -22,8 +22,8 @@ const (
 
 // probeOptions are the first fit of a run for a look before training.
 func (r *Run) probeOptions() (learn.TrainOptions, error) {
-	if r.Plan.Kind == kindCatalog || r.Plan.Kind == learn.KindSegment {
-		return learn.TrainOptions{}, fault.New(fault.Usage, "a run of kind %s has no network of scores to look at", r.Plan.Kind)
+	if r.Plan.Kind == kindCatalog {
+		return learn.TrainOptions{}, fault.New(fault.Usage, "a run of kind %s has no network to look at", r.Plan.Kind)
 	}
 	cache, err := r.sharedCache()
 	if err != nil {
