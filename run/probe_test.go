@@ -43,13 +43,11 @@ func TestLRPicture(t *testing.T) {
 }
 
 func TestProbeRefusals(t *testing.T) {
-	for _, kind := range []string{kindCatalog, learn.KindSegment} {
-		r := &Run{Plan: &learn.Plan{Kind: kind}}
-		if _, err := r.FindLR(t.Context(), learn.LRSearch{}); fault.CodeOf(err) != fault.Usage {
-			t.Errorf("%s: %v", kind, err)
-		}
-		if _, err := r.OverfitOneBatch(t.Context(), 0); fault.CodeOf(err) != fault.Usage {
-			t.Errorf("%s: %v", kind, err)
-		}
+	r := &Run{Plan: &learn.Plan{Kind: kindCatalog}}
+	if _, err := r.FindLR(t.Context(), learn.LRSearch{}); fault.CodeOf(err) != fault.Usage {
+		t.Errorf("a search: %v", err)
+	}
+	if _, err := r.OverfitOneBatch(t.Context(), 0); fault.CodeOf(err) != fault.Usage {
+		t.Errorf("one batch: %v", err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cineloop/cineloop/clip"
 	"github.com/cineloop/cineloop/evaluate"
+	"github.com/cineloop/cineloop/learn"
 	"github.com/cineloop/cineloop/stats"
 )
 
@@ -116,8 +117,14 @@ explain: {examples: 1}
 	if _, again, err := do(t, Options{Recipe: recipe, Out: out}); err != nil || again.Masks["disc"].PerClass["disc"].Metrics["dice"].Value != disc.PerClass["disc"].Metrics["dice"].Value {
 		t.Errorf("repeated: %v", err)
 	}
+	if c, err := r.OverfitOneBatch(t.Context(), 0); err != nil || !c.Reached || c.Targets[0].Name != "disc" || !exists(filepath.Join(out, overfitFile)) {
+		t.Errorf("one batch by heart: %v, %+v", err, c)
+	}
+	if c, err := r.FindLR(t.Context(), learn.LRSearch{From: 1e-5, Steps: 20}); err != nil || len(c.Points) < 5 || !exists(filepath.Join(out, lrPictureFile)) {
+		t.Errorf("a search for a rate: %v, %+v", err, c)
+	}
 	if after, _ := os.Stat(filepath.Join(r.Dir.Checkpoints(), bestWeights)); !after.ModTime().Equal(before.ModTime()) {
-		t.Error("repeating the command trained anew")
+		t.Error("repeating the command, or a look, trained anew")
 	}
 	ext, em, err := EvaluateOn(context.Background(), out, ExternalOptions{Table: filepath.Join(root, "index.csv"), Log: t.Output()})
 	if err != nil {
