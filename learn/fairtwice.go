@@ -81,20 +81,22 @@ func (t *trainer) restart() error {
 	if err != nil {
 		return err
 	}
+	if err := t.renew(t.net, fresh); err != nil || t.plan.Model.Weights == "" {
+		return err
+	}
+	_, err = t.pretrained(t.plan.Model.Weights)
+	return err
+}
+
+// renew gives live the first values, which fresh, another of its kind, is made with, and forgets what the optimiser knows.
+func (t *trainer) renew(live, fresh nn.Module) error {
 	s := t.e.Scope()
 	defer s.Close()
 	nn.Materialise(t.e, fresh, t.plan.Seed)
 	defer nn.Free(fresh)
-	if _, err := nn.Load(t.e, t.net, nn.Export(fresh)); err != nil {
-		return err
-	}
-	if t.plan.Model.Weights != "" {
-		if _, err := t.pretrained(t.plan.Model.Weights); err != nil {
-			return err
-		}
-	}
 	t.opt.reset()
-	return nil
+	_, err := nn.Load(t.e, live, nn.Export(fresh))
+	return err
 }
 
 // reset forgets the rule's state.

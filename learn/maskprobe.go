@@ -3,7 +3,6 @@ package learn
 import (
 	"context"
 
-	"github.com/cineloop/cineloop/nn"
 	"github.com/cineloop/cineloop/nn/segment"
 	"github.com/cineloop/cineloop/torch"
 )
@@ -46,13 +45,5 @@ func (t *maskTrainer) restart() error {
 	if err != nil {
 		return err
 	}
-	s := t.e.Scope()
-	defer s.Close()
-	nn.Materialise(t.e, fresh, t.plan.Seed)
-	defer nn.Free(fresh)
-	if _, err := nn.Load(t.e, t.unet, nn.Export(fresh)); err != nil {
-		return err
-	}
-	t.opt.reset()
-	return nil
+	return t.renew(t.unet, fresh)
 }
