@@ -168,10 +168,9 @@ func (t *maskTrainer) restore(path string) (bool, error) {
 	}
 	if err == nil && t.plan.Train.EMA > 0 {
 		t.ema = newAverager(t.e, t.unet, t.plan.Train.EMA)
-		err = t.fill(tensors, t.ema.visit)
 	}
 	if err == nil {
-		err = t.fill(tensors, t.opt.visit)
+		err = t.fill(tensors)
 	}
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", path, err)
@@ -410,14 +409,8 @@ func (t *maskTrainer) endEpoch(ctx context.Context, overtime bool) error {
 
 // save writes checkpoints/last.safetensors.
 func (t *maskTrainer) save() error {
-	tensors := nn.Export(t.unet)
-	add := func(name string, x *torch.Tensor) { tensors[name] = x.Array() }
-	t.opt.visit(add)
-	if t.ema != nil {
-		t.ema.visit(add)
-	}
 	t.saved = time.Now()
-	return t.write(lastFile, tensors)
+	return t.write(lastFile, t.snapshot(t.unet))
 }
 
 func (t *maskTrainer) write(file string, tensors map[string]torch.Array) error {

@@ -104,14 +104,8 @@ func (t *trainer) restore(path string) (bool, error) {
 	}
 	if t.plan.Train.EMA > 0 {
 		t.ema = newAverager(t.e, t.net, t.plan.Train.EMA)
-		if err := t.fill(tensors, t.ema.visit); err != nil {
-			return false, fmt.Errorf("%s: %w", path, err)
-		}
 	}
-	if err := t.fill(tensors, t.loss.weights.visit); err != nil {
-		return false, fmt.Errorf("%s: %w", path, err)
-	}
-	if err := t.fill(tensors, t.opt.visit); err != nil {
+	if err := t.fill(tensors); err != nil {
 		return false, fmt.Errorf("%s: %w", path, err)
 	}
 	threads, last := t.state.Threads, t.state.ChannelsLast
@@ -141,10 +135,36 @@ func only(tensors map[string]torch.Array, m nn.Module) map[string]torch.Array {
 	return out
 }
 
-// fill copies saved values into the tensors that visit shows.
-func (t *trainer) fill(tensors map[string]torch.Array, visit func(func(string, *torch.Tensor))) error {
+// kept is a part of a training, beside the network, whose tensors a checkpoint holds.
+type kept interface {
+	visit(v func(name string, t *torch.Tensor))
+}
+
+// visit shows the tensors of all parts of the training beside its network.
+func (t *trainer) visit(v func(name string, t *torch.Tensor)) {
+	parts := []kept{t.opt}
+	if t.loss != nil {
+		parts = append(parts, t.loss.weights)
+	}
+	if t.ema != nil {
+		parts = append(parts, t.ema)
+	}
+	for _, k := range parts {
+		k.visit(v)
+	}
+}
+
+// snapshot is the values of the network and of all parts beside it.
+func (t *trainer) snapshot(net nn.Module) map[string]torch.Array {
+	tensors := nn.Export(net)
+	t.visit(func(name string, x *torch.Tensor) { tensors[name] = x.Array() })
+	return tensors
+}
+
+// fill copies saved values into the parts beside the network.
+func (t *trainer) fill(tensors map[string]torch.Array) error {
 	var failed error
-	visit(func(name string, x *torch.Tensor) {
+	t.visit(func(name string, x *torch.Tensor) {
 		a, ok := tensors[name]
 		if !ok || !slices.Equal(a.Shape, x.Shape()) {
 			failed = fault.New(fault.Input, "%s is missing or of another shape", name)
@@ -193,15 +213,8 @@ func (t *trainer) save() error {
 		t.saved = time.Now()
 		return nil
 	}
-	tensors := nn.Export(t.net)
-	add := func(name string, x *torch.Tensor) { tensors[name] = x.Array() }
-	t.opt.visit(add)
-	t.loss.weights.visit(add)
-	if t.ema != nil {
-		t.ema.visit(add)
-	}
 	t.saved = time.Now()
-	return writeCheckpoint(filepath.Join(t.opts.Dir, checkpointDir, lastFile), t.state, tensors)
+	return writeCheckpoint(filepath.Join(t.opts.Dir, checkpointDir, lastFile), t.state, t.snapshot(t.net))
 }
 
 // saveBest writes checkpoints/best.safetensors: the weights that validation saw.

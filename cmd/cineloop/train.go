@@ -37,7 +37,7 @@ With --procs N, N processes of this machine train one network: each takes the pl
 same --rendezvous HOST:PORT and --nodes to all, and to each its --node; the run's folder and the data must be visible to all. When a process dies, all end with its message, or begin again
 from the last checkpoint, --restarts times. The processes exchange in the clear: keep them on one machine or a network of their own.
 
-With --overfit-one-batch or --find-lr nothing is trained and no checkpoint is touched. The first looks whether the network can learn one batch by heart and, where it cannot, says what is
+With --overfit-one-batch or --find-lr nothing is trained and no checkpoint is touched. The first looks whether the network can learn one batch, of clips or of patches with masks, by heart and, where it cannot, says what is
 likely wrong: input, truths, a dead head, the learning rate (exit status 3). The second raises the learning rate from step to step, prints the losses, and suggests a rate for train.lr.`,
 		nil)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
