@@ -27,9 +27,13 @@ type streamed struct {
 	annotate.Event
 }
 
-// fit is an event as a browser gets it. Whoever prepares cases is told that there is a new one, not its files, UIDs and patient.
+// fit is an event as a browser gets it. Whoever prepares cases is told that there is a new one, not its files, UIDs and patient; of a new
+// protocol, that there is one: what of it is for browsers has a route.
 func fit(e annotate.Event) streamed {
-	if e.Kind == annotate.CaseAdded {
+	switch e.Kind {
+	case annotate.ProtocolSet:
+		e.Data = nil
+	case annotate.CaseAdded:
 		var c annotate.Case
 		_ = json.Unmarshal(e.Data, &c) // the project wrote it
 		e.Data, _ = json.Marshal(map[string]int{"images": len(c.Images)})

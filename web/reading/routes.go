@@ -119,11 +119,6 @@ func (s *Server) getMe(w http.ResponseWriter, _ *http.Request, v *visitor) error
 	return tell(w, map[string]any{"name": m.Name, "roles": m.Roles, "model": m.Model}, err)
 }
 
-func (s *Server) getProtocol(w http.ResponseWriter, _ *http.Request, v *visitor) error {
-	p, err := s.project.Protocol(v.who)
-	return tell(w, p, err)
-}
-
 func (s *Server) getWorklist(w http.ResponseWriter, _ *http.Request, v *visitor) error {
 	list, err := s.project.Worklist(v.who)
 	return tell(w, list, err)

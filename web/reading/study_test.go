@@ -296,4 +296,3 @@ func (r reply) into(t testing.TB, v any) {
 		t.Fatalf("%v: %s", err, r.body)
 	}
 }
-
