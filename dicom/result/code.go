@@ -60,6 +60,7 @@ var values = map[string]code.Concept{
 	"length": {Scheme: "SCT", Value: "410668003", Meaning: "Length"}, "area": {Scheme: "SCT", Value: "42798000", Meaning: "Area"},
 	"perimeter": {Scheme: "SCT", Value: "131191004", Meaning: "Perimeter"}, "angle": {Scheme: "SCT", Value: "1483009", Meaning: "Angle"},
 	"long axis": {Scheme: "SCT", Value: "103339001", Meaning: "Long axis"}, "short axis": {Scheme: "SCT", Value: "103340004", Meaning: "Short axis"},
+	"major axis": {Scheme: "SCT", Value: "131187009", Meaning: "Major Axis"}, "minor axis": {Scheme: "SCT", Value: "131188004", Meaning: "Minor Axis"},
 }
 
 // ValueConcept is the concept of a measured value by its name: SNOMED CT's where it has one, else this program's own.
@@ -135,6 +136,17 @@ func unitItem(unit string) (*dicom.DataSet, error) {
 func first(ds *dicom.DataSet, t tag.Tag) *dicom.DataSet {
 	if items := ds.Sequence(t); len(items) > 0 {
 		return items[0]
+	}
+	return nil
+}
+
+// oneCharset gives a data set that has text of any character set in it one for all, UTF-8: programs of others read a set inside of an item
+// badly. Of ASCII alone none is named.
+func oneCharset(ds *dicom.DataSet) error {
+	for _, e := range ds.Walk() {
+		if e.Tag == tag.SpecificCharacterSet {
+			return ds.ToUTF8()
+		}
 	}
 	return nil
 }

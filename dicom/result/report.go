@@ -89,6 +89,9 @@ func (r *Report) DataSet() (*dicom.DataSet, error) {
 	ds.SetString(tag.CompletionFlag, "COMPLETE")
 	ds.SetString(tag.VerificationFlag, "UNVERIFIED") // nobody signs for a reading of a study: it is no clinical report
 	ds.SetSequence(tag.CurrentRequestedProcedureEvidenceSequence, evidence(r.Images)...)
+	if err := oneCharset(ds); err != nil {
+		return nil, err
+	}
 	return ds, ds.Err()
 }
 

@@ -79,6 +79,30 @@ func TestReportRoundTrip(t *testing.T) {
 	}
 }
 
+// TestOneCharset: text beyond ASCII in one item, ASCII everywhere else.
+func TestOneCharset(t *testing.T) {
+	for text, want := range map[string]int{"schräg": 1, "plain": 0} {
+		r := sample(t)
+		r.Images[0].Header.SetString(tag.PatientName, "Plain^Name")
+		r.Groups = r.Groups[:1]
+		r.Groups[0].Evaluations[0].Text = text
+		ds, err := r.DataSet()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for depth, e := range reread(t, ds).Walk() {
+			if e.Tag == tag.SpecificCharacterSet {
+				n += 1 + 100*depth
+			}
+		}
+		got, err := ReadReport(reread(t, ds))
+		if err != nil || n != want || got.Groups[0].Evaluations[0].Text != text {
+			t.Errorf("%s: %d sets, %+v, %v", text, n, got, err)
+		}
+	}
+}
+
 func TestReportRefusals(t *testing.T) {
 	for name, change := range map[string]func(r *Report){
 		"a long unit":             func(r *Report) { r.Groups[0].Numbers[0].Unit = "[arb'U]{cm US Region}" },

@@ -119,6 +119,9 @@ func (s *Segmentation) DataSet() (*dicom.DataSet, error) {
 	}
 	series.SetSequence(tag.ReferencedInstanceSequence, refs...)
 	ds.SetSequence(tag.ReferencedSeriesSequence, series)
+	if err := oneCharset(ds); err != nil {
+		return nil, err
+	}
 	return ds, ds.Err()
 }
 
