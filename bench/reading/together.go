@@ -68,7 +68,7 @@ func together(ctx context.Context, url string, p *annotate.Project, shared strin
 		c.SetReadLimit(64 << 20)
 		receipts := make(chan frame, 1)
 		all.Go(func() error { // what comes
-			for n := 0; n < len(names)*each; {
+			for n, told := 0, 0; n < len(names)*each || told < each; { // an event may come before its receipt
 				_, b, err := c.Read(ctx)
 				if err != nil {
 					return err
@@ -82,6 +82,7 @@ func together(ctx context.Context, url string, p *annotate.Project, shared strin
 					return errors.New(f.Refused.Message)
 				}
 				if f.Receipt != nil {
+					told++
 					receipts <- f
 				}
 				for _, e := range f.Events {
