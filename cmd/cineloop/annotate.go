@@ -36,6 +36,8 @@ type annotateOptions struct {
 	Model string
 	Lock  bool // import
 
+	Generate, Remove bool // user
+
 	Formats   []string // export
 	Out       string
 	Method    string // adjudicate
@@ -63,12 +65,18 @@ func newAnnotateCmd(io ioStreams) *cobra.Command {
 cases and assigns them; readers read, adjudicators decide, and what is taken to be so is signed. Who may see what is decided in one
 place: docs/reference/reading-policy.md. How it all goes is in docs/explanation/reading-studies.md.
 
-Exit status: 0 done, 2 wrong usage or not allowed, 3 unsuitable input, 6 not found, 7 conflict, 8 out of disk, 130 interrupted.`,
+With --project it serves the project to browsers until interrupted: members log in with the passwords that cineloop annotate user sets, see their
+worklist and look at the loops of their cases; programs send ops and follow events (docs/reference/reading-server.md). The pages do not draw or answer
+yet. --demo makes a study of simulated loops first and prints its passwords. Beyond this machine TLS is needed.
+
+Exit status: 0 done, 2 wrong usage or not allowed, 3 unsuitable input, 4 the address is taken, 6 not found, 7 conflict, or open in
+another process, 8 out of disk, 130 interrupted.`,
 		Args: cobra.NoArgs,
 	}
+	serveAnnotate(cmd, io)
 	cmd.PersistentFlags().StringVar(&opts.As, "as", "", "member in whose name it is done")
 	cmd.PersistentFlags().BoolVar(&opts.JSON, "json", false, "print the result as JSON")
-	for _, sub := range slices.Concat(annotateSetup, annotateResults) {
+	for _, sub := range slices.Concat(annotateSetup, annotateResults, annotateServing) {
 		c := &cobra.Command{Use: strings.TrimSpace(sub.use + " PROJECT " + sub.rest), Short: sub.short, Long: sub.long, Example: sub.example, Args: cobra.ExactArgs(1),
 			RunE: func(cmd *cobra.Command, args []string) error {
 				opts.Project, opts.Rest = args[0], args[1:]

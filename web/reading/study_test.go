@@ -113,8 +113,7 @@ func talkative(t testing.TB) []byte {
 
 type study struct {
 	*annotate.Project
-	t     testing.TB
-	names []string
+	t testing.TB
 }
 
 // members with their roles.

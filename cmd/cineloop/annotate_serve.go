@@ -1,0 +1,194 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	stdio "io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/cineloop/cineloop/annotate"
+	"github.com/cineloop/cineloop/annotate/ledger"
+	"github.com/cineloop/cineloop/internal/access"
+	"github.com/cineloop/cineloop/internal/fault"
+	"github.com/cineloop/cineloop/internal/serve"
+	readingweb "github.com/cineloop/cineloop/web/reading"
+)
+
+type annotateServeOptions struct {
+	Project  string
+	Listen   string
+	Demo     bool
+	Cert     string
+	Key      string
+	Idle     time.Duration
+	Absolute time.Duration
+	Quiet    bool
+}
+
+// serveAnnotate makes the bare command serve.
+func serveAnnotate(cmd *cobra.Command, io ioStreams) {
+	var o annotateServeOptions
+	f := cmd.Flags()
+	f.StringVar(&o.Project, "project", "", "folder of the project to serve to browsers")
+	f.StringVar(&o.Listen, "listen", "127.0.0.1:8081", "address to serve it on; port 0 takes a free one")
+	f.BoolVar(&o.Demo, "demo", false, "make a study of simulated loops in --project (default cineloop-demo) if it is not there, and serve it")
+	f.StringVar(&o.Cert, "tls-cert", "", "PEM certificate: serve HTTPS")
+	f.StringVar(&o.Key, "tls-key", "", "PEM private key of the certificate")
+	f.DurationVar(&o.Idle, "idle", 30*time.Minute, "time without use after which a session ends")
+	f.DurationVar(&o.Absolute, "session", 12*time.Hour, "time after which a session ends in any case")
+	f.BoolVar(&o.Quiet, "quiet", false, "log no requests on the standard error output")
+	cmd.RunE = func(c *cobra.Command, _ []string) error {
+		if o.Project == "" && !o.Demo {
+			return c.Help()
+		}
+		return runAnnotateServe(c.Context(), o, io)
+	}
+}
+
+func runAnnotateServe(ctx context.Context, o annotateServeOptions, io ioStreams) (err error) {
+	if o.Cert == "" && !loopbackAddress(o.Listen) {
+		return fault.New(fault.Usage, "passwords and pictures would travel in the clear").WithHint("give --tls-cert and --tls-key, or listen on 127.0.0.1")
+	}
+	if o.Demo {
+		if o.Project == "" {
+			o.Project = "cineloop-demo"
+		}
+		if err := makeDemoStudy(ctx, o.Project, io); err != nil {
+			return err
+		}
+	}
+	p, err := annotate.Open(o.Project)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	opts, scheme := serve.Options{}, "http"
+	if !o.Quiet {
+		opts.Log = slog.New(slog.NewTextHandler(io.Err, nil))
+	}
+	if o.Cert != "" {
+		if opts.TLS, err = serve.LoadTLS(o.Cert, o.Key, ""); err != nil {
+			return err
+		}
+		opts.TLS.NextProtos = []string{"http/1.1"} // a WebSocket is taken over from HTTP/1.1
+		scheme = "https"
+	}
+	s, err := readingweb.New(p, readingweb.Options{Idle: o.Idle, Absolute: o.Absolute})
+	if err != nil {
+		return err
+	}
+	ln, err := net.Listen("tcp", o.Listen)
+	if err != nil {
+		return errors.Join(fault.New(fault.Missing, "listening on %s: %w", o.Listen, err).WithHint("choose another port, or 0"), s.Close())
+	}
+	if _, err := access.ReadUsers(filepath.Join(o.Project, readingweb.UsersFile)); fault.CodeOf(err) == fault.NotFound {
+		fmt.Fprintf(io.Err, "nobody can log in yet: cineloop annotate user %s NAME sets a member's password\n", o.Project)
+	}
+	fmt.Fprintf(io.Out, "%s://%s/\n", scheme, ln.Addr())
+	return s.Serve(ctx, ln, opts)
+}
+
+// annotateServing are the sub-commands about who comes to the server.
+var annotateServing = []annotateCommand{
+	{use: "user", rest: "NAME", short: "Set a member's password for the browser", run: runAnnotateUser, args: cobra.ExactArgs(2),
+		long: `Sets the password with which the member NAME logs in to the served project: asked for at a terminal, else the first line of the standard input; or,
+with --generate, one that is made up and printed once. The file users.yaml in the project keeps its Argon2id hash. It can be done while the project is served: sessions
+of the older password end. With --remove the member can't log in any more.
+
+Exit status: 0 done, 2 a password that will not do, 6 no such project, member or user.`,
+		example: `  cineloop annotate user study ann --generate`,
+		flags: func(c *cobra.Command, o *annotateOptions) {
+			c.Flags().BoolVar(&o.Generate, "generate", false, "make a password up and print it")
+			c.Flags().BoolVar(&o.Remove, "remove", false, "take the password away")
+		}},
+	{use: "audit", short: "Follow the chain of the access log", run: runAnnotateAudit,
+		long: `Reads access.log of the project from its first entry to its last: each is bound to all before it. Prints how many entries of each kind there are and the last one's
+digest, to be kept elsewhere: what is changed or cut off afterwards does not come to it again.
+
+Exit status: 0 done, 3 the log was changed, 6 there is no log.`},
+}
+
+func runAnnotateUser(ctx context.Context, o annotateOptions, io ioStreams) error {
+	p, _, err := annotate.OpenReadOnly(o.Project)
+	if err != nil {
+		return err
+	}
+	name, path := o.Rest[0], filepath.Join(o.Project, readingweb.UsersFile)
+	if o.Remove {
+		if err := access.RemoveUser(path, name); err != nil {
+			return err
+		}
+		fmt.Fprintf(io.Out, "%s can't log in any more\n", name)
+		return nil
+	}
+	if _, err := p.Me(name); err != nil {
+		return fault.New(fault.NotFound, "%s is no member of the project", name).WithHint("cineloop annotate member adds members")
+	}
+	password := rand.Text()
+	if !o.Generate {
+		if password, err = readPassword(io); err != nil {
+			return err
+		}
+	}
+	if err := access.SetPassword(path, name, password); err != nil {
+		return err
+	}
+	if o.Generate {
+		fmt.Fprintln(io.Out, password)
+		return nil
+	}
+	fmt.Fprintf(io.Out, "%s can log in\n", name)
+	return nil
+}
+
+// readPassword asks at a terminal, without showing what is typed, and reads a line elsewhere.
+func readPassword(io ioStreams) (string, error) {
+	if f, ok := io.In.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		fmt.Fprint(io.Err, "Password: ")
+		b, err := term.ReadPassword(int(f.Fd()))
+		fmt.Fprintln(io.Err)
+		return string(b), err
+	}
+	line, err := bufio.NewReader(stdio.LimitReader(io.In, 1<<12)).ReadString('\n')
+	if err != nil && err != stdio.EOF {
+		return "", err
+	}
+	return strings.TrimRight(line, "\r\n"), nil
+}
+
+func runAnnotateAudit(_ context.Context, o annotateOptions, io ioStreams) error {
+	counts := map[string]int{}
+	head, err := ledger.Read(filepath.Join(o.Project, readingweb.AccessFile), func(_ int64, b []byte) error {
+		var e struct{ Event string }
+		if err := json.Unmarshal(b, &e); err != nil {
+			return fault.New(fault.Input, "an entry of the access log can't be read")
+		}
+		counts[e.Event]++
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if o.JSON {
+		return json.NewEncoder(io.Out).Encode(map[string]any{"entries": head.Seq, "chain": head.Chain, "events": counts})
+	}
+	fmt.Fprintf(io.Out, "%d entries, the chain holds, the last is %s\n", head.Seq, head.Chain)
+	for _, name := range []string{"login", "login refused", "logout", "query", "view", "annotate", "refused"} {
+		if counts[name] > 0 {
+			fmt.Fprintf(io.Out, "%-14s %d\n", name, counts[name])
+		}
+	}
+	return nil
+}
