@@ -40,6 +40,7 @@ type Hunted struct {
 	Words     string
 	InPicture bool // corners or what is outside the sector tell the target
 	Used      bool // and the network answers from them
+	Named     bool // something was found, in the pictures or in the table
 }
 
 // Link leads to a page beside this one.

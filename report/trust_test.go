@@ -92,6 +92,7 @@ func TestTrustVerdicts(t *testing.T) {
 		"shortcut that is there":  {func(x *Trust) { x.Hunt.InPicture = true }, 2, "Not ready to be relied on.", "A shortcut is there"},
 		"strong field":            {func(x *Trust) { x.Fields = []Shortcut{{Field: "site", Target: "ill", AUROC: 0.95, Strong: true}} }, 2, "Not ready to be relied on.", "None in the picture; look at the fields"},
 		"too few to hunt":         {func(x *Trust) { x.Hunt.TooFew = true }, 2, "Not ready to be relied on.", "Cannot tell"},
+		"a field the hunt names":  {func(x *Trust) { x.Hunt.Named = true }, 2, "Not ready to be relied on.", "None in the picture; look at the fields"},
 		"not hunted":              {func(x *Trust) { x.Hunt = nil }, 2, "Not ready to be relied on.", "Not tested"},
 		"no groups":               {func(x *Trust) { x.Main.Groups = nil }, 3, "Not ready to be relied on.", "Not tested"},
 		"a small group": {func(x *Trust) {

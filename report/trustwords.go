@@ -156,6 +156,8 @@ func (t Trust) tissue() judgement {
 	case len(strong) > 0:
 		j.answer(unsure, "None in the picture; look at the fields", "fields of the table tell the truth by themselves, and it may go by their look",
 			fmt.Sprintf("In %d items neither corners nor what is outside the sector told the answer.", h.Items), fields, motion)
+	case h.Named:
+		j.answer(unsure, "None in the picture; look at the fields", "fields of the table tell the truth by themselves, and it may go by their look", h.Words, motion)
 	default:
 		j.answer(good, "No shortcut was found", "", h.Words, motion)
 	}

@@ -71,13 +71,12 @@ func (r *Run) check(ctx context.Context) (*CohortCheck, error) {
 // Leaks is an error where a division has the same picture on both sides, unless it is by item, which is for showing just that.
 func (c *CohortCheck) Leaks() error {
 	for _, s := range c.Splits {
-		for _, d := range s.Crossing {
-			if s.ByItem {
-				break
-			}
-			return fault.New(fault.Conflict, "split %q: %d pairs of equal or nearly equal items lie in two parts, such as lines %d and %d (%s)",
-				s.Name, len(s.Crossing), d.Lines[0], d.Lines[1], d.Parts).WithHint("give the pairs one patient, or leave one of each out")
+		if s.ByItem || len(s.Crossing) == 0 {
+			continue
 		}
+		d := s.Crossing[0]
+		return fault.New(fault.Conflict, "split %q: %d pairs of equal or nearly equal items lie in two parts, such as lines %d and %d (%s)",
+			s.Name, len(s.Crossing), d.Lines[0], d.Lines[1], d.Parts).WithHint("give the pairs one patient, or leave one of each out")
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"path/filepath"
 
 	"github.com/cineloop/cineloop/clip/phantom"
 	"github.com/cineloop/cineloop/internal/fault"
@@ -33,7 +34,9 @@ func (r *Run) simulate(ctx context.Context, dry bool) error {
 		}
 		cfg.Views = append(cfg.Views, v)
 	}
-	r.say("simulating %d patients", p.Patients)
+	if !exists(filepath.Join(root, "cohort.csv")) { // written last
+		r.say("simulating %d patients", p.Patients)
+	}
 	c, err := phantom.New(cfg)
 	if err != nil {
 		return err

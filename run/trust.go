@@ -41,7 +41,7 @@ func (r *Run) trust(page *report.Page) (report.Trust, error) {
 			t.Motion = ""
 		}
 		if x.Hunt != nil {
-			h := report.Hunted{Items: x.Items, Words: x.Hunt.Words, TooFew: len(x.Hunt.Probes) == 0}
+			h := report.Hunted{Items: x.Items, Words: x.Hunt.Words, TooFew: len(x.Hunt.Probes) == 0, Named: len(x.Hunt.Named) > 0}
 			for _, n := range x.Hunt.Network {
 				if n.View != hunted[0] && n.View != hunted[1] || !n.Uses {
 					continue
