@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/cineloop/cineloop/dicom"
 	"github.com/cineloop/cineloop/dicom/tag"
 	"github.com/cineloop/cineloop/dicom/uid"
 	"github.com/cineloop/cineloop/internal/fault"
@@ -78,14 +79,7 @@ func FuzzReadPresentation(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(written(f, ds))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) > 1<<20 {
-			return
-		}
-		ds := parsed(b)
-		if ds == nil {
-			return
-		}
+	fuzz(f, func(t *testing.T, ds *dicom.DataSet) {
 		p, err := ReadPresentation(ds)
 		if err != nil {
 			return
