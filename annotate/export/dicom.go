@@ -21,6 +21,7 @@ import (
 const (
 	reportSeries       = 9101
 	segmentationSeries = 9102
+	presentationSeries = 9103
 )
 
 // program is who writes the files, and the device that measured.

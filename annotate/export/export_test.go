@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/cineloop/cineloop/annotate"
@@ -298,11 +297,6 @@ func TestTruth(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	r, dir := records(t), t.TempDir()
-	for _, f := range []string{"gsps"} {
-		if _, err := Write(t.Context(), r, head, []string{f}, dir); fault.CodeOf(err) != fault.Usage || !strings.Contains(err.Error(), "not written yet") {
-			t.Errorf("%s: %v", f, err)
-		}
-	}
 	for _, f := range [][]string{nil, {"xml"}} {
 		if _, err := Write(t.Context(), r, head, f, dir); fault.CodeOf(err) != fault.Usage {
 			t.Errorf("%v: %v", f, err)

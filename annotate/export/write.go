@@ -21,10 +21,7 @@ import (
 )
 
 // Formats that can be written.
-var Formats = []string{"coco", "csv", "nifti", "seg", "sr"}
-
-// later are formats that have a name already and no writer yet.
-var later = []string{"gsps"}
+var Formats = []string{"coco", "csv", "gsps", "nifti", "seg", "sr"}
 
 // ManifestFile is the last file that is written.
 const ManifestFile = "manifest.json"
@@ -60,17 +57,14 @@ func newManifest(kind string, r *annotate.Records, head ledger.Head) *Manifest {
 	return m
 }
 
-// Write writes the formats into out, a new or empty folder. Code usage for a format that is not known or not written yet, conflict where out
+// Write writes the formats into out, a new or empty folder. Code usage for a format that is not known, conflict where out
 // has something, input where there is no protocol.
 func Write(ctx context.Context, r *annotate.Records, head ledger.Head, formats []string, out string) (*Manifest, error) {
 	if r.Protocol == nil {
 		return nil, fault.New(fault.Input, "the study has no protocol yet")
 	}
 	for _, f := range formats {
-		switch {
-		case slices.Contains(later, f):
-			return nil, fault.New(fault.Usage, "format %s is not written yet", f).WithHint("there are %v", Formats)
-		case !slices.Contains(Formats, f):
+		if !slices.Contains(Formats, f) {
 			return nil, fault.New(fault.Usage, "there is no format %q", f).WithHint("there are %v", Formats)
 		}
 	}
@@ -95,6 +89,8 @@ func Write(ctx context.Context, r *annotate.Records, head ledger.Head, formats [
 			err = writeReports(ctx, w, r)
 		case "seg":
 			err = writeSegmentations(ctx, w, r)
+		case "gsps":
+			err = writePresentations(ctx, w, r)
 		}
 		if err == nil {
 			err = ctx.Err()

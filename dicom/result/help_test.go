@@ -123,10 +123,14 @@ func mustJSON(t testing.TB, ds *dicom.DataSet) []byte {
 	return b
 }
 
-func parsed(b []byte) *dicom.DataSet {
-	f, err := dicom.ReadBytes(b)
-	if err != nil {
-		return nil
-	}
-	return f.DataSet
+// fuzz runs read on what can be parsed of outside bytes.
+func fuzz(f *testing.F, read func(t *testing.T, ds *dicom.DataSet)) {
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) > 1<<20 {
+			return
+		}
+		if file, err := dicom.ReadBytes(b); err == nil {
+			read(t, file.DataSet)
+		}
+	})
 }

@@ -3,6 +3,8 @@ package result
 import (
 	"strings"
 	"testing"
+
+	"github.com/cineloop/cineloop/dicom/tag"
 )
 
 // TestJudgeReport: dicom3tools and dcmtk find nothing wrong, and dcmtk's tree has the numbers with their units.
@@ -38,5 +40,33 @@ func TestJudgeSegmentation(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			silent(t, judge(t, ds, "dciodvfy", "-new"), "Unrecognized defined term = <99CINELOOP>")
 		})
+	}
+}
+
+// TestJudgePresentation: dicom3tools find nothing wrong; dcmtk's checker of presentation states takes the grey one, which it is for.
+func TestJudgePresentation(t *testing.T) {
+	for photometric, frames := range map[string]int{"MONOCHROME2": 1, "YBR_FULL_422": 3} {
+		ds, err := shapes(t, photometric, frames).DataSet()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run("dciodvfy "+photometric, func(t *testing.T) {
+			silent(t, judge(t, ds, "dciodvfy", "-new"), "Unrecognized defined term = <99CINELOOP>", "Laterality(0020,0060)> - is only permitted to be empty when actually unknown") // it is
+		})
+		if frames == 1 {
+			t.Run("dcmpschk", func(t *testing.T) {
+				p := shapes(t, photometric, frames) // it has no UTF-8
+				p.Image.Header.SetString(tag.PatientName, "Plain^Name")
+				p.Marks[1].Text = "cavity"
+				ds, err := p.DataSet()
+				if err != nil {
+					t.Fatal(err)
+				}
+				said := judge(t, ds, "dcmpschk")
+				if strings.Contains(said, "E: ") || !strings.Contains(said, "Test passed") {
+					t.Error(said)
+				}
+			})
+		}
 	}
 }

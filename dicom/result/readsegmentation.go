@@ -25,7 +25,10 @@ func ReadSegmentation(ds *dicom.DataSet) (*Segmentation, error) {
 		Label: ds.String(tag.ContentDescription)}, Creator: ds.String(tag.ContentCreatorName)}
 	s.Rows, _ = ds.Int(tag.Rows)
 	s.Columns, _ = ds.Int(tag.Columns)
-	frames, _ := ds.Int(tag.NumberOfFrames)
+	frames, named := ds.Int(tag.NumberOfFrames)
+	if !named {
+		frames = 1 // some writers leave it out then
+	}
 	if bits, _ := ds.Int(tag.BitsAllocated); bits != 1 || s.Rows < 1 || s.Columns < 1 || frames < 1 || s.Rows > 1<<16 || s.Columns > 1<<16 ||
 		frames > maxReadPixels/(s.Rows*s.Columns) {
 		return nil, fault.New(fault.Input, "a segmentation of %d frames of %d × %d pixels is not read", frames, s.Columns, s.Rows)

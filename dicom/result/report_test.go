@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cineloop/cineloop/dicom"
 	"github.com/cineloop/cineloop/dicom/code"
 	"github.com/cineloop/cineloop/dicom/tag"
 	"github.com/cineloop/cineloop/dicom/uid"
@@ -155,14 +156,7 @@ func FuzzReadReport(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(written(f, ds))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) > 1<<20 {
-			return
-		}
-		file := parsed(b)
-		if file == nil {
-			return
-		}
+	fuzz(f, func(t *testing.T, file *dicom.DataSet) {
 		r, err := ReadReport(file)
 		if err != nil {
 			return

@@ -164,14 +164,7 @@ func FuzzReadSegmentation(f *testing.F) {
 		}
 		f.Add(written(f, ds))
 	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) > 1<<20 {
-			return
-		}
-		ds := parsed(b)
-		if ds == nil {
-			return
-		}
+	fuzz(f, func(t *testing.T, ds *dicom.DataSet) {
 		s, err := ReadSegmentation(ds)
 		if err != nil {
 			return
