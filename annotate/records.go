@@ -2,6 +2,7 @@ package annotate
 
 import (
 	"slices"
+	"time"
 
 	"github.com/cineloop/cineloop/annotate/policy"
 	"github.com/cineloop/cineloop/annotate/protocol"
@@ -17,6 +18,7 @@ type Records struct {
 	Readings []ReadingRecord // locked, in the order in which they were opened
 	Drafts   int             // readings under way, which are not here
 	Truths   []Truth
+	Root     string // folder that names of pictures are relative to
 }
 
 // ReaderRecord is a reader.
@@ -34,6 +36,7 @@ type ReadingRecord struct {
 	Arm         string
 	Session     int
 	Seconds     float64
+	Locked      time.Time
 	Answers     []*Answer
 	DerivedFrom []string
 	Method      string
@@ -44,7 +47,13 @@ type ReadingRecord struct {
 func (p *Project) Records() *Records {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	return p.state.records()
+	return p.records()
+}
+
+func (p *Project) records() *Records {
+	r := p.state.records()
+	r.Root = p.pictures.root
+	return r
 }
 
 // RecordsFor are the records for somebody who may see agreement. ErrDenied otherwise.
@@ -58,7 +67,7 @@ func (p *Project) RecordsFor(who string) (*Records, error) {
 	if !policy.Decide(m.Roles, policy.ViewAgreement, p.state.phaseFacts(m)).Allowed {
 		return nil, ErrDenied
 	}
-	return p.state.records(), nil
+	return p.records(), nil
 }
 
 func (s *state) records() *Records {
@@ -83,7 +92,7 @@ func (s *state) records() *Records {
 			r.Drafts++
 			continue
 		}
-		rec := ReadingRecord{ID: x.ID, Case: x.Case, Arm: x.Arm, Session: x.Session, Seconds: x.Seconds, Answers: slices.Clone(x.Answers),
+		rec := ReadingRecord{ID: x.ID, Case: x.Case, Arm: x.Arm, Session: x.Session, Seconds: x.Seconds, Locked: x.LockedAt, Answers: slices.Clone(x.Answers),
 			DerivedFrom: slices.Clone(x.DerivedFrom), Method: x.Method, Rationale: x.Rationale}
 		if m := s.members[x.Reader]; m != nil {
 			rec.Reader, rec.AI = m.Mask, m.AI()

@@ -1,7 +1,8 @@
 // Package learn plans, trains, keeps and applies networks.
 //
 // Nouns. A [Plan] says everything that a run does; a recipe is a plan with gaps, which [FillPlan] fills from the cohort's fingerprint,
-// a reason each. [Train] turns a plan and a fold into checkpoints; [Predict] turns checkpoints and rows into scores.
+// a reason each. [Train] turns a plan and a fold into checkpoints; [Predict] turns checkpoints and rows into scores. An [Observer] is told
+// of a training, line by line, and has no part in it.
 //
 // Promises.
 //   - Equal plan, data and thread count give equal bytes on CPU. Nothing random has a state of its own: every draw comes from a stream

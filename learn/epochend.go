@@ -2,14 +2,12 @@ package learn
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"time"
 )
 
 // endEpoch validates, keeps the best, decides whether to stop, and saves.
 func (t *trainer) endEpoch(ctx context.Context, overtime bool) error {
-	begin := time.Now()
 	if err := t.baselines(ctx); err != nil {
 		return t.interrupted(err)
 	}
@@ -20,16 +18,8 @@ func (t *trainer) endEpoch(ctx context.Context, overtime bool) error {
 	r := t.state.Running
 	loss := r.Loss / math.Max(1, float64(r.Rows))
 	better := t.state.judge(t.monitor, v, t.val != nil, loss)
-	dead := t.loss.belief.dead(t.heads)
-	line := LogLine{Dead: dead, Weights: t.loss.weights.values(t.heads), Event: "epoch", Epoch: t.state.Epoch, Step: t.state.Step, Loss: &loss, Val: v.values, Undefined: v.undefined,
-		Best: better, Rows: r.Rows, Seconds: round3(r.Seconds), Wait: round3(r.Wait), Time: begin.UTC().Format(time.RFC3339)}
-	if err := t.journal.write(line); err != nil {
+	if err := t.tellEpoch(LogLine{Loss: &loss, Best: better, Weights: t.loss.weights.values(t.heads), Dead: t.loss.belief.dead(t.heads)}, v); err != nil {
 		return err
-	}
-	t.report.say("epoch %d/%d  %.1f s (loading %.1f %%)  loss %.4g%s", t.state.Epoch+1, t.plan.Train.Epochs,
-		r.Seconds, 100*r.Wait/math.Max(r.Seconds, 1e-9), loss, summary(v, t.state.Metric))
-	for _, d := range dead {
-		t.report.say("no evidence for %s: its output gets no gradient any more; use evidence exp or softplus, or another seed", d)
 	}
 	if err := t.collectSWAG(); err != nil {
 		return err
@@ -43,36 +33,24 @@ func (t *trainer) endEpoch(ctx context.Context, overtime bool) error {
 	if err := t.save(); err != nil {
 		return err
 	}
-	if t.state.Stopped != "" {
-		return t.journal.write(LogLine{Event: "stop", Epoch: t.state.Epoch, Step: t.state.Step, Reason: t.state.Stopped})
-	}
-	return nil
+	return t.tellStop()
 }
 
-func summary(v validation, monitored string) string {
-	if math.IsNaN(v.loss) {
-		return ""
-	}
-	s := fmt.Sprintf("  val loss %.4g", v.loss)
-	if monitored != "" {
-		s += "  " + monitored
-	}
-	return s
-}
-
-// status is what progress shows after a step.
-func (t *trainer) status(loss float64) status {
+// progress is how far the training is.
+func (t *trainer) progress() Progress {
 	recent := t.pace[max(0, len(t.pace)-20):]
 	var mean float64
 	for _, s := range recent {
 		mean += s / float64(len(recent))
 	}
-	s := status{epoch: t.state.Epoch, epochs: t.plan.Train.Epochs, batch: t.state.Batch, total: t.train.Steps(), loss: loss, metric: t.state.Metric}
-	s.rowsPerSecond = float64(t.plan.Train.BatchSize*max(1, t.state.Ranks)) / math.Max(mean, 1e-9)
-	batches := (s.epochs-s.epoch)*s.total - s.batch
-	s.left = time.Duration(float64(batches) * mean * float64(time.Second))
-	if m := t.minutes(); m > 0 {
-		s.left = min(s.left, time.Duration((60*m-t.elapsed())*float64(time.Second)))
+	p := Progress{Epochs: t.plan.Train.Epochs, Batch: t.state.Batch, Batches: t.batches, Metric: t.state.Metric}
+	if mean > 0 {
+		p.RowsPerSecond = float64(t.plan.Train.BatchSize*max(1, t.state.Ranks)) / mean
 	}
-	return s
+	left := (p.Epochs-t.state.Epoch)*p.Batches - p.Batch
+	p.Left = time.Duration(float64(left) * mean * float64(time.Second))
+	if m := t.minutes(); m > 0 && mean > 0 {
+		p.Left = min(p.Left, time.Duration((60*m-t.elapsed())*float64(time.Second)))
+	}
+	return p
 }

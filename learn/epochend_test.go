@@ -18,11 +18,13 @@ func TestValidationWords(t *testing.T) {
 	if undefined := v.monitored(monitor{name: "ef.r2", target: 0, metric: "r2"}); undefined == undefined {
 		t.Errorf("a metric that is not there is %v", undefined)
 	}
-	if got := summary(v, "ef.mae 4.5 (best 4.1)"); got != "  val loss 0.25  ef.mae 4.5 (best 4.1)" {
-		t.Errorf("summary %q", got)
+	half := 0.5
+	l := LogLine{Epoch: 1, Loss: &half, Val: v.values, Seconds: 8, Wait: 2}
+	if got := epochWords(l, Progress{Epochs: 3, Metric: "ef.mae 4.5 (best 4.1)"}); got != "epoch 2/3  8.0 s (loading 25.0 %)  loss 0.5  val loss 0.25  ef.mae 4.5 (best 4.1)" {
+		t.Errorf("an epoch is %q", got)
 	}
-	if got := summary(validation{loss: nan}, ""); got != "" {
-		t.Errorf("summary without validation rows %q", got)
+	if got := epochWords(LogLine{Loss: &half}, Progress{Epochs: 1}); got != "epoch 1/1  0.0 s (loading 0.0 %)  loss 0.5" {
+		t.Errorf("an epoch without validation rows is %q", got)
 	}
 }
 
@@ -42,11 +44,12 @@ func TestSplitOfScores(t *testing.T) {
 
 // TestShownTime: the line as people see it.
 func TestShownTime(t *testing.T) {
-	s := status{epoch: 0, epochs: 2, batch: 5, total: 10, rowsPerSecond: 4, loss: 0.123456, left: 1499 * time.Millisecond}
-	if got := s.String(); got != "epoch 1/2  batch 5/10  4.0 clips/s  loss 0.1235  1s left" {
+	loss := 0.123456
+	l, p := LogLine{Loss: &loss}, Progress{Epochs: 2, Batch: 5, Batches: 10, RowsPerSecond: 4, Left: 1499 * time.Millisecond}
+	if got := stepWords(l, p); got != "epoch 1/2  batch 5/10  4.0 clips/s  loss 0.1235  1s left" {
 		t.Errorf("%q", got)
 	}
-	if got := (status{epochs: 1}).String(); strings.Contains(got, "left") {
+	if got := stepWords(l, Progress{Epochs: 1}); strings.Contains(got, "left") {
 		t.Errorf("%q promises a time that is not known", got)
 	}
 }

@@ -107,7 +107,7 @@ func (t *trainer) rangeTest(ctx context.Context, s LRSearch, c *LRCurve) error {
 				first = value
 			}
 			best = math.Min(best, value)
-			t.report.step(status{epochs: 1, batch: len(c.Points), total: s.Steps, loss: value, epoch: 0})
+			t.report.step(LogLine{Loss: &value}, Progress{Epochs: 1, Batch: len(c.Points), Batches: s.Steps})
 			if recent := meanOfLast(c.Points, 3); len(c.Points) > 10 && recent > first+runaway*math.Max(first-best, 0.1*math.Abs(first)) {
 				c.Diverged = lr
 				return nil

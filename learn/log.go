@@ -11,10 +11,9 @@ import (
 	"path/filepath"
 
 	"github.com/cineloop/cineloop/internal/atomicfile"
-	"github.com/cineloop/cineloop/learn/tensorboard"
 )
 
-// LogLine is a line of log.jsonl. Event is "start", "step", "epoch", "checkpoint" or "stop"; fields that an event does not have are left out.
+// LogLine is a line of log.jsonl. Event is "start", "step", "epoch" or "stop"; fields that an event does not have are left out.
 type LogLine struct {
 	Event     string             `json:"event"`
 	Epoch     int                `json:"epoch"` // from 0
@@ -34,34 +33,42 @@ type LogLine struct {
 	Dead      []string           `json:"dead,omitempty"` // "target: class" for which no item of the epoch found evidence
 }
 
-// journal writes the log and the TensorBoard events of a run.
+// journal is the observer that writes log.jsonl in dir.
 type journal struct {
-	f      *os.File
-	board  *tensorboard.Writer
-	remote *remote // nil: the plan names no server
+	dir string
+	f   *os.File
 }
 
-// openJournal starts or continues the log of dir. Lines after step are dropped: the steps they tell of are about to be done again.
-func openJournal(dir string, step int) (*journal, error) {
-	path := filepath.Join(dir, "log.jsonl")
-	kept, err := linesUpTo(path, step)
+// Started begins the log or goes on with it. Lines after the step are dropped: the steps they tell of are about to be done again.
+func (j *journal) Started(at Start) error {
+	path := filepath.Join(j.dir, "log.jsonl")
+	kept, err := linesUpTo(path, at.Step)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := atomicfile.WriteBytes(path, kept); err != nil {
-		return nil, err
+		return err
 	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("opening the log: %w", err)
+	if j.f, err = os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o644); err != nil {
+		return fmt.Errorf("opening the log: %w", err)
 	}
-	board, err := tensorboard.Create(dir, int64(step))
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	return &journal{f: f, board: board}, nil
+	return nil
 }
+
+// Logged writes a line, whole when it returns.
+func (j *journal) Logged(l LogLine, _ Progress) error {
+	b, err := json.Marshal(l)
+	if err != nil {
+		return fmt.Errorf("log line of step %d: %w", l.Step, err)
+	}
+	if _, err := j.f.Write(append(b, '\n')); err != nil {
+		return fmt.Errorf("writing the log: %w", err)
+	}
+	return nil
+}
+
+// Ended closes the log; every line was written when it was made.
+func (j *journal) Ended(error) { _ = j.f.Close() }
 
 // linesUpTo is the log's whole lines that belong to the state after step optimiser steps. A torn last line is dropped.
 func linesUpTo(path string, step int) ([]byte, error) {
@@ -89,36 +96,6 @@ func linesUpTo(path string, step int) ([]byte, error) {
 	}
 	return kept, sc.Err()
 }
-
-func (j *journal) write(l LogLine) error {
-	if j == nil { // a process that does not keep the log
-		return nil
-	}
-	b, err := json.Marshal(l)
-	if err != nil {
-		return fmt.Errorf("log line of step %d: %w", l.Step, err)
-	}
-	if _, err := j.f.Write(append(b, '\n')); err != nil {
-		return fmt.Errorf("writing the log: %w", err)
-	}
-	return j.chart(l)
-}
-
-// chart puts a line's numbers on TensorBoard, and on the server where there is one.
-func (j *journal) chart(l LogLine) error {
-	list := l.points()
-	j.remote.log(l, list)
-	if len(list) == 0 {
-		return nil
-	}
-	var points []tensorboard.Scalar
-	for _, p := range list {
-		points = append(points, tensorboard.Scalar{Tag: p.name, Value: float32(p.value)})
-	}
-	return j.board.Scalars(int64(l.Step), points...)
-}
-
-func (j *journal) close() error { return errors.Join(j.f.Close(), j.board.Close()) }
 
 // ReadLog reads a run's log.jsonl. A torn last line, as a killed run leaves it, is left out.
 func ReadLog(path string) ([]LogLine, error) {

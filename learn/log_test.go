@@ -15,10 +15,15 @@ import (
 func TestJournalGoesOn(t *testing.T) {
 	dir := t.TempDir()
 	loss := func(v float64) *float64 { return &v }
-	j, err := openJournal(dir, 0)
-	if err != nil {
-		t.Fatal(err)
+	var told observers
+	begin := func(step int) {
+		t.Helper()
+		told = nil
+		if err := told.start([]Observer{&journal{dir: dir}, &board{dir: dir}}, Start{Step: step}); err != nil {
+			t.Fatal(err)
+		}
 	}
+	begin(0)
 	for _, l := range []LogLine{
 		{Event: "step", Step: 1, Loss: loss(3), LR: 0.1},
 		{Event: "step", Step: 2, Loss: loss(2), LR: 0.1},
@@ -26,22 +31,20 @@ func TestJournalGoesOn(t *testing.T) {
 		{Event: "step", Step: 3, Loss: loss(1), LR: 0.1},
 		{Event: "epoch", Epoch: 0, Step: 3, Loss: loss(2), Val: map[string]float64{"loss": 1.5}, Seconds: 2, Wait: 0.5, Rows: 8},
 	} {
-		if err := j.write(l); err != nil {
+		if err := told.log(l, Progress{}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	j.close()
+	told.end(nil)
 	// A kill tears the last line, and the checkpoint is of step 2: what came later is void.
 	f, _ := os.OpenFile(filepath.Join(dir, "log.jsonl"), os.O_APPEND|os.O_WRONLY, 0)
 	f.WriteString(`{"event":"step","step":4,"lo`)
 	f.Close()
-	if j, err = openJournal(dir, 2); err != nil {
+	begin(2)
+	if err := told.log(LogLine{Event: "step", Step: 3, Loss: loss(0.5)}, Progress{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := j.write(LogLine{Event: "step", Step: 3, Loss: loss(0.5)}); err != nil {
-		t.Fatal(err)
-	}
-	j.close()
+	told.end(nil)
 	got, err := ReadLog(filepath.Join(dir, "log.jsonl"))
 	if err != nil {
 		t.Fatal(err)
@@ -88,9 +91,10 @@ func TestReporterIsQuietOffTerminal(t *testing.T) {
 	clock := time.Unix(0, 0)
 	r.now = func() time.Time { return clock }
 	r.drawn = clock
+	half := 0.5
 	for i := range 600 { // a step every 100 ms, for a minute
 		clock = clock.Add(100 * time.Millisecond)
-		r.step(status{epoch: 1, epochs: 3, batch: i, total: 600, rowsPerSecond: 12.34, loss: 0.5, metric: "ef.mae 4.2", left: 90 * time.Second})
+		r.Logged(LogLine{Event: "step", Epoch: 1, Loss: &half}, Progress{Epochs: 3, Batch: i, Batches: 600, RowsPerSecond: 12.34, Metric: "ef.mae 4.2", Left: 90 * time.Second})
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	if len(lines) != 2 {
@@ -108,7 +112,10 @@ func TestReporterOnTerminal(t *testing.T) {
 	r.draw("a long line")
 	r.draw("short")
 	r.say("done")
-	if want := "\ra long line\rshort      \rdone \n"; out.String() != want {
+	r.draw("open")
+	r.Ended(nil)
+	r.Ended(nil)
+	if want := "\ra long line\rshort      \rdone \n\ropen\n"; out.String() != want {
 		t.Errorf("%q, want %q", out.String(), want)
 	}
 }

@@ -50,7 +50,7 @@ func TrainMasks(ctx context.Context, opts TrainOptions) (*TrainResult, error) {
 	return result, err
 }
 
-// maskTrainer is a training of masks in progress. Its optimiser, schedule, averages, journal and checkpoints are [trainer]'s.
+// maskTrainer is a training of masks in progress. Its optimiser, schedule, averages, observers and checkpoints are [trainer]'s.
 type maskTrainer struct {
 	trainer // its net, loss, heads and loaders are not used
 	unet    *segment.Net
@@ -96,7 +96,8 @@ func newMaskTrainer(e *torch.Engine, opts TrainOptions) (*maskTrainer, error) {
 	if t.opt, err = newOptimiser(e, t.unet, p.Train); err != nil {
 		return nil, err
 	}
-	t.lr = schedule{p.Train, p.Segment.Iterations}
+	t.batches = p.Segment.Iterations
+	t.lr = schedule{p.Train, t.batches}
 	t.report = newReporter(opts.Progress, opts.Label)
 	t.monitor = monitor{name: maskMonitor, target: 0, metric: maskMonitor, higher: true}
 	if p.Train.Monitor == "loss" {
@@ -128,7 +129,7 @@ func withMask(c *cohort.Cohort, rows []int, target string) []int {
 	return slices.DeleteFunc(slices.Clone(rows), func(i int) bool { return c.Rows[i].Masks[target] == "" })
 }
 
-// begin restores the last checkpoint or starts anew, and opens the journal.
+// begin restores the last checkpoint or starts anew, and tells who watches.
 func (t *maskTrainer) begin() error {
 	dir := filepath.Join(t.opts.Dir, checkpointDir)
 	if err := sweep(dir); err != nil {
@@ -147,21 +148,7 @@ func (t *maskTrainer) begin() error {
 	if t.state.Stopped != "" {
 		return nil
 	}
-	if !resumed {
-		if err := forget(t.opts.Dir); err != nil {
-			return err
-		}
-	}
-	if err := t.openJournal(resumed); err != nil {
-		return err
-	}
-	t.started, t.before = time.Now(), t.state.Seconds
-	t.saved = t.started
-	if resumed {
-		t.report.say("going on from epoch %d, step %d", t.state.Epoch+1, t.state.Step)
-		return nil
-	}
-	return t.journal.write(LogLine{Event: "start", Time: t.started.UTC().Format(time.RFC3339)})
+	return t.open(resumed)
 }
 
 func (t *maskTrainer) restore(path string) (bool, error) {
@@ -206,7 +193,7 @@ type drawn struct {
 
 // epoch trains one epoch from where the state stands, then validates.
 func (t *maskTrainer) epoch(ctx context.Context) error {
-	per := t.plan.Segment.Iterations
+	per := t.batches
 	t.opt.thaw(t.state.Epoch)
 	ahead, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -306,12 +293,11 @@ func (t *maskTrainer) learn(b *cohort.PatchBatch) error {
 	r.Loss, r.Rows, r.Seconds, r.Wait = r.Loss+value*float64(len(b.Rows)), r.Rows+len(b.Rows), r.Seconds+took, r.Wait+t.waited
 	t.state.Wait += t.waited
 	t.state.Seconds = t.elapsed()
-	if err := t.journal.write(LogLine{Event: "step", Epoch: t.state.Epoch, Step: t.state.Step, Loss: &value, LR: lr, GradNorm: &norm,
+	t.pace = append(t.pace, took)
+	if err := t.tell(LogLine{Event: "step", Epoch: t.state.Epoch, Step: t.state.Step, Loss: &value, LR: lr, GradNorm: &norm,
 		Seconds: round3(took), Wait: round3(t.waited)}); err != nil {
 		return err
 	}
-	t.pace = append(t.pace[max(0, len(t.pace)-19):], took)
-	t.report.step(t.progress(value))
 	if t.opts.afterStep != nil {
 		defer t.opts.afterStep(&t.trainer)
 	}
@@ -319,17 +305,6 @@ func (t *maskTrainer) learn(b *cohort.PatchBatch) error {
 		return t.save()
 	}
 	return nil
-}
-
-func (t *maskTrainer) progress(loss float64) status {
-	var mean float64
-	for _, s := range t.pace {
-		mean += s / float64(len(t.pace))
-	}
-	s := status{epoch: t.state.Epoch, epochs: t.plan.Train.Epochs, batch: t.state.Batch, total: t.plan.Segment.Iterations, loss: loss, metric: t.state.Metric}
-	s.rowsPerSecond = float64(t.patches.BatchSize) / math.Max(mean, 1e-9)
-	s.left = time.Duration(float64((s.epochs-s.epoch)*s.total-s.batch) * mean * float64(time.Second))
-	return s
 }
 
 // validate is the Dice coefficient of each class over all validation voxels taken together, and their mean, with the weights that are
@@ -341,7 +316,7 @@ func (t *maskTrainer) validate(ctx context.Context) (validation, error) {
 	classes := int(t.unet.Spec.Classes)
 	both, either := make([]float64, classes), make([]float64, classes)
 	var nll, known float64
-	err := t.judged(func() error {
+	err := t.evaluated(func() error {
 		for _, row := range t.val {
 			c, err := t.cases.Case(ctx, row)
 			if err != nil {
@@ -398,14 +373,6 @@ func (t *maskTrainer) validate(ctx context.Context) (validation, error) {
 	return v, nil
 }
 
-// judged calls fn with the weights that are judged in the network's place.
-func (t *maskTrainer) judged(fn func() error) error {
-	if t.ema == nil {
-		return fn()
-	}
-	return t.ema.with(fn)
-}
-
 func (t *maskTrainer) endEpoch(ctx context.Context, overtime bool) error {
 	v, err := t.validate(ctx)
 	if err != nil {
@@ -414,25 +381,19 @@ func (t *maskTrainer) endEpoch(ctx context.Context, overtime bool) error {
 	r := t.state.Running
 	loss := r.Loss / math.Max(1, float64(r.Rows))
 	better := t.state.judge(t.monitor, v, len(t.val) > 0, loss)
-	if err := t.journal.write(LogLine{Event: "epoch", Epoch: t.state.Epoch, Step: t.state.Step, Loss: &loss, Val: v.values, Undefined: v.undefined,
-		Best: better, Rows: r.Rows, Seconds: round3(r.Seconds), Wait: round3(r.Wait), Time: time.Now().UTC().Format(time.RFC3339)}); err != nil {
+	if err := t.tellEpoch(LogLine{Loss: &loss, Best: better}, v); err != nil {
 		return err
 	}
-	t.report.say("epoch %d/%d  %.1f s (loading %.1f %%)  loss %.4g%s", t.state.Epoch+1, t.plan.Train.Epochs,
-		r.Seconds, 100*r.Wait/math.Max(r.Seconds, 1e-9), loss, summary(v, t.state.Metric))
 	t.state.next(t.plan.Train, t.elapsed(), overtime || t.overtime())
 	if better {
-		if err := t.judged(func() error { return t.write(bestFile, nn.Export(t.unet)) }); err != nil {
+		if err := t.evaluated(func() error { return t.write(bestFile, nn.Export(t.unet)) }); err != nil {
 			return err
 		}
 	}
 	if err := t.save(); err != nil {
 		return err
 	}
-	if t.state.Stopped != "" {
-		return t.journal.write(LogLine{Event: "stop", Epoch: t.state.Epoch, Step: t.state.Step, Reason: t.state.Stopped})
-	}
-	return nil
+	return t.tellStop()
 }
 
 // save writes checkpoints/last.safetensors.

@@ -156,7 +156,7 @@ func (f *oneBatch) learn(ctx context.Context, lr float64, steps int) error {
 		if done {
 			return nil
 		}
-		t.report.step(status{epochs: 1, batch: i + 1, total: steps, loss: value})
+		t.report.step(LogLine{Loss: &value}, Progress{Epochs: 1, Batch: i + 1, Batches: steps})
 	}
 	return nil
 }

@@ -323,7 +323,11 @@ func TestExampleRecipes(t *testing.T) {
 		if p.Kind == KindSegment {
 			fill = FillMaskPlan
 		}
-		q, err := fill(p, cine(500), PlanSizes{Train: 300, Val: 60, Fits: 1, Cores: 2})
+		fp := cine(500)
+		if p.Data.Views != nil {
+			fp.Views = &cohort.ViewsSummary{Names: []string{"A2C", "A4C"}, Clips: 900}
+		}
+		q, err := fill(p, fp, PlanSizes{Train: 300, Val: 60, Fits: 1, Cores: 2})
 		if err != nil {
 			t.Errorf("%s: %v", filepath.Base(name), err)
 			continue

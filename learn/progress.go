@@ -9,7 +9,7 @@ import (
 	"golang.org/x/term"
 )
 
-// reporter shows how training goes: on a terminal one line that is drawn over, elsewhere a line an epoch and one every half minute.
+// reporter is the observer that shows people how training goes: on a terminal one line that is drawn over, elsewhere a line an epoch and one every half minute.
 type reporter struct {
 	w        io.Writer
 	terminal bool
@@ -33,30 +33,61 @@ func newReporter(w io.Writer, label string) *reporter {
 	return r
 }
 
-// status is what a progress line tells.
-type status struct {
-	epoch, epochs int
-	batch, total  int
-	rowsPerSecond float64
-	left          time.Duration // until the end of training; 0: unknown
-	loss          float64
-	metric        string // monitored value of the last epoch, formatted
+// Started says where a training goes on.
+func (r *reporter) Started(at Start) error {
+	if at.Resumed {
+		r.say("going on from epoch %d, step %d", at.Epoch+1, at.Step)
+	}
+	return nil
 }
 
-func (s status) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "epoch %d/%d  batch %d/%d  %.1f clips/s  loss %.4g", s.epoch+1, s.epochs, s.batch, s.total, s.rowsPerSecond, s.loss)
-	if s.metric != "" {
-		b.WriteString("  " + s.metric)
+// Logged shows a step if enough time has passed since the last one, and every epoch.
+func (r *reporter) Logged(l LogLine, p Progress) error {
+	switch l.Event {
+	case "step":
+		r.step(l, p)
+	case "epoch":
+		r.say("%s", epochWords(l, p))
+		for _, d := range l.Dead {
+			r.say("no evidence for %s: its output gets no gradient any more; use evidence exp or softplus, or another seed", d)
+		}
 	}
-	if s.left > 0 {
-		fmt.Fprintf(&b, "  %s left", s.left.Round(time.Second))
+	return nil
+}
+
+// Ended ends a line that could still be drawn over: what is said next stands on its own.
+func (r *reporter) Ended(error) {
+	if r.width > 0 {
+		fmt.Fprintln(r.w)
+		r.width = 0
+	}
+}
+
+func stepWords(l LogLine, p Progress) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "epoch %d/%d  batch %d/%d  %.1f clips/s  loss %.4g", l.Epoch+1, p.Epochs, p.Batch, p.Batches, p.RowsPerSecond, *l.Loss)
+	if p.Metric != "" {
+		b.WriteString("  " + p.Metric)
+	}
+	if p.Left > 0 {
+		fmt.Fprintf(&b, "  %s left", p.Left.Round(time.Second))
 	}
 	return b.String()
 }
 
-// step shows a status if enough time has passed since the last one.
-func (r *reporter) step(s status) {
+func epochWords(l LogLine, p Progress) string {
+	s := fmt.Sprintf("epoch %d/%d  %.1f s (loading %.1f %%)  loss %.4g", l.Epoch+1, p.Epochs, l.Seconds, 100*l.Wait/max(l.Seconds, 1e-9), *l.Loss)
+	if loss, ok := l.Val["loss"]; ok {
+		s += fmt.Sprintf("  val loss %.4g", loss)
+		if p.Metric != "" {
+			s += "  " + p.Metric
+		}
+	}
+	return s
+}
+
+// step shows a step if enough time has passed since the last one.
+func (r *reporter) step(l LogLine, p Progress) {
 	if r.w == nil {
 		return
 	}
@@ -66,7 +97,7 @@ func (r *reporter) step(s status) {
 	}
 	if now := r.now(); now.Sub(r.drawn) >= wait {
 		r.drawn = now
-		r.draw(r.label + s.String())
+		r.draw(r.label + stepWords(l, p))
 	}
 }
 

@@ -1,7 +1,6 @@
 package learn
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -60,12 +59,14 @@ func (s *LogSpec) check() error {
 	return nil
 }
 
-// remote is the training's run on a server. A nil one tells nobody.
+// remote is the observer that tells an MLflow server.
 type remote struct {
-	run  *mlflow.Run
-	say  func(format string, args ...any)
-	said bool // that the server is away
-	done bool // the training came to its end
+	plan   *Plan
+	opts   TrainOptions
+	digest string // of the plan
+	say    func(format string, args ...any)
+	said   bool // that the server is away
+	run    *mlflow.Run
 }
 
 // remoteFile keeps the server's name of the run in the training's folder.
@@ -74,15 +75,12 @@ const remoteFile = "mlflow.json"
 // remoteGrace is how long the end of a training waits for the server.
 var remoteGrace = 10 * time.Second
 
-// newRemote begins to tell the plan's server of a training; nil where it has none.
-func newRemote(p *Plan, o TrainOptions, s State, resumed bool, say func(string, ...any)) (*remote, error) {
-	if p.Log == nil || p.Log.MLflow == nil {
-		return nil, nil
-	}
-	m := p.Log.MLflow
+// Started begins the run on the server, or goes on with that of the folder.
+func (r *remote) Started(at Start) error {
+	p, o, m := r.plan, r.opts, r.plan.Log.MLflow
 	token, err := m.token()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	experiment := m.Experiment
 	if experiment == "" {
@@ -95,18 +93,15 @@ func newRemote(p *Plan, o TrainOptions, s State, resumed bool, say func(string, 
 	params := planParams(p)
 	params = append(params, mlflow.Pair{Key: "rows.train", Value: fmt.Sprint(len(o.Fold.Train))}, mlflow.Pair{Key: "rows.val", Value: fmt.Sprint(len(o.Fold.Val))})
 	tags := []mlflow.Pair{{Key: "mlflow.source.name", Value: "cineloop"}, {Key: "mlflow.source.type", Value: "LOCAL"}, {Key: "cineloop.version", Value: version.String()},
-		{Key: "cineloop.plan_digest", Value: s.Plan}, {Key: "cineloop.run", Value: p.Name}}
-	return &remote{say: say, run: mlflow.Start(mlflow.Config{URL: m.URL, Token: token, Experiment: experiment, Name: name, Params: params, Tags: tags,
-		File: filepath.Join(o.Dir, remoteFile), Resume: resumed, Grace: remoteGrace, Say: func(s string) { say("%s", s) }})}, nil
+		{Key: "cineloop.plan_digest", Value: r.digest}, {Key: "cineloop.run", Value: p.Name}}
+	r.run = mlflow.Start(mlflow.Config{URL: m.URL, Token: token, Experiment: experiment, Name: name, Params: params, Tags: tags,
+		File: filepath.Join(o.Dir, remoteFile), Resume: at.Resumed, Grace: remoteGrace, Say: func(s string) { r.say("%s", s) }})
+	return nil
 }
 
-// log passes a line's numbers on.
-func (r *remote) log(l LogLine, points []point) {
-	if r == nil {
-		return
-	}
-	r.done = r.done || l.Event == "stop"
-	if len(points) > 0 {
+// Logged passes a line's numbers on. A server that is away does not stop a training.
+func (r *remote) Logged(l LogLine, _ Progress) error {
+	if points := l.points(); len(points) > 0 {
 		values := map[string]float64{}
 		for _, p := range points {
 			values[p.name] = p.value
@@ -117,43 +112,19 @@ func (r *remote) log(l LogLine, points []point) {
 		r.said = true
 		r.say("MLflow cannot be told (%v): training goes on, log.jsonl has everything", err)
 	}
+	return nil
 }
 
-// end closes the run with what became of the training.
-func (r *remote) end(err error) {
-	if r == nil {
-		return
-	}
-	s := mlflow.Failed
+// Ended closes the run with what became of the training.
+func (r *remote) Ended(err error) {
+	s := mlflow.Finished
 	switch {
 	case err != nil && fault.CodeOf(err) == fault.Interrupted:
 		s = mlflow.Killed
-	case err == nil && r.done:
-		s = mlflow.Finished
+	case err != nil:
+		s = mlflow.Failed
 	}
 	r.run.End(s)
-}
-
-// end ends a training: its log, and who else was told.
-func (t *trainer) end(err error) {
-	if t.journal != nil {
-		t.journal.remote.end(err)
-	}
-	t.close()
-}
-
-// openJournal opens the log of the training, for the server too where the plan names one.
-func (t *trainer) openJournal(resumed bool) (err error) {
-	if t.journal, err = openJournal(t.opts.Dir, t.state.Step); err != nil {
-		return err
-	}
-	if !resumed {
-		if err := os.Remove(filepath.Join(t.opts.Dir, remoteFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fault.New(fault.Resource, "removing what an earlier training left: %w", err)
-		}
-	}
-	t.journal.remote, err = newRemote(t.plan, t.opts, t.state, resumed, t.report.say)
-	return err
 }
 
 // planParams are the plan's settings as words: how clips are made, the network, the training. Nothing of where the data are, of what the table
@@ -193,40 +164,4 @@ func flatten(out *[]mlflow.Pair, name string, v reflect.Value) {
 	case !v.IsZero():
 		*out = append(*out, mlflow.Pair{Key: name, Value: fmt.Sprint(v.Interface())})
 	}
-}
-
-// point is a number of a chart.
-type point struct {
-	name  string
-	value float64
-}
-
-// points are a line's numbers by the names that charts have.
-func (l LogLine) points() (out []point) {
-	add := func(name string, v float64) { out = append(out, point{name, v}) }
-	switch l.Event {
-	case "step":
-		if l.Loss != nil {
-			add("train/loss", *l.Loss)
-		}
-		add("train/lr", l.LR)
-		if l.GradNorm != nil {
-			add("train/grad_norm", *l.GradNorm)
-		}
-	case "epoch":
-		if l.Loss != nil {
-			add("epoch/train_loss", *l.Loss)
-		}
-		for _, name := range sortedKeys(l.Val) {
-			add("val/"+name, l.Val[name])
-		}
-		for _, name := range sortedKeys(l.Weights) {
-			add("loss_weight/"+name, l.Weights[name])
-		}
-		if l.Seconds > 0 {
-			add("epoch/rows_per_second", float64(l.Rows)/l.Seconds)
-			add("epoch/loading_percent", 100*l.Wait/l.Seconds)
-		}
-	}
-	return out
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/cineloop/cineloop/torch"
 )
 
-// begin restores the last checkpoint or starts anew, and opens the journal.
+// begin restores the last checkpoint or starts anew, and tells who watches.
 func (t *trainer) begin() (loaded string, err error) {
 	path := filepath.Join(t.opts.Dir, checkpointDir, lastFile)
 	if t.lead() {
@@ -45,26 +45,7 @@ func (t *trainer) begin() (loaded string, err error) {
 	if t.state.Stopped != "" {
 		return loaded, nil // done before: nothing will be written
 	}
-	if !t.lead() {
-		t.started, t.before = time.Now(), t.state.Seconds
-		t.saved = t.started
-		return loaded, nil
-	}
-	if !resumed {
-		if err := forget(t.opts.Dir); err != nil {
-			return "", err
-		}
-	}
-	if err := t.openJournal(resumed); err != nil {
-		return "", err
-	}
-	t.started, t.before = time.Now(), t.state.Seconds
-	t.saved = t.started
-	if resumed {
-		t.report.say("going on from epoch %d, step %d", t.state.Epoch+1, t.state.Step)
-		return loaded, nil
-	}
-	return loaded, t.journal.write(LogLine{Event: "start", Time: t.started.UTC().Format(time.RFC3339)})
+	return loaded, t.open(resumed)
 }
 
 // sweep removes half-written checkpoints that a killed training left behind.
@@ -73,7 +54,7 @@ func sweep(dir string) error { return removeAll(dir, ".*.safetensors-*") }
 // forget removes what an earlier training left in dir, so that one that is killed before its first checkpoint cannot be mistaken for it.
 func forget(dir string) error {
 	return errors.Join(removeAll(filepath.Join(dir, checkpointDir), lastFile), removeAll(filepath.Join(dir, checkpointDir), bestFile),
-		removeAll(dir, "events.out.tfevents.*.cineloop"))
+		removeAll(dir, "events.out.tfevents.*.cineloop"), removeAll(dir, remoteFile))
 }
 
 // removeAll removes the files of dir whose names match; the folder itself may be absent.

@@ -27,6 +27,8 @@ type TrainOptions struct {
 	Cache    *cohort.Cache
 	Minutes  float64 // budget of this training, resumed parts included; 0: the plan's train.max_minutes
 
+	Observers []Observer // told of the training beside its log, TensorBoard's events, Progress and the plan's server
+
 	Parallel *Parallel // which of several processes that train together this is; nil: one alone
 
 	afterStep func(*trainer) // tests watch and interrupt here
@@ -171,7 +173,7 @@ func networkSpec(p *Plan, heads []head) video.Spec {
 	return s
 }
 
-// newTrainer builds everything but the journal; no file is touched.
+// newTrainer builds everything and tells nobody; no file is touched.
 func newTrainer(e *torch.Engine, opts TrainOptions, heads []head, group *torch.Group) (*trainer, error) {
 	p := opts.Plan
 	t := &trainer{opts: opts, plan: p, e: e, heads: heads, group: group}
@@ -216,7 +218,8 @@ func newTrainer(e *torch.Engine, opts TrainOptions, heads []head, group *torch.G
 	if t.opt, err = newOptimiser(e, learnt{t.net, t.loss.weights}, p.Train); err != nil {
 		return nil, err
 	}
-	t.lr = schedule{p.Train, (t.train.Steps() + t.accumulate() - 1) / t.accumulate()}
+	t.batches = t.train.Steps()
+	t.lr = schedule{p.Train, (t.batches + t.accumulate() - 1) / t.accumulate()}
 	t.report = newReporter(t.voice(opts.Progress), opts.Label)
 	ids := func(rows []int) []string {
 		out := make([]string, len(rows))
@@ -285,12 +288,6 @@ func cacheOr(c *cohort.Cache) (*cohort.Cache, error) {
 		return c, nil
 	}
 	return cohort.NewCache(cohort.CacheConfig{Bytes: cacheBytes})
-}
-
-func (t *trainer) close() {
-	if t.journal != nil {
-		_ = t.journal.close() // every line was written when it was made
-	}
 }
 
 func (t *trainer) result() *TrainResult {

@@ -32,8 +32,9 @@ type trainer struct {
 	train   *cohort.Loader
 	val     *cohort.Loader // nil: no validation rows
 	cache   *cohort.Cache  // of decoded clips, shared by the loaders
-	journal *journal
 	report  *reporter
+	watch   observers // none but in the process that leads
+	batches int       // of an epoch
 	state   State
 
 	group    *torch.Group    // nil: one process
@@ -81,7 +82,7 @@ func (t *trainer) epoch(ctx context.Context) error {
 	t.loss.belief.begin(t.state.Epoch)
 	defer t.together()()
 	load := t.collective(ctx)
-	total := t.train.Steps()
+	total := t.batches
 	asked := time.Now()
 	t.stepped, t.waited = asked, 0
 	overtime := false
@@ -252,12 +253,11 @@ func (t *trainer) advance(norm *float64, lr float64) error {
 	t.pace = append(t.pace, seconds/float64(len(t.pending)))
 	t.pending = t.pending[:0]
 	loss := sum / float64(rows)
-	err := t.journal.write(LogLine{Event: "step", Epoch: t.state.Epoch, Step: t.state.Step, Loss: &loss, LR: lr, GradNorm: norm,
+	err := t.tell(LogLine{Event: "step", Epoch: t.state.Epoch, Step: t.state.Step, Loss: &loss, LR: lr, GradNorm: norm,
 		Seconds: round3(seconds), Wait: round3(t.waited), Rows: rows})
 	if err != nil {
 		return err
 	}
-	t.report.step(t.status(loss))
 	t.stepped, t.waited = now, 0
 	every := t.plan.Train.CheckpointSteps
 	if every > 0 && t.state.Step%every == 0 || every == 0 && now.Sub(t.saved) >= saveEvery {

@@ -298,7 +298,7 @@ func TestTruth(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	r, dir := records(t), t.TempDir()
-	for _, f := range []string{"sr", "seg", "gsps"} {
+	for _, f := range []string{"gsps"} {
 		if _, err := Write(t.Context(), r, head, []string{f}, dir); fault.CodeOf(err) != fault.Usage || !strings.Contains(err.Error(), "not written yet") {
 			t.Errorf("%s: %v", f, err)
 		}

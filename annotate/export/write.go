@@ -21,10 +21,10 @@ import (
 )
 
 // Formats that can be written.
-var Formats = []string{"coco", "csv", "nifti"}
+var Formats = []string{"coco", "csv", "nifti", "seg", "sr"}
 
 // later are formats that have a name already and no writer yet.
-var later = []string{"sr", "seg", "gsps"}
+var later = []string{"gsps"}
 
 // ManifestFile is the last file that is written.
 const ManifestFile = "manifest.json"
@@ -91,6 +91,10 @@ func Write(ctx context.Context, r *annotate.Records, head ledger.Head, formats [
 			err = w.file("coco.json", func(o io.Writer) error { return coco(o, r) })
 		case "nifti":
 			err = writeMasks(ctx, w, r)
+		case "sr":
+			err = writeReports(ctx, w, r)
+		case "seg":
+			err = writeSegmentations(ctx, w, r)
 		}
 		if err == nil {
 			err = ctx.Err()

@@ -247,6 +247,13 @@ func (l *Ledger) Head() Head {
 	return l.durable
 }
 
+// Written is the number of the last entry, which need not be on the disk yet.
+func (l *Ledger) Written() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.head.Seq
+}
+
 // Close makes everything durable and lets others open the file.
 func (l *Ledger) Close() error {
 	l.mu.Lock()

@@ -254,3 +254,6 @@ func note(ctx context.Context, name string) {
 		*p = name
 	}
 }
+
+// Note says who sent the request, to whoever watches, where something else than a Policy found that out.
+func Note(ctx context.Context, name string) { note(ctx, name) }

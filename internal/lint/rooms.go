@@ -87,6 +87,7 @@ var outside = []struct {
 	{"google.golang.org/protobuf", []string{"learn", "nn"}},
 	{"golang.org/x/", []string{""}},
 	{"gocloud.dev", []string{"store"}},
+	{"github.com/coder/websocket", []string{"web"}},
 	{"github.com/parquet-go/parquet-go", []string{"deid", "cohort"}},
 	{"filippo.io/age", []string{"store", "deid", "cmd"}},
 	{"modernc.org/sqlite", []string{"store"}},

@@ -1,0 +1,155 @@
+package reading
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/cineloop/cineloop/annotate"
+	"github.com/cineloop/cineloop/annotate/policy"
+	"github.com/cineloop/cineloop/internal/fault"
+)
+
+// route is one way in.
+type route struct {
+	Method, Path string
+	Asks         []policy.Action // of the policy, through the project; none: that one is a member
+	Open         bool            // without a session
+	Page         bool            // whoever has no session is sent to log in
+	Logged       bool            // as a query in the access log; pictures and ops have entries of their own
+	MaxBody      int64
+	Does         string // for people
+
+	handle func(w http.ResponseWriter, r *http.Request, v *visitor) error
+}
+
+const (
+	maxLogin   = 4 << 10
+	maxMeasure = 1 << 20
+	maxOp      = 6 << 20 // an event has to fit into an entry of the log
+)
+
+// routes are everything there is.
+func (s *Server) routes() []route {
+	return []route{
+		{Method: "POST", Path: "/api/session", Open: true, MaxBody: maxLogin, handle: s.postSession, Does: "log in: `{name, password}`; 204 and the cookie"},
+		{Method: "DELETE", Path: "/api/session", handle: s.deleteSession, Does: "log out; 204"},
+		{Method: "GET", Path: "/api/me", Logged: true, handle: s.getMe, Does: "name, roles, and whether one is a model"},
+		{Method: "GET", Path: "/api/protocol", Logged: true, handle: s.getProtocol, Does: "what is asked"},
+		{Method: "GET", Path: "/api/worklist", Asks: []policy.Action{policy.OwnProgress}, Logged: true, handle: s.getWorklist, Does: "one's own assignments in their order"},
+		{Method: "GET", Path: "/api/progress", Asks: []policy.Action{policy.ViewProgress}, Logged: true, handle: s.getProgress, Does: "how far each masked reader is"},
+		{Method: "GET", Path: "/api/cases/{id}", Asks: []policy.Action{policy.ViewCase}, Logged: true, handle: s.getCase, Does: "pictures of an assignment: size, depth, windows, times, marks"},
+		{Method: "GET", Path: "/api/cases/{id}/images/{image}/frames/{frame}", Asks: []policy.Action{policy.ViewCase}, handle: s.getFrame, Does: "the pixels of a frame"},
+		{Method: "POST", Path: "/api/cases/{id}/measure", Asks: []policy.Action{policy.ViewCase}, MaxBody: maxMeasure, Logged: true, handle: s.postMeasure, Does: "`{shapes}` to numbers, without writing"},
+		{Method: "GET", Path: "/api/readings/{id}", Asks: []policy.Action{policy.ViewReading}, Logged: true, handle: s.getReading, Does: "a reading as one may see it"},
+		{Method: "POST", Path: "/api/ops", Asks: opActions, MaxBody: maxOp, handle: s.postOp, Does: "an op; its receipt"},
+		{Method: "GET", Path: "/api/events", Asks: []policy.Action{policy.ViewReading, policy.ViewProgress}, Logged: true, handle: s.getEvents, Does: "one's stream, and over a WebSocket ops too"},
+
+		{Method: "GET", Path: "/login", Open: true, handle: s.pageLogin, Does: "page: log in"},
+		{Method: "POST", Path: "/login", Open: true, MaxBody: maxLogin, handle: s.formLogin, Does: "form: log in"},
+		{Method: "POST", Path: "/logout", Page: true, handle: s.formLogout, Does: "form: log out"},
+		{Method: "GET", Path: "/{$}", Page: true, Logged: true, Asks: []policy.Action{policy.OwnProgress}, handle: s.pageWorklist, Does: "page: worklist"},
+		{Method: "GET", Path: "/cases/{id}", Page: true, Logged: true, Asks: []policy.Action{policy.ViewCase}, handle: s.pageCase, Does: "page: the loops of a case"},
+		{Method: "GET", Path: "/assets/{file}", Open: true, handle: asset, Does: "style and script"},
+	}
+}
+
+// opActions are what ops ask of the policy.
+var opActions = []policy.Action{policy.ManageMembers, policy.ManageStudy, policy.OpenReading, policy.EditReading, policy.LockReading, policy.ShareReading, policy.Comment,
+	policy.Dispatch, policy.Unblind}
+
+// kinds that a browser may ask for. Cases name files of this machine, and truths and exports are made by whoever holds the folder: these are
+// not among them.
+var kinds = map[annotate.Kind]bool{annotate.PhaseSet: true, annotate.MemberAdded: true, annotate.ProtocolSet: true, annotate.Assigned: true, annotate.ReadingOpened: true,
+	annotate.AnswerPut: true, annotate.AnswerRemoved: true, annotate.TimeSpent: true, annotate.ReadingLocked: true, annotate.ReadingShared: true, annotate.Commented: true,
+	annotate.Sent: true, annotate.Unblinded: true}
+
+// perform takes an op of a visitor, wherever it came from. The access log says that it was asked for before it is done.
+func (s *Server) perform(ctx context.Context, v *visitor, op annotate.Op) (receipt, error) {
+	if !kinds[op.Kind] {
+		return receipt{}, annotate.ErrDenied
+	}
+	if len(op.ID) > 128 {
+		return receipt{}, fault.New(fault.Usage, "an op's name has at most 128 bytes")
+	}
+	if err := v.session.ops.Wait(ctx); err != nil {
+		return receipt{}, fault.New(fault.Interrupted, "the op was given up")
+	}
+	if err := s.log.add(entry{Event: "annotate", Who: v.who, Session: v.session.tag, Kind: string(op.Kind), Object: op.Object}); err != nil {
+		return receipt{}, err
+	}
+	e, err := s.project.Do(ctx, v.who, op)
+	if err != nil {
+		return receipt{}, err
+	}
+	return receipt{Op: op.ID, Kind: e.Kind, Object: e.Object, Version: e.Version, Data: e.Data}, nil
+}
+
+// receipt is what becomes of an op that was taken.
+type receipt struct {
+	Op      string          `json:"op,omitempty"`
+	Kind    annotate.Kind   `json:"kind"`
+	Object  string          `json:"object,omitempty"`
+	Version int             `json:"version,omitempty"`
+	Data    json.RawMessage `json:"data,omitempty"` // an answer with its numbers
+}
+
+func (s *Server) postSession(w http.ResponseWriter, r *http.Request, _ *visitor) error {
+	var in struct{ Name, Password string }
+	if err := read(r, &in); err != nil {
+		return err
+	}
+	if err := s.login(w, r, in.Name, in.Password); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (s *Server) deleteSession(w http.ResponseWriter, r *http.Request, v *visitor) error {
+	if err := s.logout(w, r, v); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (s *Server) getMe(w http.ResponseWriter, _ *http.Request, v *visitor) error {
+	m, err := s.project.Me(v.who)
+	return tell(w, map[string]any{"name": m.Name, "roles": m.Roles, "model": m.Model}, err)
+}
+
+func (s *Server) getWorklist(w http.ResponseWriter, _ *http.Request, v *visitor) error {
+	list, err := s.project.Worklist(v.who)
+	return tell(w, list, err)
+}
+
+func (s *Server) getProgress(w http.ResponseWriter, _ *http.Request, v *visitor) error {
+	list, err := s.project.Progress(v.who)
+	return tell(w, list, err)
+}
+
+func (s *Server) getReading(w http.ResponseWriter, r *http.Request, v *visitor) error {
+	view, err := s.project.Reading(v.who, r.PathValue("id"))
+	return tell(w, view, err)
+}
+
+func (s *Server) postMeasure(w http.ResponseWriter, r *http.Request, v *visitor) error {
+	var in struct {
+		Shapes []annotate.Drawn `json:"shapes"`
+	}
+	if err := read(r, &in); err != nil {
+		return err
+	}
+	results, err := s.project.Preview(v.who, r.PathValue("id"), in.Shapes)
+	return tell(w, map[string]any{"results": results}, err)
+}
+
+func (s *Server) postOp(w http.ResponseWriter, r *http.Request, v *visitor) error {
+	var op annotate.Op
+	if err := read(r, &op); err != nil {
+		return err
+	}
+	out, err := s.perform(r.Context(), v, op)
+	return tell(w, out, err)
+}

@@ -1,0 +1,163 @@
+package reading
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/cineloop/cineloop/annotate"
+	"github.com/cineloop/cineloop/internal/access"
+	"github.com/cineloop/cineloop/internal/fault"
+	"github.com/cineloop/cineloop/internal/serve"
+)
+
+// Files in a project's folder.
+const (
+	UsersFile  = "users.yaml"
+	AccessFile = "access.log"
+)
+
+// Options of New. The zero value is fit for use.
+type Options struct {
+	Idle     time.Duration // without use after which a session ends; 0: 30 min
+	Absolute time.Duration // after which it ends in any case; 0: 12 h
+	OpRate   float64       // ops a second of one session, more have to wait; 0: 200
+}
+
+// Server serves one project. Its methods may be called from many goroutines.
+type Server struct {
+	project  *annotate.Project
+	opts     Options
+	users    *access.Passwords
+	sessions *sessions
+	log      *accessLog
+	pictures *pictures
+	attempts attempts
+	etags    [32]byte // key
+	done     chan struct{}
+	close    sync.Once
+	now      func() time.Time
+}
+
+// New prepares to serve p, which stays the caller's to close after the server. Members log in with the passwords of UsersFile in the project's
+// folder. Code conflict where another server has the project.
+func New(p *annotate.Project, opts Options) (*Server, error) {
+	if opts.Idle <= 0 {
+		opts.Idle = 30 * time.Minute
+	}
+	if opts.Absolute <= 0 {
+		opts.Absolute = 12 * time.Hour
+	}
+	if opts.OpRate <= 0 {
+		opts.OpRate = 200
+	}
+	log, err := openAccessLog(filepath.Join(p.Dir(), AccessFile))
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{project: p, opts: opts, users: access.OpenPasswords(filepath.Join(p.Dir(), UsersFile)), log: log,
+		pictures: &pictures{root: p.Dir()}, done: make(chan struct{}), now: time.Now}
+	s.sessions = &sessions{opts: opts, stamp: s.users.Stamp, now: func() time.Time { return s.now() }}
+	rand.Read(s.etags[:])
+	return s, nil
+}
+
+// Close ends all streams and the access log.
+func (s *Server) Close() error {
+	var err error
+	s.close.Do(func() {
+		close(s.done)
+		err = errors.Join(s.pictures.closeAll(), s.log.close())
+	})
+	return err
+}
+
+// Serve answers on ln until ctx ends; then streams end, and what is under way has time to finish. It closes the server.
+func (s *Server) Serve(ctx context.Context, ln net.Listener, opts serve.Options) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		ended <- s.endStreams()
+	}()
+	err := serve.Run(ctx, ln, s.Handler(), opts)
+	cancel()
+	<-ended
+	return errors.Join(err, s.Close())
+}
+
+// endStreams lets go of every browser that waits for events, so that a graceful end does not wait for them.
+func (s *Server) endStreams() error {
+	s.sessions.endAll()
+	return nil
+}
+
+// Handler is all routes behind their sessions. A page of another site can change nothing, whatever it sends.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for _, r := range s.routes() {
+		mux.Handle(r.Method+" "+r.Path, s.guard(r))
+	}
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fail(w, annotate.ErrDenied)
+	}))
+	return guard.Handler(mux)
+}
+
+// visitor is a member in a session.
+type visitor struct {
+	who     string
+	session *session
+}
+
+// guard finds the session, notes what is asked in the access log, and turns errors into answers.
+func (s *Server) guard(rt route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Content-Security-Policy", contentPolicy)
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		if rt.MaxBody > 0 {
+			r.Body = http.MaxBytesReader(w, r.Body, rt.MaxBody)
+		}
+		v := &visitor{}
+		if !rt.Open {
+			sess, ok := s.sessions.find(r)
+			if !ok {
+				if rt.Page {
+					http.Redirect(w, r, "/login", http.StatusSeeOther)
+					return
+				}
+				fail(w, errNobody)
+				return
+			}
+			v = &visitor{sess.who, sess}
+			access.Note(r.Context(), sess.who)
+			if rt.Logged {
+				if err := s.log.add(entry{Event: "query", Who: v.who, Session: sess.tag, Route: rt.Method + " " + rt.Path, Object: r.PathValue("id")}); err != nil {
+					fail(w, err)
+					return
+				}
+			}
+		}
+		err := rt.handle(w, r, v)
+		if err == nil {
+			return
+		}
+		if v.session != nil {
+			// A refusal that can't be noted is a refusal all the same.
+			_ = s.log.add(entry{Event: "refused", Who: v.who, Session: v.session.tag, Route: rt.Method + " " + rt.Path, Object: r.PathValue("id"), Code: string(fault.CodeOf(err))})
+		}
+		fail(w, err)
+	})
+}
