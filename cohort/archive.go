@@ -321,12 +321,19 @@ func (c *Cohort) items(heads []held) []held {
 			rows[i].broken = "an instance of the series: " + why
 		}
 	}
+	studies := map[string]int{} // of one series UID: it should be one, and is not everywhere
+	for key := range at {
+		studies[key.series]++
+	}
 	for i, paths := range members {
 		if len(paths) < 2 {
 			continue
 		}
 		r := &rows[i]
 		r.cells["file"], r.cells["frames"] = r.record.SeriesUID, strconv.Itoa(len(paths))
+		if studies[r.record.SeriesUID] > 1 {
+			r.cells["file"] = r.record.StudyUID + "/" + r.record.SeriesUID
+		}
 		if r.broken != "" {
 			continue
 		}

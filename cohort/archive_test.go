@@ -349,6 +349,29 @@ func TestArchiveDamage(t *testing.T) {
 	}
 }
 
+// TestArchiveSeriesTwice: a series UID that two studies have, against the standard, gives two items.
+func TestArchiveSeriesTwice(t *testing.T) {
+	archive, folder := echoArchive(t, nil, "")
+	for n := 1; n <= 2; n++ {
+		file := filepath.Join(folder, "twice", fmt.Sprint(n))
+		writeDICOM(t, file, 1, func(ds *dicom.DataSet) {
+			sliceOf(n)(ds)
+			ds.SetString(tag.StudyInstanceUID, "1.2.9")
+			ds.SetString(tag.SOPInstanceUID, fmt.Sprintf("1.2.9.2.%d", n))
+		})
+		put(t, archive, file)
+	}
+	c := mustLoad(t, Spec{Archive: archive, Query: map[string]string{"Modality": "CT"}})
+	if diff := cmp.Diff([]string{"1.2.1/1.2.1.2", "1.2.9/1.2.1.2"}, ids(c)); diff != "" {
+		t.Fatal(diff)
+	}
+	for i, frames := range []int{3, 2} {
+		if got, err := clip.Open(c.Rows[i].Path); err != nil || got.T != frames {
+			t.Errorf("item %d: %v", i, err)
+		}
+	}
+}
+
 // TestArchiveElsewhere: contents in a bucket come into the cache once; sealed ones are refused.
 func TestArchiveElsewhere(t *testing.T) {
 	archive, folder := echoArchive(t, func(cfg *store.Config) { cfg.Objects = storetest.S3(t) }, "")
