@@ -31,13 +31,13 @@ func (c *Cohort) checkDerive() error {
 		if !slices.Contains(names, d.From) {
 			return fault.New(fault.Usage, "%s.from is %q, which is no regression target, nor a mask of one class (%s)", what, d.From, nearest.Hint(d.From, names))
 		}
-		col, err := (&table{name: c.Spec.Table, columns: c.Columns}).column(d.Phase, what+".phase")
+		col, err := (&table{name: c.tableName(), columns: c.Columns}).column(d.Phase, what+".phase")
 		if err != nil {
 			return err
 		}
 		for _, r := range c.Rows {
 			if cell := r.Columns[col]; !missing(cell) && !strings.EqualFold(cell, "ED") && !strings.EqualFold(cell, "ES") {
-				return fault.New(fault.Input, "%s, line %d, column %s: neither ED nor ES", c.Spec.Table, r.Line, d.Phase)
+				return fault.New(fault.Input, "%s, line %d, column %s: neither ED nor ES", c.tableName(), r.Line, d.Phase)
 			}
 		}
 	}

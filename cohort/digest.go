@@ -96,8 +96,9 @@ func eachFile(path string, f func(file string, info fs.FileInfo)) {
 		return
 	}
 	for _, e := range entries {
-		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
-			f(filepath.Join(path, e.Name()), info)
+		file := filepath.Join(path, e.Name()) // links count as what they lead to, as they do when the series is read
+		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
+			f(file, info)
 		}
 	}
 }

@@ -20,7 +20,8 @@ type Cohort struct {
 	Flow       []Stage      // how many rows and patients each stage left, for the report's flow chart
 	Warnings   []string     // what a person should know, free of values
 	Slots      []Slot       // of every study, where data.views groups clips; else none
-	Digest     string       // SHA-256 of the table's bytes; of the sorted names and sizes for a scanned folder
+	Digest     string       // SHA-256 of the table's bytes; of the sorted names and sizes for a scanned folder; of query, answer and labels for an archive
+	Answer     []Answer     // the instances that an archive's query gave, in order; nil without data.archive
 }
 
 // Row is one item.
@@ -128,12 +129,15 @@ func Load(ctx context.Context, spec Spec) (*Cohort, error) {
 
 // open finds the root and reads the table.
 func (c *Cohort) open(ctx context.Context) (*table, error) {
+	if c.Spec.fromArchive() {
+		return c.openArchive(ctx)
+	}
 	name, err := Expand(c.Spec.Table)
 	if err != nil {
 		return nil, err
 	}
 	if name == "" {
-		return nil, fault.New(fault.Usage, `data.table is not set: a CSV file, an .npz, or "dicom" to scan data.root`)
+		return nil, fault.New(fault.Usage, `data.table is not set: a CSV file, an .npz, or "dicom" to scan data.root; or data.archive for a query on an archive`)
 	}
 	if c.Spec.Root == "" && filepath.IsAbs(name) {
 		c.Spec.Root = filepath.Dir(name)

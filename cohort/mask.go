@@ -21,7 +21,7 @@ func (c *Cohort) readMask(t *TargetSpec, what string) error {
 	case len(t.Classes) > 254:
 		return fault.New(fault.Usage, "%s: %d classes; a mask has at most 254", what, len(t.Classes))
 	}
-	parts, err := parseTemplate(&table{name: c.Spec.Table, columns: c.Columns}, t.File, what+".file")
+	parts, err := parseTemplate(&table{name: c.tableName(), columns: c.Columns}, t.File, what+".file")
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,14 @@ type Spec struct {
 	Expect    *ExpectSpec       `yaml:"expect,omitempty"` // what every item should be; nil: what almost all are
 	Views     *ViewsSpec        `yaml:"views,omitempty"`  // several clips a study; nil: every row is an item
 
-	Base string `yaml:"-"` // the recipe's folder, where relative roots are looked for after the working directory
+	// In place of Table and File: what an archive's catalogue answers.
+	Archive string            `yaml:"archive,omitempty"` // folder of the archive; ${VAR} is expanded
+	Query   map[string]string `yaml:"query,omitempty"`   // DICOM keyword: value, as cineloop archive find has them; empty: all
+	Each    string            `yaml:"each,omitempty"`    // what an item is: series (default) | instance
+	Labels  *LabelsSpec       `yaml:"labels,omitempty"`  // columns of a table that are joined to the answer
+
+	Base   string   `yaml:"-"` // the recipe's folder, where relative roots are looked for after the working directory
+	Pinned []Answer `yaml:"-"` // what the query answered when the run was planned; nil: whatever it answers now
 }
 
 // TargetSpec is a prediction target read from columns.

@@ -108,7 +108,7 @@ func (d *divider) check() error {
 		if spec.Column == "" {
 			return d.fault("column is not set: by %s needs one", spec.By)
 		}
-		if _, err := (&table{name: d.c.Spec.Table, columns: d.c.Columns}).column(spec.Column, "split "+d.s.Name); err != nil {
+		if _, err := (&table{name: d.c.tableName(), columns: d.c.Columns}).column(spec.Column, "split "+d.s.Name); err != nil {
 			return err
 		}
 	}

@@ -19,7 +19,7 @@ type subgroup struct {
 // readSubgroups fills Groups and every row's Groups. "age:50,65" makes the groups <50, 50-65 and >=65; a cut belongs to the group
 // above it. Cells that are not numbers, or not ages as DICOM writes them (052Y), count as unknown there.
 func (c *Cohort) readSubgroups() error {
-	t := &table{name: c.Spec.Table, columns: c.Columns}
+	t := &table{name: c.tableName(), columns: c.Columns}
 	for _, text := range c.Spec.Subgroups {
 		g, err := parseSubgroup(t, text)
 		if err != nil {

@@ -40,10 +40,10 @@ func (c *Cohort) readTimeToEvent(t *TargetSpec, what string) error {
 	if err := c.cells(t.Column, what, t.Name, 2, 0, func(row *Row, cell string) (float64, error) {
 		v, ok := number(cell)
 		if !ok {
-			return 0, fault.New(fault.Input, "%s, line %d, column %s: not a number", c.Spec.Table, row.Line, t.Column)
+			return 0, fault.New(fault.Input, "%s, line %d, column %s: not a number", c.tableName(), row.Line, t.Column)
 		}
 		if v < 0 {
-			return 0, fault.New(fault.Input, "%s, line %d, column %s: a negative time", c.Spec.Table, row.Line, t.Column).
+			return 0, fault.New(fault.Input, "%s, line %d, column %s: a negative time", c.tableName(), row.Line, t.Column).
 				WithHint("times count from the image to the event or the end of follow-up; leave rows with earlier events out with data.where")
 		}
 		return v, nil

@@ -35,7 +35,7 @@ func (c *Cohort) Number(i int, column string) (v float64, ok bool) {
 
 // checkTabular fills the kinds of the columns that a network may use, and refuses those that hold the truth.
 func (c *Cohort) checkTabular() error {
-	t := &table{name: c.Spec.Table, columns: c.Columns}
+	t := &table{name: c.tableName(), columns: c.Columns}
 	c.Spec.Tabular = slices.Clone(c.Spec.Tabular)
 	seen := map[string]bool{}
 	for i := range c.Spec.Tabular {

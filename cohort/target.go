@@ -86,7 +86,7 @@ func (c *Cohort) readTargets() error {
 
 // cells calls f for every row's cell in the named column; missing cells leave NaN.
 func (c *Cohort) cells(name, what string, target string, width, at int, f func(row *Row, cell string) (float64, error)) error {
-	col, err := (&table{name: c.Spec.Table, columns: c.Columns}).column(name, what)
+	col, err := (&table{name: c.tableName(), columns: c.Columns}).column(name, what)
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (c *Cohort) readRegression(t *TargetSpec, what string) error {
 	return c.cells(t.Column, what, t.Name, 1, 0, func(row *Row, cell string) (float64, error) {
 		v, ok := number(cell)
 		if !ok {
-			return 0, fault.New(fault.Input, "%s, line %d, column %s: not a number", c.Spec.Table, row.Line, t.Column)
+			return 0, fault.New(fault.Input, "%s, line %d, column %s: not a number", c.tableName(), row.Line, t.Column)
 		}
 		return v, nil
 	})
@@ -148,7 +148,7 @@ func (c *Cohort) binary(t *TargetSpec, row *Row, column, cell string) (float64, 
 	if v, ok := number(cell); ok && (v == 0 || v == 1) {
 		return v, nil
 	}
-	return 0, fault.New(fault.Input, "%s, line %d, column %s: neither 0 nor 1", c.Spec.Table, row.Line, column).
+	return 0, fault.New(fault.Input, "%s, line %d, column %s: neither 0 nor 1", c.tableName(), row.Line, column).
 		WithHint("name the values that count as 1 in the target's positive key")
 }
 
@@ -181,7 +181,7 @@ func (c *Cohort) readClass(t *TargetSpec, what string) error {
 	return c.cells(t.Column, what, t.Name, 1, 0, func(row *Row, cell string) (float64, error) {
 		i := slices.IndexFunc(t.Classes, func(class string) bool { return sameValue(cell, class) })
 		if i < 0 {
-			return 0, fault.New(fault.Input, "%s, line %d, column %s: not one of the classes %s", c.Spec.Table, row.Line, t.Column, strings.Join(t.Classes, ", ")).
+			return 0, fault.New(fault.Input, "%s, line %d, column %s: not one of the classes %s", c.tableName(), row.Line, t.Column, strings.Join(t.Classes, ", ")).
 				WithHint("add it to the target's classes, or leave such rows out with data.where")
 		}
 		return float64(i), nil

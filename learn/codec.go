@@ -54,7 +54,7 @@ func (p *Plan) Clone() *Plan {
 func (p *Plan) Digest() string {
 	q := p.Clone()
 	key := &Plan{Seed: q.Seed, Data: q.Data, Input: q.Input, Augment: q.Augment, Model: q.Model, Train: q.Train}
-	key.Data.Root = "" // where the data lie on this machine; what they are is checked by the rows' digest
+	key.Data.Root, key.Data.Archive = "", "" // where the data lie on this machine; what they are is checked by the rows' digest
 	key.Data.Derive = nil
 	if key.Train.Fairness == nil { // else the groups are part of the training
 		key.Data.Subgroups = nil

@@ -204,19 +204,7 @@ type targetsFile struct {
 // portablePlan is the plan without where things lie on this machine and without whom it chose: what is needed to score other data.
 func (r *Run) portablePlan() *learn.Plan {
 	p := r.Plan.Clone()
-	p.Data = r.Cohort.Spec // classes and cuts are filled in
-	p.Data.Root, p.Data.Base = "", ""
-	p.Data.Table = filepath.Base(p.Data.Table)
-	where := map[string]string{}
-	for column, v := range p.Data.Where {
-		if column != p.Data.ID && column != p.Data.Patient && column != p.Data.File && (p.Data.Views == nil || column != p.Data.Views.Study) {
-			where[column] = v
-		}
-	}
-	p.Data.Where = where
-	if len(where) == 0 {
-		p.Data.Where = nil
-	}
+	p.Data = unlocated(r.Cohort.Spec) // classes and cuts are filled in
 	if p.Model.Weights != "" {
 		p.Model.Weights = filepath.Base(p.Model.Weights)
 	}

@@ -161,7 +161,7 @@ func (r *Run) otherCohort(ctx context.Context, opt ExternalOptions) (*cohort.Coh
 	if err != nil {
 		return nil, err
 	}
-	spec := r.Cohort.Spec // classes are filled in
+	spec := asTable(r.Cohort.Spec) // classes are filled in
 	spec.Base = ""
 	spec.Root = opt.Root
 	if spec.Root == "" {

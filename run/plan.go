@@ -192,6 +192,9 @@ func Open(ctx context.Context, dir string, log io.Writer, base string) (*Run, er
 	}
 	r.Plan.Data.Base = base
 	r.followVariables()
+	if err := r.pin(); err != nil {
+		return nil, err
+	}
 	if err := r.simulate(ctx, false); err != nil {
 		return nil, err
 	}
@@ -206,6 +209,7 @@ func Open(ctx context.Context, dir string, log io.Writer, base string) (*Run, er
 	if err := json.Unmarshal(data, r.Fingerprint); err != nil {
 		return nil, fault.New(fault.Input, "%s: %w", r.Dir.Fingerprint(), err)
 	}
+	r.sameData()
 	var before []cohort.Quarantine
 	if err := readJSON(r.Dir.Quarantine(), &before); err != nil {
 		return nil, err
@@ -213,16 +217,15 @@ func Open(ctx context.Context, dir string, log io.Writer, base string) (*Run, er
 	return r, r.quarantine(before...)
 }
 
-// followVariables lets the variables in the recipe's data folder, such as CINELOOP_SHARED, decide anew where the data are; the folder that
+// followVariables lets the variables in the recipe's data folder and archive, such as CINELOOP_SHARED, decide anew where the data are; the folder that
 // they named when the run was planned stays in force where they now lead nowhere.
 func (r *Run) followVariables() {
 	recipe, err := learn.ReadPlan(filepath.Join(string(r.Dir), "recipe.yaml"))
-	if err != nil || !strings.Contains(recipe.Data.Root, "$") {
+	if err != nil {
 		return
 	}
-	if root, err := cohort.ResolvePath(recipe.Data.Root, r.Plan.Data.Base); err == nil && exists(root) {
-		r.Plan.Data.Root = root
-	}
+	r.Plan.Data.Root = r.followVariable(recipe.Data.Root, r.Plan.Data.Root)
+	r.Plan.Data.Archive = r.followVariable(recipe.Data.Archive, r.Plan.Data.Archive)
 }
 
 // load reads the cohort and divides it.
@@ -269,7 +272,12 @@ func (r *Run) writePlan(recipe []byte) error {
 		return err
 	}
 	plan := r.Plan.Clone()
-	plan.Data.Root = r.Cohort.Spec.Root
+	plan.Data.Root, plan.Data.Archive = r.Cohort.Spec.Root, r.Cohort.Spec.Archive
+	if r.Cohort.Answer != nil {
+		if err := writeJSON(r.Dir.Answer(), r.Cohort.Answer); err != nil {
+			return err
+		}
+	}
 	data, err := learn.EncodePlan(plan)
 	if err != nil {
 		return err

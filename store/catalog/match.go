@@ -54,6 +54,9 @@ var columns = map[string]string{
 	"TransferSyntaxUID": "i.transfer_syntax_uid", "AvailableTransferSyntaxUID": "i.transfer_syntax_uid",
 }
 
+// Columnar says whether an attribute has a column of its own, so that queries find by it whatever else a record keeps.
+func Columnar(keyword string) bool { _, ok := columns[keyword]; return ok }
+
 // place is the expression for an attribute and the level whose table it lives in.
 func place(keyword string) (expr string, level Level) {
 	if c, ok := columns[keyword]; ok {
