@@ -20,7 +20,7 @@ func TestKilled(t *testing.T) {
 		putUntilKilled(t, dir)
 	}
 	if testing.Short() {
-		t.Skip("starts processes")
+		t.Skip("-short: starts processes")
 	}
 	s := newStudy(t, "panel", 2)
 	dir := s.Dir()

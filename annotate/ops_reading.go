@@ -117,12 +117,17 @@ func (d *decision) base(reading string) error {
 	return nil
 }
 
-func (d *decision) remove() (any, error) {
-	var v ofReading
-	if err := d.parse(&v); err != nil {
-		return nil, err
+// ofReading is what an op says of a reading, and the reading, where the member may do this with it.
+func (d *decision) ofReading(may policy.Action) (v ofReading, r *Reading, err error) {
+	if err = d.parse(&v); err != nil {
+		return v, nil, err
 	}
-	r, err := d.reading(v.Reading, policy.EditReading)
+	r, err = d.reading(v.Reading, may)
+	return v, r, err
+}
+
+func (d *decision) remove() (any, error) {
+	v, r, err := d.ofReading(policy.EditReading)
 	if err != nil {
 		return nil, err
 	}
@@ -136,11 +141,7 @@ func (d *decision) remove() (any, error) {
 }
 
 func (d *decision) spend() (any, error) {
-	var v ofReading
-	if err := d.parse(&v); err != nil {
-		return nil, err
-	}
-	r, err := d.reading(v.Reading, policy.EditReading)
+	v, r, err := d.ofReading(policy.EditReading)
 	if err != nil {
 		return nil, err
 	}
@@ -201,11 +202,7 @@ func (d *decision) missing(r *Reading) (out []string) {
 }
 
 func (d *decision) share() (any, error) {
-	var v ofReading
-	if err := d.parse(&v); err != nil {
-		return nil, err
-	}
-	r, err := d.reading(v.Reading, policy.ShareReading)
+	v, r, err := d.ofReading(policy.ShareReading)
 	if err != nil {
 		return nil, err
 	}
@@ -220,11 +217,7 @@ func (d *decision) share() (any, error) {
 }
 
 func (d *decision) comment() (any, error) {
-	var v ofReading
-	if err := d.parse(&v); err != nil {
-		return nil, err
-	}
-	r, err := d.reading(v.Reading, policy.Comment)
+	v, r, err := d.ofReading(policy.Comment)
 	if err != nil {
 		return nil, err
 	}

@@ -72,9 +72,13 @@ func Create(ctx context.Context, dir, name string, seed stats.Seed, admin string
 // Open opens the project in dir for changes. Code notfound where there is none, conflict where another process has it open.
 func Open(dir string) (*Project, error) {
 	if _, err := os.Stat(filepath.Join(dir, LogFile)); err != nil {
-		return nil, fault.New(fault.NotFound, "%s is no reading project: it has no %s", dir, LogFile)
+		return nil, noProject(dir)
 	}
 	return open(dir)
+}
+
+func noProject(dir string) error {
+	return fault.New(fault.NotFound, "%s is no reading project: it has no %s", dir, LogFile).WithHint("cineloop annotate init makes one")
 }
 
 func open(dir string) (*Project, error) {
@@ -92,7 +96,7 @@ func OpenReadOnly(dir string) (*Project, ledger.Head, error) {
 	p := &Project{dir: dir, pictures: headers{root: dir}, now: time.Now, state: newState(), wake: make(chan struct{}), broken: fault.New(fault.Usage, "the project is open for reading only")}
 	head, err := ledger.Read(filepath.Join(dir, LogFile), p.replay)
 	if fault.CodeOf(err) == fault.NotFound {
-		return nil, head, fault.New(fault.NotFound, "%s is no reading project: it has no %s", dir, LogFile)
+		return nil, head, noProject(dir)
 	}
 	return p, head, err
 }

@@ -55,6 +55,20 @@ func tissue(seed stats.Seed, frames, side int) *clip.Clip {
 	return c
 }
 
+// duplicatesOf looks at every item and compares them all.
+func duplicatesOf(t *testing.T, c *Cohort) []Duplicate {
+	t.Helper()
+	facts, err := c.Inspect(context.Background(), InspectOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pairs, err := c.Duplicates(context.Background(), facts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pairs
+}
+
 // TestDuplicatesAfterAligning: copies that were cropped, mirrored, cut in time or all of these are found, and only they.
 func TestDuplicatesAfterAligning(t *testing.T) {
 	const side, frames = 120, 12
@@ -78,14 +92,7 @@ func TestDuplicatesAfterAligning(t *testing.T) {
 		clips = append(clips, tissue(stats.Seed(60+i), frames, side))
 	}
 	c := saved(t, clips, Spec{}, "", func(i int) string { return fmt.Sprintf("p%d", i) })
-	facts, err := c.Inspect(context.Background(), InspectOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	pairs, err := c.Duplicates(context.Background(), facts)
-	if err != nil {
-		t.Fatal(err)
-	}
+	pairs := duplicatesOf(t, c)
 	want := map[[2]int]string{}
 	for i, n := range names {
 		want[[2]int{2 * i, 2*i + 1}] = n
@@ -108,20 +115,13 @@ func TestDuplicatesAfterAligning(t *testing.T) {
 // pair is named but the one whose own remarks say that it is the same video.
 func TestDuplicatesOfLungClips(t *testing.T) {
 	if testing.Short() {
-		t.Skip("decodes 95 clips")
+		t.Skip("-short: decodes 95 clips")
 	}
 	c, err := Load(context.Background(), Spec{Root: testdata.Shared(t, "data", "imaging", "lus"), Table: "index.csv", File: "clips/{clip}", Patient: "group"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	facts, err := c.Inspect(context.Background(), InspectOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	pairs, err := c.Duplicates(context.Background(), facts)
-	if err != nil {
-		t.Fatal(err)
-	}
+	pairs := duplicatesOf(t, c)
 	got := map[[2]string]bool{}
 	for _, d := range pairs {
 		got[[2]string{c.Rows[d.Rows[0]].Patient, c.Rows[d.Rows[1]].Patient}] = d.Aligned
@@ -149,14 +149,7 @@ func TestSimpleShapesAreNoCopies(t *testing.T) {
 		clips = append(clips, c)
 	}
 	c := saved(t, clips, Spec{}, "", func(i int) string { return fmt.Sprintf("p%d", i) })
-	facts, err := c.Inspect(context.Background(), InspectOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	pairs, err := c.Duplicates(context.Background(), facts)
-	if err != nil {
-		t.Fatal(err)
-	}
+	pairs := duplicatesOf(t, c)
 	for _, d := range pairs {
 		if d.Aligned {
 			t.Errorf("%+v", d)

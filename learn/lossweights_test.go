@@ -102,7 +102,7 @@ func TestLossWeightsAreLearnt(t *testing.T) {
 // TestLossWeightsParallel: two processes learn the weights that one learns.
 func TestLossWeightsParallel(t *testing.T) {
 	if testing.Short() {
-		t.Skip("trains twice")
+		t.Skip("-short: trains twice")
 	}
 	dir, out := toyClips(t, 40), t.TempDir()
 	change := func(p *Plan) { p.Train.LossWeights, p.Train.Epochs, p.Train.LR = "learned", 1, 0.01 }

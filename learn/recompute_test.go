@@ -78,7 +78,7 @@ func TestRecomputedMasks(t *testing.T) {
 // average of gradients are made in the second run as in the first.
 func TestRecomputedParallel(t *testing.T) {
 	if testing.Short() {
-		t.Skip("trains twice")
+		t.Skip("-short: trains twice")
 	}
 	dir, out := toyClips(t, 40), t.TempDir()
 	outputs, errs := asRanks(t, 2, dir, out, func(p *Plan) { p.Train.Recompute, p.Train.Epochs = true, 1 }, 0)

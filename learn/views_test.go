@@ -345,7 +345,7 @@ func TestEachViewStartsFromTheWeights(t *testing.T) {
 // TestParallelStudies: two processes whose batches hold different numbers of clips make the curve of one with both batches.
 func TestParallelStudies(t *testing.T) {
 	if testing.Short() {
-		t.Skip("trains twice")
+		t.Skip("-short: trains twice")
 	}
 	several := func(p *Plan) {
 		s := studyPlan("", views.Attention)

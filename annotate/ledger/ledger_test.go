@@ -240,7 +240,7 @@ func TestKilled(t *testing.T) {
 		select {}
 	}
 	if testing.Short() {
-		t.Skip("starts processes")
+		t.Skip("-short: starts processes")
 	}
 	path := filepath.Join(t.TempDir(), "log")
 	var last int64

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -89,7 +88,7 @@ func runAgreement(ctx context.Context, opts agreementOptions, io ioStreams) erro
 		}
 	}
 	if opts.JSON {
-		return encodeAgreement(io.Out, r)
+		return printJSON(io.Out, r)
 	}
 	printAgreement(io, r)
 	if opts.Out != "" {
@@ -98,17 +97,11 @@ func runAgreement(ctx context.Context, opts agreementOptions, io ioStreams) erro
 	return nil
 }
 
-func encodeAgreement(w io.Writer, r *agree.Report) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(r)
-}
-
 func writeAgreement(opts agreementOptions, r *agree.Report) error {
 	if err := os.MkdirAll(opts.Out, 0o755); err != nil {
 		return err
 	}
-	if err := atomicfile.Write(filepath.Join(opts.Out, "agreement.json"), func(w io.Writer) error { return encodeAgreement(w, r) }); err != nil {
+	if err := atomicfile.Write(filepath.Join(opts.Out, "agreement.json"), func(w io.Writer) error { return printJSON(w, r) }); err != nil {
 		return err
 	}
 	page := report.AgreementPage{Title: r.Project, Date: time.Now().UTC().Format(time.DateOnly), Version: version.String(), Report: r}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -122,7 +121,7 @@ func runAudit(ctx context.Context, opts auditOptions, io ioStreams) error {
 		}
 	}
 	if opts.JSON {
-		return encodeAudit(io.Out, r)
+		return printJSON(io.Out, r)
 	}
 	printAudit(io, r)
 	if opts.Out != "" {
@@ -131,17 +130,11 @@ func runAudit(ctx context.Context, opts auditOptions, io ioStreams) error {
 	return nil
 }
 
-func encodeAudit(w io.Writer, r *audit.Report) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(r)
-}
-
 func writeAudit(opts auditOptions, r *audit.Report) error {
 	if err := os.MkdirAll(opts.Out, 0o755); err != nil {
 		return err
 	}
-	if err := atomicfile.Write(filepath.Join(opts.Out, "audit.json"), func(w io.Writer) error { return encodeAudit(w, r) }); err != nil {
+	if err := atomicfile.Write(filepath.Join(opts.Out, "audit.json"), func(w io.Writer) error { return printJSON(w, r) }); err != nil {
 		return err
 	}
 	page := report.AuditPage{Title: "Audit of " + filepath.Base(opts.Path), Date: time.Now().UTC().Format(time.DateOnly), Version: version.String(), Report: r}

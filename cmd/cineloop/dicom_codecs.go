@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"text/tabwriter"
 
@@ -57,9 +56,7 @@ func runDicomCodecs(ctx context.Context, opts dicomCodecsOptions, io ioStreams) 
 	report := codecsReport{Codecs: pixel.Codecs()}
 	_, report.OpenJPEG, _ = jpeg2000.Find() // its absence is in the codecs
 	if opts.JSON {
-		enc := json.NewEncoder(io.Out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(report)
+		return printJSON(io.Out, report)
 	}
 	w := tabwriter.NewWriter(io.Out, 0, 0, 2, ' ', 0)
 	for _, c := range report.Codecs {

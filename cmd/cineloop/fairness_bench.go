@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -72,9 +71,7 @@ func runFairnessBench(ctx context.Context, opts fairnessBenchOptions, io ioStrea
 	}
 	out := fairnessBench{tables, bench.Tolerance, time.Since(started).Seconds()}
 	if opts.JSON {
-		enc := json.NewEncoder(io.Out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(out)
+		return printJSON(io.Out, out)
 	}
 	w := tabwriter.NewWriter(io.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "data set\tmethod\tsensitive input\terror\t(ref)\tdemographic parity gap\t(ref)\tequalised odds gap\t(ref)\tfits")

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -96,7 +95,7 @@ func runFairnessFrontier(ctx context.Context, opts fairnessFrontierOptions, io i
 		}
 	}
 	if opts.JSON {
-		return encodeFrontier(io.Out, r)
+		return printJSON(io.Out, r)
 	}
 	w := tabwriter.NewWriter(io.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "model\tAUROC\t%s gap\tAUROC change\tgap gone\tharm\n", r.Gap)
@@ -110,17 +109,11 @@ func runFairnessFrontier(ctx context.Context, opts fairnessFrontierOptions, io i
 	return w.Flush()
 }
 
-func encodeFrontier(w io.Writer, r *audit.Frontier) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(r)
-}
-
 func writeFrontier(dir string, r *audit.Frontier) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	if err := atomicfile.Write(filepath.Join(dir, "frontier.json"), func(w io.Writer) error { return encodeFrontier(w, r) }); err != nil {
+	if err := atomicfile.Write(filepath.Join(dir, "frontier.json"), func(w io.Writer) error { return printJSON(w, r) }); err != nil {
 		return err
 	}
 	page := report.FrontierPage{Title: "Performance against gap", Date: time.Now().UTC().Format(time.DateOnly), Version: version.String(), Frontier: r}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -113,9 +112,7 @@ func runSurvivalBench(ctx context.Context, opts survivalBenchOptions, io ioStrea
 	}
 	seconds := time.Since(started).Seconds()
 	if opts.JSON {
-		enc := json.NewEncoder(io.Out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(survivalBench{results, seconds, opts.Workers, opts.Seed})
+		return printJSON(io.Out, survivalBench{results, seconds, opts.Workers, opts.Seed})
 	}
 	w := tabwriter.NewWriter(io.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "data set\tmodel\tC-td\t(pycox)\tties half\tIBS\t(pycox)\tIBLL\t(pycox)\ts a fold\tepochs")

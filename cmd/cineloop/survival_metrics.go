@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -111,9 +110,7 @@ func runSurvivalMetrics(ctx context.Context, opts survivalMetricsOptions, stream
 		}
 	}
 	if opts.JSON {
-		enc := json.NewEncoder(streams.Out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(e)
+		return printJSON(streams.Out, e)
 	}
 	fmt.Fprintf(streams.Out, "%d rows, %d patients, %d events; censoring: %s\n", e.N, e.Patients, e.Events, e.Censoring)
 	w := tabwriter.NewWriter(streams.Out, 0, 0, 2, ' ', 0)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/pflag"
@@ -65,7 +64,5 @@ func show(io ioStreams, asJSON bool, v any, words string) error {
 		fmt.Fprint(io.Out, words)
 		return nil
 	}
-	e := json.NewEncoder(io.Out)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
+	return printJSON(io.Out, v)
 }

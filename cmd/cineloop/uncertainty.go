@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"text/tabwriter"
 
@@ -100,13 +99,11 @@ func runUncertaintyReport(_ context.Context, opts uncertaintyReportOptions, io i
 		}
 	}
 	if opts.JSON {
-		enc := json.NewEncoder(io.Out)
-		enc.SetIndent("", "  ")
 		targets := map[string]any{}
 		for _, f := range all {
 			targets[f.name] = f.any()
 		}
-		return enc.Encode(map[string]any{"targets": targets})
+		return printJSON(io.Out, map[string]any{"targets": targets})
 	}
 	for _, f := range all {
 		if err := f.print(io); err != nil {

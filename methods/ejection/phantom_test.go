@@ -12,7 +12,7 @@ import (
 // foreshortened, against two).
 func TestPhantom(t *testing.T) {
 	if testing.Short() {
-		t.Skip("simulates clips")
+		t.Skip("-short: simulates clips")
 	}
 	c, err := phantom.New(phantom.Config{Seed: 5, Patients: 4, Frames: -1, Tissue: true, Masks: true, Preset: phantom.Healthy})
 	if err != nil {

@@ -26,7 +26,7 @@ func TestKilledUnderLoad(t *testing.T) {
 		serveUntilKilled(t, dir)
 	}
 	if testing.Short() {
-		t.Skip("starts processes")
+		t.Skip("-short: starts processes")
 	}
 	st := newStudy(t, "panel", loop, loop)
 	readings, answers := map[string]string{}, map[string]string{}
