@@ -26,6 +26,7 @@ const (
 type Options struct {
 	Idle     time.Duration // without use after which a session ends; 0: 30 min
 	Absolute time.Duration // after which it ends in any case; 0: 12 h
+	Fresh    time.Duration // for which a proof of who asks counts as fresh; 0: 5 min
 	OpRate   float64       // ops a second of one session, more have to wait; 0: 200
 }
 
@@ -53,6 +54,9 @@ func New(p *annotate.Project, opts Options) (*Server, error) {
 	if opts.Absolute <= 0 {
 		opts.Absolute = 12 * time.Hour
 	}
+	if opts.Fresh <= 0 {
+		opts.Fresh = 5 * time.Minute
+	}
 	if opts.OpRate <= 0 {
 		opts.OpRate = 200
 	}
@@ -62,7 +66,7 @@ func New(p *annotate.Project, opts Options) (*Server, error) {
 	}
 	s := &Server{project: p, opts: opts, users: access.OpenPasswords(filepath.Join(p.Dir(), UsersFile)), log: log,
 		pictures: &pictures{root: p.Dir()}, done: make(chan struct{}), now: time.Now}
-	s.sessions = &sessions{opts: opts, stamp: s.users.Stamp, now: func() time.Time { return s.now() }}
+	s.sessions = &sessions{opts: opts, now: func() time.Time { return s.now() }}
 	rand.Read(s.etags[:])
 	return s, nil
 }
@@ -150,7 +154,13 @@ func (s *Server) guard(rt route) http.Handler {
 				}
 			}
 		}
-		err := rt.handle(w, r, v)
+		var err error
+		if rt.needsProof() {
+			err = s.needProof(v)
+		}
+		if err == nil {
+			err = rt.handle(w, r, v)
+		}
 		if err == nil {
 			return
 		}
