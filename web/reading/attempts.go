@@ -17,7 +17,7 @@ import (
 type attempts struct {
 	mu      sync.Mutex
 	seed    maphash.Seed
-	buckets [2][]*rate.Limiter // by what is counted
+	buckets [3][]*rate.Limiter // by what is counted
 }
 
 const attemptBuckets = 1 << 14
@@ -26,13 +26,14 @@ const attemptBuckets = 1 << 14
 const (
 	byAddress = iota
 	byName
+	byBeginning // address; of logins that an issuer has to answer
 )
 
 // howOften attempts may be made, and how many at once.
-var howOften = [2]struct {
+var howOften = [3]struct {
 	every time.Duration
 	burst int
-}{{6 * time.Second, 10}, {15 * time.Second, 20}}
+}{{6 * time.Second, 10}, {15 * time.Second, 20}, {time.Second, 60}}
 
 // take is one attempt; back gives it back. ok is false where there were too many.
 func (a *attempts) take(by int, key string, now time.Time) (back func(), ok bool) {

@@ -38,7 +38,7 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, name, by string, 
 		s.sessions.drop(key)
 		s.sessions.mu.Unlock()
 	}
-	v := s.sessions.begin(w, name, still)
+	v := s.sessions.begin(w, name, by, still)
 	if err := s.log.durable(entry{Event: "login", Who: name, Session: v.tag, By: by}); err != nil {
 		s.sessions.close(v)
 		return err

@@ -8,6 +8,7 @@ import (
 	"github.com/cineloop/cineloop/annotate"
 	"github.com/cineloop/cineloop/annotate/policy"
 	"github.com/cineloop/cineloop/internal/fault"
+	"github.com/cineloop/cineloop/web/reading/oidc"
 )
 
 // route is one way in.
@@ -50,6 +51,8 @@ func (s *Server) routes() []route {
 
 		{Method: "GET", Path: "/login", Open: true, handle: s.pageLogin, Does: "page: log in"},
 		{Method: "POST", Path: "/login", Open: true, MaxBody: maxLogin, handle: s.formLogin, Does: "form: log in"},
+		{Method: "GET", Path: "/login/oidc", Open: true, handle: s.beginOIDC, Does: "to the organisation's log-in; with `?step-up` for a fresh proof"},
+		{Method: "GET", Path: oidc.CallbackPath, Open: true, handle: s.endOIDC, Does: "back from there"},
 		{Method: "POST", Path: "/logout", Page: true, handle: s.formLogout, Does: "form: log out"},
 		{Method: "GET", Path: "/{$}", Page: true, Logged: true, Asks: []policy.Action{policy.OwnProgress}, handle: s.pageWorklist, Does: "page: worklist"},
 		{Method: "GET", Path: "/cases/{id}", Page: true, Logged: true, Asks: []policy.Action{policy.ViewCase}, handle: s.pageCase, Does: "page: the loops of a case"},

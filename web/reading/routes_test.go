@@ -60,6 +60,8 @@ func TestEveryRouteAsEveryRole(t *testing.T) {
 		{"GET", "/api/events", "/api/events?after=x", nil, "401 400 400 400 400 400 400 400"}, // what streams hold: TestBlindInEveryByte
 		{"GET", "/login", "", nil, "200 303 303 303 303 303 303 303"},
 		{"POST", "/login", "", m{}, "401 401 401 401 401 401 401 401"},
+		{"GET", "/login/oidc", "", nil, "404 404 404 404 404 404 404 404"}, // no issuer here: TestIssuer
+		{"GET", "/login/oidc/callback", "", nil, "404 404 404 404 404 404 404 404"},
 		{"GET", "/{$}", "/", nil, "303 200 200 200 200 200 200 200"},
 		{"GET", "/cases/{id}", "/cases/" + task.Assignment, nil, "303 200 404 404 404 404 404 404"},
 		{"GET", "/assets/{file}", "/assets/reading.js", nil, "200 200 200 200 200 200 200 200"},

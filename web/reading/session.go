@@ -28,6 +28,7 @@ type session struct {
 	key     [sha256.Size]byte // of the cookie
 	tag     string            // names it in the access log; tells nothing of the cookie
 	created time.Time
+	by      string      // how they logged in: password, oidc
 	still   func() bool // says whether what it was begun with still holds: the password, or the identity provider's member
 	ops     *rate.Limiter
 	ctx     context.Context // ends with it
@@ -56,12 +57,12 @@ type sessions struct {
 }
 
 // begin makes a session, which holds as long as still does, and gives it to the browser.
-func (s *sessions) begin(w http.ResponseWriter, who string, still func() bool) *session {
+func (s *sessions) begin(w http.ResponseWriter, who, by string, still func() bool) *session {
 	secret := rand.Text() + rand.Text() // 260 bits
 	key := sha256.Sum256([]byte(secret))
 	tag := sha256.Sum256(key[:])
 	now := s.now()
-	v := &session{who: who, key: key, tag: hex.EncodeToString(tag[:8]), created: now, seen: now, checked: now, still: still, viewed: map[view]bool{},
+	v := &session{who: who, key: key, tag: hex.EncodeToString(tag[:8]), created: now, seen: now, checked: now, by: by, still: still, viewed: map[view]bool{},
 		ops: rate.NewLimiter(rate.Limit(s.opts.OpRate), int(s.opts.OpRate)+1)}
 	v.ctx, v.end = context.WithCancel(context.Background())
 	s.mu.Lock()

@@ -102,9 +102,9 @@ func TestManySessionsOfOne(t *testing.T) {
 	at := time.Now()
 	s.now = func() time.Time { at = at.Add(time.Millisecond); return at }
 	yes := func() bool { return true }
-	other := s.begin(header2{w}, "bob", yes)
+	other := s.begin(header2{w}, "bob", "password", yes)
 	for range maxOfOne + 3 {
-		all = append(all, s.begin(header2{w}, "ann", yes))
+		all = append(all, s.begin(header2{w}, "ann", "password", yes))
 	}
 	for i, v := range all {
 		if got := s.alive(v); got != (i >= 3) || (v.ctx.Err() == nil) != got {

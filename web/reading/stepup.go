@@ -66,11 +66,11 @@ func (s *sessions) fresh(v *session) time.Duration {
 	return max(0, s.opts.Fresh-s.now().Sub(v.proved))
 }
 
-// proved notes a proof; false where the session has ended meanwhile.
+// prove notes a proof; false where the session has ended meanwhile.
 func (s *sessions) prove(v *session) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.of[v.key] != v {
+	if s.of[v.key] != v || !s.holds(v.key, v) {
 		return false
 	}
 	v.proved = s.now()
@@ -103,6 +103,9 @@ var errStepUpWrong = fault.New(fault.Usage, "the password is wrong")
 
 // stepUp notes a proof once the log has it.
 func (s *Server) stepUp(v *session) error {
+	if !s.sessions.alive(v) {
+		return errNobody
+	}
 	if err := s.log.durable(entry{Event: "step-up", Who: v.who, Session: v.tag}); err != nil {
 		return err
 	}
@@ -124,6 +127,9 @@ func (s *Server) getSession(w http.ResponseWriter, _ *http.Request, v *visitor) 
 	out := sessionView{Name: v.who, Fresh: int(s.sessions.fresh(v.session) / time.Second), Proofs: []string{}, Idle: int(s.opts.Idle / time.Second)}
 	if _, ok := s.users.Stamp(v.who); ok {
 		out.Proofs = append(out.Proofs, "password")
+	}
+	if s.issuer != nil && v.session.by == "oidc" {
+		out.Proofs = append(out.Proofs, "oidc")
 	}
 	return tell(w, out, nil)
 }
