@@ -176,6 +176,3 @@ func (s *Server) pictureOf(who, assignment string, number int) (annotate.Picture
 	}
 	return pics[number-1], nil
 }
-
-// LastFrame is the number of the last frame, from 0.
-func (v imageView) LastFrame() int { return v.Frames - 1 }
