@@ -33,6 +33,7 @@ items:
   - {name: severity, kind: ordinal, options: [{name: none}, {name: mild}, {name: severe}], positive: [severe], required: true}
   - {name: septum, kind: measurement, shape: length}
   - {name: note, kind: text}
+  - {name: lv, kind: mask, scope: frame}
 `
 
 type m = map[string]any
