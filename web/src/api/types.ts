@@ -125,7 +125,7 @@ export interface Item {
 	readonly name: string;
 	readonly label: string;
 	readonly kind: ItemKind;
-	readonly scope: 'exam' | 'image' | 'frame' | 'interval';
+	readonly scope: 'exam' | 'series' | 'image' | 'frame' | 'interval';
 	readonly code?: Code;
 	readonly options?: readonly { readonly name: string; readonly code?: Code }[];
 	readonly unit?: string;
@@ -155,6 +155,8 @@ export interface VoiWindow {
 export interface Image {
 	/** from 1 */
 	readonly number: number;
+	/** number of the first image of its series: answers of a series have it as their image */
+	readonly series: number;
 	readonly rows: number;
 	readonly columns: number;
 	readonly frames: number;
