@@ -265,6 +265,12 @@ func (p *Project) Events(ctx context.Context, who string, after int, wait bool) 
 	}
 }
 
+// LastEvent is the number of the last event that somebody has been given to see, 0 before the first.
+func (p *Project) LastEvent(who string) (int, error) {
+	_, last, err := p.Events(context.Background(), who, 0, false)
+	return last, err
+}
+
 // publish gives the event, as far as each may see it, to the streams of members. It is part of apply: what somebody was shown is the same
 // whenever the log is replayed.
 func (s *state) publish(e Event) {

@@ -120,7 +120,7 @@ func (s *site) overheard(b *browser, who string, readings []string) string {
 		}
 		for {
 			in := next(s.t, c)
-			if in.Events != nil {
+			if in.Events != nil || in.Stream != nil {
 				continue
 			}
 			line := ""

@@ -69,14 +69,17 @@ func (s *Server) follow(ctx context.Context, v *visitor, after int, send func([]
 	}
 }
 
-// after is the number of the last event that the browser has.
-func after(r *http.Request) (int, error) {
+// after is the number of the last event that the browser has; end stands for all there are now.
+func (s *Server) after(r *http.Request, v *visitor) (int, error) {
 	text := r.Header.Get("Last-Event-ID")
 	if text == "" {
 		text = r.URL.Query().Get("after")
 	}
-	if text == "" {
+	switch text {
+	case "":
 		return 0, nil
+	case "end":
+		return s.project.LastEvent(v.who)
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 {
@@ -86,7 +89,7 @@ func after(r *http.Request) (int, error) {
 }
 
 func (s *Server) getEvents(w http.ResponseWriter, r *http.Request, v *visitor) error {
-	from, err := after(r)
+	from, err := s.after(r, v)
 	if err != nil {
 		return err
 	}
@@ -126,7 +129,7 @@ func (s *Server) serverSent(w http.ResponseWriter, r *http.Request, st *stream, 
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // of a proxy
 	w.WriteHeader(http.StatusOK)
-	if _, err := fmt.Fprintf(w, "retry: 1000\nevent: stream\ndata: {\"stream\":%q}\n\n", st.id); err != nil {
+	if _, err := fmt.Fprintf(w, "retry: 1000\nevent: stream\ndata: {\"stream\":%q,\"after\":%d}\n\n", st.id, from); err != nil {
 		return nil
 	}
 	_ = rc.Flush()
@@ -173,9 +176,16 @@ type message struct {
 	Receipt  *receipt        `json:"receipt,omitempty"`
 	Refused  *refusal        `json:"refused,omitempty"`
 	Op       string          `json:"op,omitempty"` // that was refused
+	Stream   *begun          `json:"stream,omitempty"`
 	Presence json.RawMessage `json:"presence,omitempty"`
 	Live     json.RawMessage `json:"live,omitempty"`
 	Leases   json.RawMessage `json:"leases,omitempty"`
+}
+
+// begun is what a stream begins with: its name, and the number of the event that it goes on after.
+type begun struct {
+	Stream string `json:"stream"`
+	After  int    `json:"after"`
 }
 
 func (l letter) message() (m message) {
@@ -210,6 +220,9 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request, st *stream, from
 		limit, stop := context.WithTimeout(ctx, sendLimit)
 		defer stop()
 		return c.Write(limit, websocket.MessageText, b)
+	}
+	if send(message{Stream: &begun{st.id, from}}) != nil {
+		return nil
 	}
 	go func() {
 		defer cancel()

@@ -19,7 +19,12 @@ import (
 // dial opens the socket of a browser.
 func (b *browser) dial(after int) *websocket.Conn {
 	b.t.Helper()
-	c, _, err := websocket.Dial(context.Background(), strings.Replace(b.url, "http", "ws", 1)+"/api/events?after="+strconv.Itoa(after),
+	return b.dialAfter(strconv.Itoa(after))
+}
+
+func (b *browser) dialAfter(after string) *websocket.Conn {
+	b.t.Helper()
+	c, _, err := websocket.Dial(context.Background(), strings.Replace(b.url, "http", "ws", 1)+"/api/events?after="+after,
 		&websocket.DialOptions{HTTPHeader: http.Header{"Cookie": {CookieName + "=" + b.cookie}}})
 	if err != nil {
 		b.t.Fatal(err)
@@ -159,6 +164,9 @@ func TestBothStreams(t *testing.T) {
 		}
 	}
 	_, last, _ := st.Events(context.Background(), "ann", 0, false)
+	if first := next(t, b.dialAfter("end")); first.Stream == nil || first.Stream.After != last || first.Stream.Stream == "" {
+		t.Errorf("%+v", first)
+	}
 	bySocket, _ := upTo(t, b.dial(0), int64(last))
 	byEvents := b.serverSent(0, last)
 	one, _ := json.Marshal(bySocket)
@@ -194,8 +202,14 @@ func TestStreamsEndWithTheirSession(t *testing.T) {
 	if r := b.send("DELETE", "/api/session", nil); r.status != 204 {
 		t.Fatal(r.status)
 	}
-	if _, _, err := c.Read(context.Background()); err == nil {
-		t.Error("the socket goes on")
+	for {
+		_, in, err := c.Read(context.Background())
+		if err != nil {
+			break
+		}
+		if !strings.HasPrefix(string(in), `{"stream":`) {
+			t.Errorf("the socket goes on: %s", in)
+		}
 	}
 	if all, err := io.ReadAll(resp.Body); err != nil || strings.Contains(string(all), "id: ") {
 		t.Errorf("%s, %v", all, err)
