@@ -3,7 +3,6 @@ package agree
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/cineloop/cineloop/annotate"
@@ -106,12 +105,6 @@ func plural(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-// plain is a number without an interval, with the reason.
-func plain(name string, v float64, n int, why string) Measure {
-	nan := evaluate.Number(math.NaN())
-	return Measure{Name: name, Value: evaluate.Number(v), Low: nan, High: nan, N: n, Note: why}
-}
-
 // Analyse makes the report. The error is ctx's, or code input where the study has no protocol.
 func Analyse(ctx context.Context, r *annotate.Records, o Options) (*Report, error) {
 	if err := o.check(r); err != nil {
@@ -139,6 +132,9 @@ func Analyse(ctx context.Context, r *annotate.Records, o Options) (*Report, erro
 		for i := range r.Protocol.Items {
 			it := &r.Protocol.Items[i]
 			if it.Kind == protocol.Text || it.Kind == protocol.Prefer && arm != protocol.Preferring || it.Kind != protocol.Prefer && arm == protocol.Preferring {
+				continue
+			}
+			if arm == protocol.Aided && len(gather(r, it, arm, 0).people) == 0 { // a model's answers stand in both arms
 				continue
 			}
 			item, err := analyse(ctx, r, it, arm, o)
