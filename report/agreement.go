@@ -26,6 +26,9 @@ type agreementView struct {
 	Items   []agreementItem
 	Against []agreementAgainst
 	Queue   *table
+	Edits   *table
+	Guesses *table
+	Asides  []string // notes on guesses
 }
 
 type agreementItem struct {
@@ -54,6 +57,8 @@ var agreementTemplate = template.Must(template.Must(page.Clone()).New("agreement
 {{range .Items}}<section class="target" id="{{.ID}}"><h2>{{.Name}}</h2><p>{{.Counts}}</p>{{range .Notes}}<p class="note">{{.}}</p>{{end}}
 {{range .Tables}}{{template "table" .}}{{end}}{{if .Folded}}<details><summary>Pair by pair</summary>{{range .Folded}}{{template "table" .}}{{end}}</details>{{end}}
 {{if .Charts}}<div class="charts">{{range .Charts}}{{template "chart" .}}{{end}}</div>{{end}}</section>{{end}}
+{{with .Edits}}<section><h2>What became of the model's answers</h2><p>Readings that began with copies of a model's answers: how many were kept, and how far the others were moved. Answers that nobody touched are not proof that they are right: people tend to keep what is there.</p>{{template "table" .}}</section>{{end}}
+{{with .Guesses}}<section><h2>Which was made by AI?</h2><p>Bang's index is right minus wrong guesses of all answers: 0 is chance, 1 that everybody knows. James' is 0.5 at chance and 1 where nobody knows.</p>{{range $.Asides}}<p class="note">{{.}}</p>{{end}}{{template "table" .}}</section>{{end}}
 <section><h2>Disagreements</h2>{{if .Queue}}{{template "table" .Queue}}{{else}}<p>None beyond the protocol's limits.</p>{{end}}</section>
 <section><h2>Who read</h2>{{template "table" .Readers}}</section>
 <section><h2>How to read this</h2><p class="small">Every interval is at {{printf "%.0f" .Percent}} %. Kappa and alpha are 1 where all agree and 0 where they agree as chance would; both fall where one answer is rare, however
@@ -79,6 +84,14 @@ func (p AgreementPage) Write(w io.Writer) error {
 	}
 	for i, h := range r.HeadToHead {
 		v.Against = append(v.Against, againstOf(fmt.Sprintf("against-%d", i+1), h))
+	}
+	v.Edits, v.Guesses = editsTable(r.Edits), guessesTable(r.Blinding)
+	for _, b := range r.Blinding {
+		for _, n := range b.Notes {
+			if !slices.Contains(v.Asides, n) {
+				v.Asides = append(v.Asides, n)
+			}
+		}
 	}
 	if len(r.Disagreements) > 0 {
 		v.Queue = &table{Head: []string{"Question", "metric", "value", "limit", "case", "image", "frame", "readers", ""}}

@@ -23,10 +23,11 @@ func agreementPage(t testing.TB) string {
 	t.Helper()
 	proto, err := protocol.Read("p", []byte(`version: 1
 revision: 1
-design: {kind: panel}
+design: {kind: sequential, ai: net}
 items:
   - {name: severity, label: "<script>alert(1)</script> severity", kind: ordinal, options: [{name: none}, {name: mild}, {name: severe}], positive: [severe], cannot_assess: [poor], disagreement: {metric: steps, limit: 1}}
   - {name: lvef, label: Ejection fraction, kind: number, unit: "%", disagreement: {metric: difference, limit: 12}}
+  - {name: whose, kind: origin}
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +53,8 @@ items:
 				Answers: []*annotate.Answer{a, {Item: "lvef", Value: &ef, Unit: "%"}}})
 			if j < 3 {
 				r.Readings = append(r.Readings, annotate.ReadingRecord{ID: fmt.Sprint(mask, i, "aided"), Reader: mask, Case: c.ID, Arm: protocol.Aided, Session: 1, Seconds: 20,
-					Answers: []*annotate.Answer{{Item: "severity", Choice: []string{options[max(0, min(2, i%3+rng.IntN(5)/3-rng.IntN(2)))]}}}})
+					Shown: []string{fmt.Sprint("R-4444", i)}, Prefilled: []*annotate.Answer{{ID: "s", Item: "severity", Choice: []string{options[i%3]}}},
+					Answers: []*annotate.Answer{{Item: "whose", Choice: []string{[]string{"ai", "human", "unknown"}[rng.IntN(3)]}}, {ID: "s", DerivedFrom: "x", Item: "severity", Choice: []string{options[max(0, min(2, i%3+rng.IntN(5)/3-rng.IntN(2)))]}}}})
 			}
 		}
 	}
@@ -70,7 +72,7 @@ items:
 func TestAgreementPageSaysWhatIsThere(t *testing.T) {
 	page := agreementPage(t)
 	for _, want := range []string{"280 locked readings of 40 cases by 4 readers", "3 readings are under way", "Fleiss kappa", "Krippendorff alpha, ordinal", "ICC(2,1), agreement", "carkeet",
-		"AI R-4444 – R-1111", "<svg", "Disagreements", "one could not assess it", "against the truth", "mean of people", "margin of 0.1", "mean of readers", "Readers and AI", "a reader, aided", "AI − people", "Aided − unaided", "AUROC, random readers: ", "39 of them read by all", "How to read this", "&lt;script&gt;"} {
+		"AI R-4444 – R-1111", "<svg", "Disagreements", "one could not assess it", "against the truth", "mean of people", "margin of 0.1", "mean of readers", "Readers and AI", "a reader, aided", "AI − people", "Aided − unaided", "AUROC, random readers: ", "What became of the model", "kept as it was", "Which was made by AI?", "Bang index, AI was shown", "39 of them read by all", "How to read this", "&lt;script&gt;"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q", want)
 		}

@@ -190,3 +190,42 @@ func differences(title string, list []agree.Comparison) (forest, bool) {
 func signed(v evaluate.Number) string {
 	return strings.Replace(fmt.Sprintf("%+.3f", float64(v)), "-", "−", 1)
 }
+
+// editsTable is what became of the answers that readings began with; nil where none did.
+func editsTable(list []agree.Edits) *table {
+	if len(list) == 0 {
+		return nil
+	}
+	t := &table{Head: measureHead}
+	for _, e := range list {
+		name := e.Reader
+		if e.Item != "" {
+			name = e.Item + ", " + e.Reader
+		}
+		for _, m := range e.Measures {
+			t.Rows = append(t.Rows, measureRow(name, m))
+		}
+		if e.Added > 0 {
+			t.Rows = append(t.Rows, []string{name, "added", thousands(e.Added), "", "", ""})
+		}
+	}
+	return t
+}
+
+// guessesTable is how well people told AI; nil where nobody was asked.
+func guessesTable(list []agree.Blinding) *table {
+	if len(list) == 0 {
+		return nil
+	}
+	t := &table{Head: slices.Concat([]string{"", "right", "wrong", "don't know"}, measureHead[1:])}
+	for _, b := range list {
+		for i, m := range b.Measures {
+			head := []string{"", "", "", ""}
+			if i == 0 {
+				head = []string{b.Reader + ", " + b.Arm, thousands(b.Right), thousands(b.Wrong), thousands(b.Unknown)}
+			}
+			t.Rows = append(t.Rows, slices.Concat(head, measureRow("", m)[1:]))
+		}
+	}
+	return t
+}

@@ -35,6 +35,8 @@ type Report struct {
 	Readers       []Reader       `json:"readers"`
 	Items         []Item         `json:"items"`
 	HeadToHead    []HeadToHead   `json:"head_to_head,omitempty"`
+	Edits         []Edits        `json:"edits,omitempty"`
+	Blinding      []Blinding     `json:"blinding,omitempty"`
 	Disagreements []Disagreement `json:"disagreements"`
 	Notes         []string       `json:"notes,omitempty"`
 }
@@ -131,7 +133,7 @@ func Analyse(ctx context.Context, r *annotate.Records, o Options) (*Report, erro
 	for _, arm := range arms(r) {
 		for i := range r.Protocol.Items {
 			it := &r.Protocol.Items[i]
-			if it.Kind == protocol.Text || it.Kind == protocol.Prefer && arm != protocol.Preferring || it.Kind != protocol.Prefer && arm == protocol.Preferring {
+			if it.Kind == protocol.Text || it.Kind == protocol.Origin || it.Kind == protocol.Prefer && arm != protocol.Preferring || it.Kind != protocol.Prefer && arm == protocol.Preferring {
 				continue
 			}
 			if arm == protocol.Aided && len(gather(r, it, arm, 0).people) == 0 { // a model's answers stand in both arms
@@ -145,7 +147,13 @@ func Analyse(ctx context.Context, r *annotate.Records, o Options) (*Report, erro
 		}
 	}
 	var err error
-	out.HeadToHead, err = headToHead(ctx, r, o)
+	if out.HeadToHead, err = headToHead(ctx, r, o); err != nil {
+		return nil, err
+	}
+	if out.Edits, err = edits(ctx, r, o); err != nil {
+		return nil, err
+	}
+	out.Blinding, err = blinding(ctx, r, o)
 	return out, err
 }
 

@@ -228,6 +228,7 @@ func printAgreement(io ioStreams, r *agree.Report) {
 			fmt.Fprintf(io.Out, "  %s, %s readers: %s\n", c.Figure, c.Readers, c.Verdict)
 		}
 	}
+	printAssistance(io, r)
 	fmt.Fprintln(io.Out)
 	printQueue(io, r.Disagreements)
 }
