@@ -47,6 +47,10 @@ func (a *Answer) complete(it *protocol.Item, c *Case, cal calibrate) error {
 		if len(a.Choice) != 1 || !slices.Contains(protocol.Preferences, a.Choice[0]) {
 			return wrong
 		}
+	case protocol.Origin: // that the arm asks it so is the reading's
+		if len(a.Choice) != 1 || !slices.Contains(slices.Concat(protocol.Origins(protocol.Preferring), protocol.Origins(protocol.Aided)), a.Choice[0]) {
+			return wrong
+		}
 	case protocol.Text:
 		if a.Text == "" || len(a.Text) > 10_000 {
 			return wrong

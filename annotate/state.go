@@ -66,9 +66,10 @@ type (
 		Assignments []*Assignment `json:"assignments"`
 	}
 	opened struct {
-		Assignment string   `json:"assignment"`
-		Revision   int      `json:"revision"`
-		Revealed   []string `json:"revealed,omitempty"`
+		Assignment string    `json:"assignment"`
+		Revision   int       `json:"revision"`
+		Revealed   []string  `json:"revealed,omitempty"`
+		Prefilled  []*Answer `json:"prefilled,omitempty"`
 	}
 	answered struct {
 		Reading string  `json:"reading"`
@@ -155,6 +156,7 @@ func (s *state) apply(e Event) error {
 			}
 			a.reading = r.ID
 			s.readings[r.ID] = r
+			s.prefill(r, d.Prefilled)
 			s.order = append(s.order, r.ID)
 		}
 	case AnswerPut:
@@ -204,6 +206,11 @@ func (s *state) apply(e Event) error {
 		var d unblinding
 		if parse(&d) {
 			s.members[d.Member].unblinded = true
+		}
+	case Ordered:
+		var d ordered
+		if parse(&d) {
+			s.reorder(d)
 		}
 	case Exported:
 	default:

@@ -96,11 +96,15 @@ func (p *Project) Worklist(who string) ([]Task, error) {
 		}
 		out = append(out, p.state.task(a, p.now()))
 	}
+	p.state.byPriority(out)
 	return out, nil
 }
 
 func (s *state) task(a *Assignment, now time.Time) Task {
 	t := Task{Assignment: a.ID, Order: a.Order, Arm: a.Arm, Session: a.Session, Reading: a.reading, Due: a.Due, Reason: a.Reason, Items: a.Items, State: "ready"}
+	if p := s.current(); p != nil && len(t.Items) == 0 {
+		t.Items = p.AskedIn(a.Arm)
+	}
 	if _, done := s.locked(a.ID); done {
 		t.State = "locked"
 	} else if a.reading != "" {
@@ -303,6 +307,8 @@ func (s *state) publish(e Event) {
 		}
 	case Assigned, Sent:
 		s.publishTasks(e, give)
+	case Ordered:
+		s.publishOrder(e, give)
 	case Decided:
 		r := s.readings[e.Object]
 		for _, m := range s.members {
