@@ -23,7 +23,13 @@ export function sharing(fetch: Fetch, o: Partial<Omit<Shared, 'fetch'>> = {}): S
 
 /** Frames of one image. */
 export function framesOf(image: Image, shared: Shared): FrameSource {
-	return new Source(image, Array.from({ length: image.frames }, (_, frame) => ({ image, frame })), shared);
+	return new Source(image, Array.from({ length: image.frames }, (_, frame) => placeOf(image, frame)), shared);
+}
+
+/** A frame of an image, with the frame's own rescaling. */
+export function placeOf(image: Image, frame: number): Place {
+	const rescale = image.rescales?.[frame];
+	return { image: rescale ? { ...image, rescale } : image, frame };
 }
 
 /** Slices of a stack, in their order. They have the size of the first. */
