@@ -54,6 +54,7 @@ class Source implements FrameSource, Holder, Client {
 	#look: Look;
 	/** the server refuses: nothing is fetched ahead until it gives a frame again */
 	#refused = false;
+	#begun = false;
 	#closed = false;
 
 	constructor(
@@ -154,7 +155,8 @@ class Source implements FrameSource, Holder, Client {
 
 	next(): { n: number; rank: number } | undefined {
 		for (const n of this.#waiting.keys()) if (!this.#busy.has(n)) return { n, rank: -1 };
-		if (this.#refused) return undefined;
+		// Nothing is fetched ahead before the first picture is there, which it would make later.
+		if (this.#refused || (!this.#begun && this.#busy.size > 0)) return undefined;
 		let best: { n: number; rank: number } | undefined;
 		const room = this.#room();
 		for (let n = 0; n < this.places.length; n++) {
@@ -184,6 +186,7 @@ class Source implements FrameSource, Holder, Client {
 		}
 		this.#busy.delete(n);
 		this.#refused = false;
+		this.#begun = true;
 		const waiting = this.#waiting.get(n);
 		this.#waiting.delete(n);
 		if (this.shared.memory.keep(this, n, frameBytes(image))) this.#frames.set(n, f);
@@ -195,6 +198,7 @@ class Source implements FrameSource, Holder, Client {
 	failed(n: number, error: Error): void {
 		this.#busy.delete(n);
 		this.#failed.add(n);
+		this.#begun = true;
 		if ('status' in error) this.#refused = true;
 		const waiting = this.#waiting.get(n);
 		this.#waiting.delete(n);
