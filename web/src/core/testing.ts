@@ -59,7 +59,8 @@ export class Hand {
 		return this;
 	}
 	/** Points of the last shape, rounded to a thousandth. */
-	get last(): number[][] {
-		return (this.board.scene.shapes.at(-1)?.shape.points ?? []).map((p) => p.map((x) => Math.round(x * 1000) / 1000));
+	get last(): Point[] {
+		const round = (x: number): number => Math.round(x * 1000) / 1000;
+		return (this.board.scene.shapes.at(-1)?.shape.points ?? []).map(([x, y]): Point => [round(x), round(y)]);
 	}
 }

@@ -47,7 +47,7 @@ describe('each tool makes its shape', () => {
 	});
 	test('bidirectional: right angles are those that are seen, on pixels twice as high as wide', () => {
 		const h = new Hand(image(200, 300, 2)).use('bidirectional').drag([40, 40], [80, 60]).drag([60, 50], [40, 60]);
-		const [a, b, c, d] = h.last as [Point, Point, Point, Point];
+		const [a, b, c, d] = h.last as unknown as [Point, Point, Point, Point];
 		expect((b[0] - a[0]) * (d[0] - c[0]) + 4 * (b[1] - a[1]) * (d[1] - c[1])).toBeCloseTo(0, 2);
 	});
 	test('rectangle: two opposite corners', () => {
