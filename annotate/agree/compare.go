@@ -32,6 +32,8 @@ type Performer struct {
 	AI       bool      `json:"ai"`
 	Arm      string    `json:"arm"`
 	Measures []Measure `json:"measures"`
+	// Curve is the ROC curve, 1 − specificity and sensitivity; it is drawn, and told by its area.
+	Curve [][2]float64 `json:"-"`
 }
 
 // Comparison is of two ways of reading by one figure.
@@ -212,7 +214,7 @@ func judge(r *annotate.Records, it *protocol.Item, truth map[string]bool, o Opti
 }
 
 func (w way) performance(positive []bool, o Options) Performer {
-	p := Performer{Reader: w.name, AI: w.ai, Arm: w.arm}
+	p := Performer{Reader: w.name, AI: w.ai, Arm: w.arm, Curve: roc(w.score, positive)}
 	auc := stats.DeLong(w.score, positive)
 	p.Measures = append(p.Measures, measured("auc", auc.Area, auc.Interval(o.Level), len(positive)))
 	for _, f := range []struct {

@@ -27,6 +27,7 @@ type Options struct {
 	Idle     time.Duration // without use after which a session ends; 0: 30 min
 	Absolute time.Duration // after which it ends in any case; 0: 12 h
 	OpRate   float64       // ops a second of one session, more have to wait; 0: 200
+	Sources  []Source      // of cases that coordinators may add
 }
 
 // Server serves one project. Its methods may be called from many goroutines.
@@ -39,9 +40,11 @@ type Server struct {
 	pictures *pictures
 	attempts attempts
 	etags    [32]byte // key
-	done     chan struct{}
-	close    sync.Once
-	now      func() time.Time
+
+	coordinate coordination
+	done       chan struct{}
+	close      sync.Once
+	now        func() time.Time
 }
 
 // New prepares to serve p, which stays the caller's to close after the server. Members log in with the passwords of UsersFile in the project's
@@ -55,6 +58,9 @@ func New(p *annotate.Project, opts Options) (*Server, error) {
 	}
 	if opts.OpRate <= 0 {
 		opts.OpRate = 200
+	}
+	if err := sweepExports(p.Dir()); err != nil {
+		return nil, err
 	}
 	log, err := openAccessLog(filepath.Join(p.Dir(), AccessFile))
 	if err != nil {
@@ -72,6 +78,7 @@ func (s *Server) Close() error {
 	var err error
 	s.close.Do(func() {
 		close(s.done)
+		s.closeExports()
 		err = errors.Join(s.pictures.closeAll(), s.log.close())
 	})
 	return err
