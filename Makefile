@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/build/go/bin:$(PATH)
 export CGO_ENABLED ?= 0
 
-.PHONY: all setup build demo test judges bench peers examples clean
+.PHONY: all setup build web e2e demo test judges bench peers examples clean
 
 all: build
 
@@ -12,6 +12,14 @@ setup: ## install what running needs
 
 build: setup ## bin/cineloop
 	@go build -trimpath -ldflags='-s -w' -tags disable_grpc_modules -o bin/cineloop ./cmd/cineloop
+
+web: ## the browser's part, built into web/reading/dist
+	@scripts/setup web
+	@scripts/web
+
+e2e: build ## sessions of a reader, a coordinator and an adjudicator in Chromium: N passed, N failed
+	@scripts/setup web
+	@scripts/e2e
 
 demo: build ## the main job on the built-in phantom study; ends with the path of the report
 	@bin/cineloop run examples/demo.yaml

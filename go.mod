@@ -2,6 +2,8 @@ module github.com/cineloop/cineloop
 
 go 1.26
 
+ignore ./web/node_modules
+
 require (
 	filippo.io/age v1.3.1
 	github.com/ebitengine/purego v0.11.3

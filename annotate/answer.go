@@ -92,6 +92,13 @@ func (a *Answer) place(it *protocol.Item, c *Case) error {
 	if a.Image < 1 || a.Image > len(c.Images) || a.Frame < 0 || a.Frame >= c.Images[a.Image-1].Frames {
 		return bad
 	}
+	if it.Scope == protocol.Series {
+		if a.Frame != 0 || a.To != 0 {
+			return bad
+		}
+		a.Image = c.SeriesOf(a.Image)
+		return nil
+	}
 	frames := c.Images[a.Image-1].Frames
 	switch it.Scope {
 	case protocol.Image:

@@ -180,7 +180,8 @@ func (d *decision) lock() (any, error) {
 	return out, nil
 }
 
-// missing are the required items without an answer. Masks, measurements and frames have to be there once, labels of images for every image.
+// missing are the required items without an answer. Masks, measurements and frames have to be there once, labels of images for every image, of series for
+// every series.
 func (d *decision) missing(r *Reading) (out []string) {
 	a := d.s.assignments[r.Assignment]
 	for _, it := range d.s.rules(r).Items {
@@ -194,7 +195,14 @@ func (d *decision) missing(r *Reading) (out []string) {
 			}
 		}
 		label := it.Kind == protocol.Choice || it.Kind == protocol.Multi || it.Kind == protocol.Ordinal
-		if len(images) == 0 || it.Scope == protocol.Image && label && len(images) < len(d.s.cases[r.Case].Images) {
+		c, wanted := d.s.cases[r.Case], 1
+		switch {
+		case it.Scope == protocol.Image && label:
+			wanted = len(c.Images)
+		case it.Scope == protocol.Series && label:
+			wanted = c.series()
+		}
+		if len(images) < wanted {
 			out = append(out, it.Label)
 		}
 	}

@@ -85,6 +85,26 @@ type Case struct {
 	Images  []Picture `json:"images"`
 }
 
+// SeriesOf is the series that an image belongs to, by the number of its first image in the case, from 1.
+func (c *Case) SeriesOf(image int) int {
+	for i, p := range c.Images {
+		if p.Series == c.Images[image-1].Series {
+			return i + 1
+		}
+	}
+	return image
+}
+
+// series is how many series there are.
+func (c *Case) series() (n int) {
+	for i := range c.Images {
+		if c.SeriesOf(i+1) == i+1 {
+			n++
+		}
+	}
+	return n
+}
+
 // Picture is one image or cine loop of a case. Readers know it by its number in the case, from 1.
 type Picture struct {
 	File    string `json:"file"`   // relative to the project's folder, or absolute

@@ -69,7 +69,11 @@ func groupOf(r *annotate.Records, x *annotate.ReadingRecord, a *annotate.Answer,
 		if a.Image > len(im) {
 			return g, fault.New(fault.Input, "the answer is of no picture")
 		}
-		g.Images = []result.Reference{framesOf(a, it, im[a.Image-1])}
+		for i := range im {
+			if i == a.Image-1 || it.Scope == protocol.Series && im[i].Series == im[a.Image-1].Series {
+				g.Images = append(g.Images, framesOf(a, it, im[i]))
+			}
+		}
 	}
 	switch {
 	case a.CannotAssess != "":

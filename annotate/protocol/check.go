@@ -125,11 +125,11 @@ func (it *Item) faults() (out []string) {
 			bad("positive: %q is no option", p)
 		}
 	}
-	if !slices.Contains([]Scope{Exam, Image, OneFrame, Interval}, it.Scope) {
-		bad("scope: %q is none of exam, image, frame, interval", it.Scope)
+	if !slices.Contains([]Scope{Exam, Series, Image, OneFrame, Interval}, it.Scope) {
+		bad("scope: %q is none of exam, series, image, frame, interval", it.Scope)
 	}
 	if it.Kind == Mask && it.Scope != Image && it.Scope != OneFrame || (it.Kind == Ejection || it.Kind == Prefer) && it.Scope != Exam ||
-		it.Kind == Measurement && it.Scope == Interval || it.Kind == Frame && it.Scope != Image && it.Scope != Exam {
+		it.Kind == Measurement && (it.Scope == Interval || it.Scope == Series) || it.Kind == Frame && it.Scope != Image && it.Scope != Exam {
 		bad("scope: a %s cannot have %s", it.Kind, it.Scope)
 	}
 	if (it.Kind == Measurement) != (it.Shape != "") {

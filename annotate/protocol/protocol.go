@@ -70,6 +70,7 @@ type Scope string
 // The scopes.
 const (
 	Exam     Scope = "exam"
+	Series   Scope = "series"
 	Image    Scope = "image"
 	OneFrame Scope = "frame"
 	Interval Scope = "interval"

@@ -56,7 +56,7 @@ func (s *site) everything(b *browser, who string) string {
 		}
 		if !strings.Contains(rt.Path, "{id}") {
 			fmt.Fprintf(&out, "%s: ", rt.Path)
-			note(b.get(strings.NewReplacer("{$}", "", "{file}", "reading.js").Replace(rt.Path)))
+			note(b.get(strings.NewReplacer("{$}", "", "{file}", "login.css").Replace(rt.Path)))
 			continue
 		}
 		tried := map[string]bool{} // each answer once: how many others there are is not the attacker's question, which they know

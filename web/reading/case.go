@@ -20,6 +20,7 @@ type caseView struct {
 
 type imageView struct {
 	Number  int      `json:"number"` // from 1
+	Series  int      `json:"series"` // number of the first image of its series
 	Rows    int      `json:"rows"`
 	Columns int      `json:"columns"`
 	Frames  int      `json:"frames"`
@@ -75,6 +76,7 @@ func (s *Server) caseOf(who, assignment string) (*caseView, error) {
 		if err := s.pictures.with(p, func(im *pixel.Image) error {
 			out.Images[i], err = describe(im)
 			out.Images[i].Number = i + 1
+			out.Images[i].Series = 1 + slices.IndexFunc(pics, func(o annotate.Picture) bool { return o.Series == p.Series })
 			return err
 		}); err != nil {
 			return nil, err
@@ -176,6 +178,3 @@ func (s *Server) pictureOf(who, assignment string, number int) (annotate.Picture
 	}
 	return pics[number-1], nil
 }
-
-// LastFrame is the number of the last frame, from 0.
-func (v imageView) LastFrame() int { return v.Frames - 1 }

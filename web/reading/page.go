@@ -3,34 +3,19 @@ package reading
 import (
 	"embed"
 	"html/template"
-	"mime"
 	"net/http"
-	"path"
-
-	"github.com/cineloop/cineloop/annotate"
 )
 
-//go:embed assets templates
-var files embed.FS
+//go:embed templates
+var templates embed.FS
 
-var pages = template.Must(template.ParseFS(files, "templates/*.html"))
+var pages = template.Must(template.ParseFS(templates, "templates/*.html"))
 
-// show writes a page.
+// show writes a page that is made here: those that are needed before there is a session, and without a script.
 func show(w http.ResponseWriter, status int, name string, data any) error {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	_ = pages.ExecuteTemplate(w, name, data) // the browser went away
-	return nil
-}
-
-func asset(w http.ResponseWriter, r *http.Request, _ *visitor) error {
-	name := r.PathValue("file")
-	b, err := files.ReadFile(path.Join("assets", path.Base(name)))
-	if err != nil {
-		return annotate.ErrUnknown
-	}
-	w.Header().Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
-	_, _ = w.Write(b)
 	return nil
 }
 
@@ -63,30 +48,4 @@ func (s *Server) formLogout(w http.ResponseWriter, r *http.Request, v *visitor) 
 	}
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 	return nil
-}
-
-func (s *Server) pageWorklist(w http.ResponseWriter, _ *http.Request, v *visitor) error {
-	list, err := s.project.Worklist(v.who)
-	if err != nil {
-		return err
-	}
-	title := ""
-	if p, err := s.project.Protocol(v.who); err == nil {
-		title = p.Title
-	}
-	done := 0
-	for _, t := range list {
-		if t.State == "locked" {
-			done++
-		}
-	}
-	return show(w, http.StatusOK, "worklist.html", map[string]any{"Who": v.who, "Title": title, "Tasks": list, "Done": done})
-}
-
-func (s *Server) pageCase(w http.ResponseWriter, r *http.Request, v *visitor) error {
-	c, err := s.caseOf(v.who, r.PathValue("id"))
-	if err != nil {
-		return err
-	}
-	return show(w, http.StatusOK, "case.html", map[string]any{"Who": v.who, "Case": c})
 }

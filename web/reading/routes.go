@@ -69,9 +69,12 @@ func (s *Server) routes() []route {
 		{Method: "GET", Path: "/login", Open: true, handle: s.pageLogin, Does: "page: log in"},
 		{Method: "POST", Path: "/login", Open: true, MaxBody: maxLogin, handle: s.formLogin, Does: "form: log in"},
 		{Method: "POST", Path: "/logout", Page: true, handle: s.formLogout, Does: "form: log out"},
-		{Method: "GET", Path: "/{$}", Page: true, Logged: true, Asks: []policy.Action{policy.OwnProgress}, handle: s.pageWorklist, Does: "page: worklist"},
-		{Method: "GET", Path: "/cases/{id}", Page: true, Logged: true, Asks: []policy.Action{policy.ViewCase}, handle: s.pageCase, Does: "page: the loops of a case"},
-		{Method: "GET", Path: "/assets/{file}", Open: true, handle: asset, Does: "style and script"},
+		{Method: "GET", Path: "/{$}", Page: true, handle: pageApp, Does: "page: worklist"},
+		{Method: "GET", Path: "/cases/{id}", Page: true, handle: pageApp, Does: "page: read a case"},
+		{Method: "GET", Path: "/study", Page: true, handle: pageApp, Does: "page: the study, for those who run it"},
+		{Method: "GET", Path: "/study/{part}", Page: true, handle: pageApp, Does: "page: a part of it"},
+		{Method: "GET", Path: "/decide/{id}", Page: true, handle: pageApp, Does: "page: decide between readings"},
+		{Method: "GET", Path: "/assets/{file}", Open: true, handle: asset, Does: "a file of the app"},
 	}
 }
 

@@ -1,0 +1,215 @@
+/**
+ * What the server says, as it says it (Go packages web/reading, annotate, annotate/measure). Names and units are the server's.
+ * Everything here is read-only: a change is an {@link Op}.
+ */
+
+/** Image space, pixels: x to the right, y downwards; (0,0) is the outer corner of the first pixel, (0.5,0.5) its middle. */
+export type Point = readonly [x: number, y: number];
+
+export type ShapeKind =
+	| 'point' | 'length' | 'polyline' | 'angle' | 'bidirectional' | 'rectangle' | 'ellipse'
+	| 'polygon' | 'spline' | 'freehand' | 'caliper' | 'trace';
+
+/** What was drawn in one frame. */
+export interface Shape {
+	readonly kind: ShapeKind;
+	/** from 0 */
+	readonly frame: number;
+	readonly points: readonly Point[];
+}
+
+export type TraceRole = 'a4c_ed' | 'a4c_es' | 'a2c_ed' | 'a2c_es';
+
+/** A shape with where it was drawn and what it stands for. */
+export interface Drawn extends Shape {
+	readonly role?: TraceRole;
+	/** from 1 */
+	readonly image: number;
+}
+
+/** Pixels of one frame, run-length encoded by rows: how many are out, then in, then out, … The first may be 0. */
+export interface MaskRuns {
+	readonly rows: number;
+	readonly columns: number;
+	readonly runs: readonly number[];
+}
+
+/** A number of record. */
+export interface Value {
+	readonly name: string;
+	readonly number: number;
+	/** UCUM */
+	readonly unit: string;
+}
+
+/** The values of a shape, and how they came about. */
+export interface Result {
+	readonly values: readonly Value[];
+	/** attribute that the scale comes from; none: in pixels */
+	readonly source?: string;
+	readonly region?: number;
+	readonly x?: number;
+	readonly y?: number;
+	readonly unit_x?: string;
+	readonly unit_y?: string;
+	/** reservations, in words */
+	readonly notes?: readonly string[];
+}
+
+/** One answer to one item. Frames from 0, images from 1; image 0 or absent: of the exam. */
+export interface Answer {
+	readonly id?: string;
+	readonly version?: number;
+	readonly item: string;
+	readonly image?: number;
+	readonly frame?: number;
+	/** last frame of an interval */
+	readonly to?: number;
+	readonly choice?: readonly string[];
+	readonly number?: number;
+	readonly text?: string;
+	readonly shapes?: readonly Drawn[];
+	readonly mask?: MaskRuns;
+	/** 0–100 */
+	readonly confidence?: number;
+	readonly cannot_assess?: string;
+	readonly value?: number;
+	readonly unit?: string;
+	readonly results?: readonly Result[];
+}
+
+export interface ReadingView {
+	readonly id: string;
+	readonly assignment?: string;
+	readonly reader: string;
+	readonly arm?: string;
+	readonly session?: number;
+	readonly locked: boolean;
+	readonly seconds?: number;
+	readonly answers: readonly Answer[];
+	readonly beside?: readonly ReadingView[];
+	readonly reason?: string;
+	readonly method?: string;
+	readonly rationale?: string;
+}
+
+export interface Task {
+	readonly assignment: string;
+	readonly order: number;
+	readonly arm: string;
+	readonly session: number;
+	readonly reading?: string;
+	readonly state: 'waiting' | 'ready' | 'draft' | 'locked';
+	readonly why?: string;
+	readonly due?: string;
+	readonly reason?: string;
+	readonly items?: readonly string[];
+}
+
+export interface Me {
+	readonly name: string;
+	readonly roles: readonly string[];
+	readonly model?: string;
+}
+
+export interface Code {
+	readonly scheme: string;
+	readonly value: string;
+	readonly meaning: string;
+}
+
+export type ItemKind =
+	| 'choice' | 'multi' | 'ordinal' | 'number' | 'text' | 'measurement' | 'ejection' | 'mask' | 'frame' | 'preference';
+
+export interface Item {
+	readonly name: string;
+	readonly label: string;
+	readonly kind: ItemKind;
+	readonly scope: 'exam' | 'series' | 'image' | 'frame' | 'interval';
+	readonly code?: Code;
+	readonly options?: readonly { readonly name: string; readonly code?: Code }[];
+	readonly unit?: string;
+	readonly min?: number;
+	readonly max?: number;
+	readonly shape?: ShapeKind;
+	readonly value?: string;
+	readonly required: boolean;
+	readonly confidence: boolean;
+	readonly cannot_assess?: readonly string[];
+}
+
+export interface Protocol {
+	readonly revision: number;
+	readonly title: string;
+	readonly design: string;
+	readonly items: readonly Item[];
+}
+
+export interface VoiWindow {
+	/** in values after rescaling */
+	readonly center: number;
+	readonly width: number;
+	readonly function: 'linear' | 'linear_exact' | 'sigmoid';
+}
+
+export interface Image {
+	/** from 1 */
+	readonly number: number;
+	/** number of the first image of its series: answers of a series have it as their image */
+	readonly series: number;
+	readonly rows: number;
+	readonly columns: number;
+	readonly frames: number;
+	/** of a pixel: 1 grey, 3 RGB */
+	readonly samples: 1 | 3;
+	/** of a sample as it is sent: 8, or 16 little endian */
+	readonly bits: 8 | 16;
+	readonly bits_stored: number;
+	readonly signed: boolean;
+	/** low values are bright */
+	readonly inverse: boolean;
+	/** height over width of a pixel */
+	readonly aspect: number;
+	readonly rescale?: { readonly slope: number; readonly intercept: number };
+	readonly windows?: readonly VoiWindow[];
+	readonly voi_lut?: { readonly first: number; readonly bits: number; readonly data: readonly number[] };
+	/** since the first frame; absent where the header does not say */
+	readonly times_ms?: readonly number[];
+	readonly marks?: readonly { readonly frame: number; readonly name: string }[];
+}
+
+export interface Case {
+	/** the assignment's */
+	readonly id: string;
+	readonly images: readonly Image[];
+}
+
+export interface Op {
+	/** chosen by who asks; the same one is taken once */
+	readonly id?: string;
+	readonly kind: string;
+	readonly object?: string;
+	/** version of the object that it builds on; 0 or absent: a new one */
+	readonly base?: number;
+	readonly data?: unknown;
+}
+
+export interface Receipt {
+	readonly op?: string;
+	readonly kind: string;
+	readonly object?: string;
+	readonly version?: number;
+	readonly data?: unknown;
+}
+
+export interface StreamEvent {
+	/** number in one's own stream */
+	readonly n: number;
+	readonly at: string;
+	readonly actor: string;
+	readonly op?: string;
+	readonly kind: string;
+	readonly object?: string;
+	readonly version?: number;
+	readonly data?: unknown;
+}
