@@ -48,7 +48,9 @@ items:
 	if err != nil {
 		t.Fatal(err)
 	}
-	num := func(v float64) *annotate.Answer { return &annotate.Answer{Item: "ef", Value: &v, Number: &v, Unit: "%"} }
+	num := func(v float64) *annotate.Answer {
+		return &annotate.Answer{Item: "ef", Value: &v, Number: &v, Unit: "%"}
+	}
 	pick := func(v string) *annotate.Answer { return &annotate.Answer{Item: "grade", Choice: []string{v}} }
 	r := &annotate.Records{Protocol: p, Cases: []*annotate.Case{{ID: "a", Patient: "1"}, {ID: "b", Patient: "2"}},
 		Readers: []annotate.ReaderRecord{{Mask: "R-1"}, {Mask: "R-2"}},

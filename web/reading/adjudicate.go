@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/cineloop/cineloop/annotate"
 	"github.com/cineloop/cineloop/annotate/agree"
@@ -39,11 +40,10 @@ func limitsOf(list []limit) agree.Limits {
 
 // sent says what went to adjudicators, or would.
 type sent struct {
-	Cases   int                  `json:"cases"`
-	DryRun  bool                 `json:"dry_run"`
-	Settled string               `json:"method,omitempty"`
-	Items   []string             `json:"items,omitempty"`
-	Queue   []agree.Disagreement `json:"queue,omitempty"` // for those who may look
+	Cases   int      `json:"cases"`
+	DryRun  bool     `json:"dry_run"`
+	Settled string   `json:"method,omitempty"`
+	Items   []string `json:"items,omitempty"`
 }
 
 // dispatching is a request to send disagreements to people, or to settle them by a rule.
@@ -73,6 +73,9 @@ func (s *Server) postAdjudication(w http.ResponseWriter, r *http.Request, v *vis
 	}
 	if (in.Method == "") == (len(in.To) == 0) {
 		return fault.New(fault.Usage, "either a rule settles them or somebody decides")
+	}
+	if _, err := time.Parse(time.DateOnly, in.Due); in.Due != "" && err != nil {
+		return fault.New(fault.Input, "a date is written as 2026-12-31")
 	}
 	records := s.project.Records()
 	if records.Protocol == nil {
