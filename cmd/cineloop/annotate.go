@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -48,6 +49,7 @@ type annotateOptions struct {
 	DryRun    bool
 	KeyFile   string // truth
 	PublicKey string
+	Trail     auditOfTrail
 }
 
 // annotateCommand is one sub-command: a project and what is done with it.
@@ -56,6 +58,7 @@ type annotateCommand struct {
 	args                            cobra.PositionalArgs
 	flags                           func(*cobra.Command, *annotateOptions)
 	run                             func(context.Context, annotateOptions, ioStreams) error
+	subs                            []annotateCommand
 }
 
 func newAnnotateCmd(io ioStreams) *cobra.Command {
@@ -79,20 +82,29 @@ another process, 8 out of disk, 130 interrupted.`,
 	cmd.PersistentFlags().StringVar(&opts.As, "as", "", "member in whose name it is done")
 	cmd.PersistentFlags().BoolVar(&opts.JSON, "json", false, "print the result as JSON")
 	for _, sub := range slices.Concat(annotateSetup, annotateResults, annotateServing, annotateIdentity) {
-		c := &cobra.Command{Use: strings.TrimSpace(sub.use + " PROJECT " + sub.rest), Short: sub.short, Long: sub.long, Example: sub.example, Args: cobra.ExactArgs(1),
-			RunE: func(cmd *cobra.Command, args []string) error {
-				opts.Project, opts.Rest = args[0], args[1:]
-				return sub.run(cmd.Context(), opts, io)
-			}}
-		if sub.args != nil {
-			c.Args = sub.args
-		}
-		if sub.flags != nil {
-			sub.flags(c, &opts)
-		}
-		cmd.AddCommand(c)
+		addAnnotate(cmd, sub, "", &opts, io)
 	}
 	return cmd
+}
+
+// addAnnotate adds a sub-command and its own; the audit trail notes each before it runs, by its name or by that of the one it belongs to.
+func addAnnotate(parent *cobra.Command, sub annotateCommand, of string, opts *annotateOptions, io ioStreams) {
+	of = cmp.Or(of, sub.use)
+	c := &cobra.Command{Use: strings.TrimSpace(sub.use + " PROJECT " + sub.rest), Short: sub.short, Long: sub.long, Example: sub.example, Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.Project, opts.Rest = args[0], args[1:]
+			return noted(of, *opts, io, func() error { return sub.run(cmd.Context(), *opts, io) })
+		}}
+	if sub.args != nil {
+		c.Args = sub.args
+	}
+	if sub.flags != nil {
+		sub.flags(c, opts)
+	}
+	for _, s := range sub.subs {
+		addAnnotate(c, s, of, opts, io)
+	}
+	parent.AddCommand(c)
 }
 
 var annotateSetup = []annotateCommand{

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	stdio "io"
@@ -19,7 +18,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/cineloop/cineloop/annotate"
-	"github.com/cineloop/cineloop/annotate/ledger"
 	"github.com/cineloop/cineloop/internal/access"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/internal/serve"
@@ -113,11 +111,7 @@ Exit status: 0 done, 2 a password that will not do, 6 no such project, member or
 			c.Flags().BoolVar(&o.Generate, "generate", false, "make a password up and print it")
 			c.Flags().BoolVar(&o.Remove, "remove", false, "take the password away")
 		}},
-	{use: "audit", short: "Follow the chain of the access log", run: runAnnotateAudit,
-		long: `Reads access.log of the project from its first entry to its last: each is bound to all before it. Prints how many entries of each kind there are and the last one's
-digest, to be kept elsewhere: what is changed or cut off afterwards does not come to it again.
-
-Exit status: 0 done, 3 the log was changed, 6 there is no log.`},
+	annotateAudit,
 }
 
 func runAnnotateUser(ctx context.Context, o annotateOptions, io ioStreams) error {
@@ -166,29 +160,4 @@ func readPassword(io ioStreams) (string, error) {
 		return "", err
 	}
 	return strings.TrimRight(line, "\r\n"), nil
-}
-
-func runAnnotateAudit(_ context.Context, o annotateOptions, io ioStreams) error {
-	counts := map[string]int{}
-	head, err := ledger.Read(filepath.Join(o.Project, readingweb.AccessFile), func(_ int64, b []byte) error {
-		var e struct{ Event string }
-		if err := json.Unmarshal(b, &e); err != nil {
-			return fault.New(fault.Input, "an entry of the access log can't be read")
-		}
-		counts[e.Event]++
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if o.JSON {
-		return json.NewEncoder(io.Out).Encode(map[string]any{"entries": head.Seq, "chain": head.Chain, "events": counts})
-	}
-	fmt.Fprintf(io.Out, "%d entries, the chain holds, the last is %s\n", head.Seq, head.Chain)
-	for _, name := range []string{"login", "login refused", "logout", "query", "view", "annotate", "refused"} {
-		if counts[name] > 0 {
-			fmt.Fprintf(io.Out, "%-14s %d\n", name, counts[name])
-		}
-	}
-	return nil
 }

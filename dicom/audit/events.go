@@ -93,7 +93,7 @@ func Study(uid string) Object {
 
 // Patient is a patient by a number.
 func Patient(number string) Object {
-	return Object{ID: number, Type: "1", Role: "1", IDType: PatientNumber, Name: "pseudonym"}
+	return Object{ID: number, Type: "1", Role: "1", IDType: PatientNumber, Name: "patient"}
 }
 
 // Report is a document, such as a reading, by its number.
