@@ -58,7 +58,7 @@ func (s *Server) beginOIDC(w http.ResponseWriter, r *http.Request, _ *visitor) e
 	}
 	p := &pending{next: localPath(r.URL.Query().Get("next"))}
 	if r.URL.Query().Has("step-up") {
-		v, ok := s.sessions.find(r)
+		v, ok := s.sessions.find(r, false)
 		if !ok {
 			http.Redirect(w, r, oidc.LoginPath, http.StatusSeeOther)
 			return nil

@@ -20,7 +20,7 @@ func show(w http.ResponseWriter, status int, name string, data any) error {
 }
 
 func (s *Server) pageLogin(w http.ResponseWriter, r *http.Request, _ *visitor) error {
-	if _, ok := s.sessions.find(r); ok {
+	if _, ok := s.sessions.find(r, false); ok {
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return nil
 	}

@@ -18,6 +18,7 @@ type route struct {
 	Asks         []policy.Action // of the policy, through the project; none: that one is a member
 	ByKind       bool            // which of them is asked follows from the op; see opAsks
 	Open         bool            // without a session
+	Passive      bool            // is no use of the session: it does not keep it
 	Page         bool            // whoever has no session is sent to log in
 	Logged       bool            // as a query in the access log; pictures and ops have entries of their own
 	MaxBody      int64
@@ -43,10 +44,13 @@ func (s *Server) routes() []route {
 		{Method: "GET", Path: "/api/protocol", Logged: true, handle: s.getProtocol, Does: "what is asked"},
 		{Method: "GET", Path: "/api/worklist", Asks: []policy.Action{policy.OwnProgress}, Logged: true, handle: s.getWorklist, Does: "one's own assignments in their order"},
 		{Method: "GET", Path: "/api/progress", Asks: []policy.Action{policy.ViewProgress}, Logged: true, handle: s.getProgress, Does: "how far each masked reader is"},
-		{Method: "GET", Path: "/api/cases/{id}", Asks: []policy.Action{policy.ViewCase}, Logged: true, handle: s.getCase, Does: "pictures of an assignment: size, depth, windows, times, marks"},
+		{Method: "GET", Path: "/api/cases/{id}", Asks: []policy.Action{policy.ViewCase}, Logged: true, handle: s.getCase, Does: "pictures of an assignment: size, depth, windows, times, marks, places in the patient"},
 		{Method: "GET", Path: "/api/cases/{id}/images/{image}/frames/{frame}", Asks: []policy.Action{policy.ViewCase}, handle: s.getFrame, Does: "the pixels of a frame"},
 		{Method: "POST", Path: "/api/cases/{id}/measure", Asks: []policy.Action{policy.ViewCase}, MaxBody: maxMeasure, Logged: true, handle: s.postMeasure, Does: "`{shapes}` to numbers, without writing"},
 		{Method: "GET", Path: "/api/readings/{id}", Asks: []policy.Action{policy.ViewReading}, Logged: true, handle: s.getReading, Does: "a reading as one may see it"},
+		{Method: "GET", Path: "/api/readings/{id}/comments", Asks: []policy.Action{policy.ViewComments, policy.Comment}, Logged: true, handle: s.getComments, Does: "what was said of a reading, as one may see it"},
+		{Method: "GET", Path: "/api/shared", Asks: []policy.Action{policy.ViewReading}, Logged: true, handle: s.getShared, Does: "readings that others shared with one"},
+		{Method: "POST", Path: "/api/live", Asks: []policy.Action{policy.Attend, policy.EditReading}, Passive: true, MaxBody: 2 * maxLive, handle: s.postLive, Does: "where one is, what one draws and paints, without a socket"},
 		{Method: "POST", Path: "/api/ops", Asks: opActions, ByKind: true, MaxBody: maxOp, handle: s.postOp, Does: "an op; its receipt"},
 		{Method: "GET", Path: "/api/events", Asks: []policy.Action{policy.ViewReading, policy.ViewProgress}, Logged: true, handle: s.getEvents, Does: "one's stream, and over a WebSocket ops too"},
 

@@ -43,6 +43,9 @@ func TestEveryRouteAsEveryRole(t *testing.T) {
 		{"GET", "/api/cases/{id}/images/{image}/frames/{frame}", "/api/cases/" + task.Assignment + "/images/1/frames/0", nil, "401 200 404 404 404 404 404 404"},
 		{"POST", "/api/cases/{id}/measure", "/api/cases/" + task.Assignment + "/measure", line, "401 200 404 404 404 404 404 404"},
 		{"GET", "/api/readings/{id}", "/api/readings/" + reading, nil, "401 200 404 404 404 404 404 404"},
+		{"GET", "/api/readings/{id}/comments", "/api/readings/" + reading + "/comments", nil, "401 200 404 404 404 404 404 404"},
+		{"GET", "/api/shared", "", nil, "401 200 200 200 200 200 200 200"},                                                                // empty for whom nothing was shared with
+		{"POST", "/api/live", "", m{"stream": "x", "kind": "presence", "data": m{"reading": reading}}, "401 404 404 404 404 404 404 404"}, // of a stream of one's own: TestTogetherByPost
 		{"POST", "/api/ops", "", op(annotate.AnswerPut, "", m{"reading": reading, "answer": m{"item": "septum", "image": 1, "shapes": line["shapes"]}}), "401 200 404 404 404 404 404 404"},
 		{"POST", "/api/ops", "", op(annotate.ReadingOpened, task.Assignment, nil), "401 409 404 404 404 404 404 404"},
 		{"POST", "/api/ops", "", op(annotate.ReadingLocked, reading, nil), "401 422 404 404 404 404 404 404"},

@@ -44,6 +44,7 @@ type Server struct {
 	sessions *sessions
 	log      *accessLog
 	pictures *pictures
+	together *together
 	attempts attempts
 	issuer   *oidc.Client // nil: there is none
 	pending  pendings
@@ -80,6 +81,8 @@ func New(p *annotate.Project, opts Options) (*Server, error) {
 	s := &Server{project: p, opts: opts, users: access.OpenPasswords(filepath.Join(p.Dir(), UsersFile)), log: log,
 		pictures: &pictures{root: p.Dir()}, issuer: issuer, done: make(chan struct{}), now: time.Now}
 	s.sessions = &sessions{opts: opts, now: func() time.Time { return s.now() }}
+	s.together = newTogether(p, func() time.Time { return s.now() })
+	go s.together.run(s.done)
 	rand.Read(s.etags[:])
 	if err := log.durable(entry{Event: trail.Start, Account: trail.Account()}); err != nil {
 		return nil, errors.Join(err, log.Close())
@@ -158,7 +161,7 @@ func (s *Server) guard(rt route) http.Handler {
 		}
 		v := &visitor{}
 		if !rt.Open {
-			sess, ok := s.sessions.find(r)
+			sess, ok := s.sessions.find(r, rt.Passive)
 			if !ok {
 				if rt.Page {
 					http.Redirect(w, r, "/login", http.StatusSeeOther)

@@ -31,6 +31,7 @@ type session struct {
 	by      string      // how they logged in: password, oidc
 	still   func() bool // says whether what it was begun with still holds: the password, or the identity provider's member
 	ops     *rate.Limiter
+	live    *rate.Limiter   // of what is being drawn
 	ctx     context.Context // ends with it
 	end     context.CancelFunc
 
@@ -63,7 +64,7 @@ func (s *sessions) begin(w http.ResponseWriter, who, by string, still func() boo
 	tag := sha256.Sum256(key[:])
 	now := s.now()
 	v := &session{who: who, key: key, tag: hex.EncodeToString(tag[:8]), created: now, seen: now, checked: now, by: by, still: still, viewed: map[view]bool{},
-		ops: rate.NewLimiter(rate.Limit(s.opts.OpRate), int(s.opts.OpRate)+1)}
+		ops: rate.NewLimiter(rate.Limit(s.opts.OpRate), int(s.opts.OpRate)+1), live: rate.NewLimiter(liveRate, liveBurst)}
 	v.ctx, v.end = context.WithCancel(context.Background())
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,8 +117,8 @@ func keyOf(r *http.Request) ([sha256.Size]byte, bool) {
 	return sha256.Sum256([]byte(c.Value)), true
 }
 
-// find is the session of a request, which counts as its use.
-func (s *sessions) find(r *http.Request) (*session, bool) {
+// find is the session of a request, which counts as its use unless it is passive.
+func (s *sessions) find(r *http.Request, passive bool) (*session, bool) {
 	key, ok := keyOf(r)
 	if !ok {
 		return nil, false
@@ -128,7 +129,9 @@ func (s *sessions) find(r *http.Request) (*session, bool) {
 	if v == nil || !s.holds(key, v) {
 		return nil, false
 	}
-	v.seen = s.now()
+	if !passive {
+		v.seen = s.now()
+	}
 	return v, true
 }
 
