@@ -30,6 +30,7 @@ type annotateServeOptions struct {
 	Demo     bool
 	Cert     string
 	Key      string
+	TLS      annotateTLS
 	Idle     time.Duration
 	Absolute time.Duration
 	Quiet    bool
@@ -44,6 +45,7 @@ func serveAnnotate(cmd *cobra.Command, io ioStreams) {
 	f.BoolVar(&o.Demo, "demo", false, "make a study of simulated loops in --project (default cineloop-demo) if it is not there, and serve it")
 	f.StringVar(&o.Cert, "tls-cert", "", "PEM certificate: serve HTTPS")
 	f.StringVar(&o.Key, "tls-key", "", "PEM private key of the certificate")
+	o.TLS.flags(f)
 	f.DurationVar(&o.Idle, "idle", 30*time.Minute, "time without use after which a session ends")
 	f.DurationVar(&o.Absolute, "session", 12*time.Hour, "time after which a session ends in any case")
 	f.BoolVar(&o.Quiet, "quiet", false, "log no requests on the standard error output")
@@ -56,8 +58,11 @@ func serveAnnotate(cmd *cobra.Command, io ioStreams) {
 }
 
 func runAnnotateServe(ctx context.Context, o annotateServeOptions, io ioStreams) (err error) {
-	if o.Cert == "" && !loopbackAddress(o.Listen) {
-		return fault.New(fault.Usage, "passwords and pictures would travel in the clear").WithHint("give --tls-cert and --tls-key, or listen on 127.0.0.1")
+	if o.Cert != "" && o.TLS.Auto {
+		return fault.New(fault.Usage, "--tls-cert or --tls-auto, not both")
+	}
+	if o.Cert == "" && !o.TLS.Auto && !loopbackAddress(o.Listen) {
+		return fault.New(fault.Usage, "passwords and pictures would travel in the clear").WithHint("give --tls-auto, or --tls-cert and --tls-key, or listen on 127.0.0.1")
 	}
 	if o.Demo {
 		if o.Project == "" {
@@ -76,10 +81,10 @@ func runAnnotateServe(ctx context.Context, o annotateServeOptions, io ioStreams)
 	if !o.Quiet {
 		opts.Log = slog.New(slog.NewTextHandler(io.Err, nil))
 	}
-	if o.Cert != "" {
-		if opts.TLS, err = serve.LoadTLS(o.Cert, o.Key, ""); err != nil {
-			return err
-		}
+	if opts.TLS, err = o.tlsConfig(io); err != nil {
+		return err
+	}
+	if opts.TLS != nil {
 		opts.TLS.NextProtos = []string{"http/1.1"} // a WebSocket is taken over from HTTP/1.1
 		scheme = "https"
 	}
