@@ -43,6 +43,10 @@ func layout(d protocol.Design, seed stats.Seed, readers []*Member, cases []strin
 		if d.Readers > len(people) {
 			return nil, fault.New(fault.Input, "%d readers a case, and %d readers", d.Readers, len(people))
 		}
+		if d.Pool {
+			l.slots(cases, d.Readers)
+			break
+		}
 		l.balanced(people, cases, d)
 	case protocol.Panel:
 		for _, r := range people {

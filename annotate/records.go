@@ -36,6 +36,7 @@ type ReadingRecord struct {
 	Arm         string
 	Session     int
 	Seconds     float64
+	Shown       []Shown // on the screen, as the reader's browser says
 	Locked      time.Time
 	Answers     []*Answer
 	DerivedFrom []string
@@ -92,7 +93,7 @@ func (s *state) records() *Records {
 			r.Drafts++
 			continue
 		}
-		rec := ReadingRecord{ID: x.ID, Case: x.Case, Arm: x.Arm, Session: x.Session, Seconds: x.Seconds, Locked: x.LockedAt, Answers: slices.Clone(x.Answers),
+		rec := ReadingRecord{ID: x.ID, Case: x.Case, Arm: x.Arm, Session: x.Session, Seconds: x.Seconds, Shown: slices.Clone(x.Shown), Locked: x.LockedAt, Answers: slices.Clone(x.Answers),
 			DerivedFrom: slices.Clone(x.DerivedFrom), Method: x.Method, Rationale: x.Rationale}
 		if m := s.members[x.Reader]; m != nil {
 			rec.Reader, rec.AI = m.Mask, m.AI()

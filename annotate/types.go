@@ -31,6 +31,9 @@ const (
 	TruthSigned    Kind = "truth.sign"
 	Unblinded      Kind = "unblind"
 	Exported       Kind = "export"
+	CaseTaken      Kind = "case.take"
+	PutBack        Kind = "case.return"
+	DueSet         Kind = "due.set"
 )
 
 // Op is what somebody asks for.
@@ -134,6 +137,8 @@ type Assignment struct {
 	Due     string   `json:"due,omitempty"`     // date
 
 	reading string
+	pooled  bool // anybody could have taken it
+	place   int  // in the pool
 }
 
 // Reading is what one reader says of one case.
@@ -148,6 +153,7 @@ type Reading struct {
 	Opened      time.Time
 	LockedAt    time.Time // zero: a draft
 	Seconds     float64   // spent in focus
+	Shown       []Shown   // on the screen
 	Answers     []*Answer // in the order in which they were first given
 	Revealed    []string  // readings that were shown along, logged when it was opened
 	SharedWith  []string
@@ -156,6 +162,7 @@ type Reading struct {
 	Rationale   string
 
 	comments []*Comment
+	spent    map[string]float64 // seconds, by member
 }
 
 // Locked says that the reading is final.

@@ -42,6 +42,7 @@ type Design struct {
 	WashoutDays int        `yaml:"washout_days"` // between a reader's two readings of a case, in crossed designs; default 28
 	AI          string     `yaml:"ai"`           // member whose readings are shown in aided arms, or preferred; needed by sequential, crossed and preference
 	Repeat      int        `yaml:"repeat"`       // per cent of cases that a reader gets twice, to know the reader's own noise; independent designs only
+	Pool        bool       `yaml:"pool"`         // cases wait for whoever is free instead of being dealt out; independent designs only
 }
 
 // ItemKind is what kind of answer an item wants.
