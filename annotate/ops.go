@@ -51,6 +51,7 @@ func init() { // after the functions that look things up in it
 		CaseTaken:     {decide: (*decision).takeNext},
 		PutBack:       {decide: (*decision).putBack},
 		DueSet:        {decide: (*decision).setDue},
+		Ordered:       {decide: (*decision).setOrder},
 	}
 }
 

@@ -27,7 +27,8 @@ func (d *decision) open() (any, error) {
 	v := opened{Assignment: a.ID, Revision: len(d.s.protocols)}
 	switch a.Arm {
 	case protocol.Aided:
-		v.Revealed = []string{d.s.ofAI(a.Case).ID}
+		ai := d.s.ofAI(a.Case)
+		v.Revealed, v.Prefilled = []string{ai.ID}, copies(d.s.current(), ai)
 	case protocol.Preferring:
 		v.Revealed = a.Sources
 	}
@@ -58,10 +59,13 @@ func completeAnswer(ctx context.Context, p *Project, who string, op Op) (any, er
 		return nil, nil // decide says so, in one place
 	}
 	it, c, rev := p.state.rules(r).Item(v.Answer.Item), p.state.cases[r.Case], r.Revision
-	a := p.state.assignments[r.Assignment]
+	a, arm := p.state.assignments[r.Assignment], r.Arm
 	p.mu.RUnlock()
-	if it == nil || a != nil && len(a.Items) > 0 && !slices.Contains(a.Items, it.Name) {
+	if it == nil || a != nil && len(a.Items) > 0 && !slices.Contains(a.Items, it.Name) || !it.Asked(arm) {
 		return nil, fault.New(fault.Input, "the reading does not ask for this item")
+	}
+	if it.Kind == protocol.Origin && len(v.Answer.Choice) == 1 && !slices.Contains(protocol.Origins(arm), v.Answer.Choice[0]) {
+		return nil, fault.New(fault.Input, "%s: the answers are %v", it.Name, protocol.Origins(arm))
 	}
 	if err := v.Answer.complete(it, c, p.pictures.calibration); err != nil {
 		return nil, err
@@ -94,6 +98,12 @@ func (d *decision) put() (any, error) {
 	for _, other := range r.Answers {
 		if other.ID != d.e.Object && other.at() == c.v.Answer.at() {
 			return nil, fault.New(fault.Conflict, "there is an answer to this already").WithHint("change that one")
+		}
+	}
+	c.v.Answer.DerivedFrom = ""
+	for _, old := range r.Answers {
+		if old.ID == d.e.Object {
+			c.v.Answer.DerivedFrom = old.DerivedFrom
 		}
 	}
 	c.v.Answer.ID, c.v.Answer.Version = "", 0 // the event has them

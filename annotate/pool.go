@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/cineloop/cineloop/annotate/policy"
-	"github.com/cineloop/cineloop/annotate/protocol"
 	"github.com/cineloop/cineloop/internal/fault"
 )
 
@@ -42,7 +41,7 @@ func (d *decision) takeNext() (any, error) {
 // next is the case that a reader would get; nil if there is none.
 func (s *state) next(m *Member, now time.Time) (best *Assignment) {
 	for _, a := range s.pool {
-		if a.Reader != "" || s.knows(m.Name, a.Case) || best != nil && best.place <= a.place {
+		if a.Reader != "" || s.knows(m.Name, a.Case) || best != nil && !a.before(best) {
 			continue
 		}
 		if ok, _ := s.ready(a, now); ok {
@@ -50,6 +49,14 @@ func (s *state) next(m *Member, now time.Time) (best *Assignment) {
 		}
 	}
 	return best
+}
+
+// before says that an assignment of the pool is taken before another one.
+func (a *Assignment) before(b *Assignment) bool {
+	if a.Priority != b.Priority {
+		return a.Priority > b.Priority
+	}
+	return a.place < b.place
 }
 
 // knows says that somebody has read a case, or is to, had it and gave it back, or was shown another's reading of it.
@@ -199,12 +206,12 @@ func (p *Project) Pool(who string) (*PoolView, error) {
 }
 
 // slots are the assignments of a pool: of each case in an order by chance as many as it is to have readings, without a reader.
-func (l *layouter) slots(cases []string, n int) {
+func (l *layouter) slots(cases []string, n int, arm string) {
 	place := 0
 	for _, c := range l.shuffled(cases, "pool", "") {
 		for range n {
 			place++
-			l.out = append(l.out, &Assignment{ID: newID(), Case: c, Arm: protocol.Unaided, Session: 1, Order: place})
+			l.out = append(l.out, &Assignment{ID: newID(), Case: c, Arm: arm, Session: 1, Order: place})
 		}
 	}
 }

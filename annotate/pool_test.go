@@ -150,6 +150,24 @@ func TestPoolBlind(t *testing.T) {
 	}
 }
 
+// TestPoolPriority: where the protocol lets the coordinator order cases, the pool gives the first by priority, then by chance.
+func TestPoolPriority(t *testing.T) {
+	s := newStudy(t, "independent, readers: 1, pool: true, order: priority", 4)
+	list, err := s.Unopened("cora")
+	if err != nil || len(list) != 4 || list[0].Reader != "" {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	places := []m{{"assignment": list[2].Assignment, "priority": 0.7}, {"assignment": list[1].Assignment, "priority": 0.2}}
+	s.do("cora", Ordered, "", 0, m{"by": "entropy", "random_share": 0, "seed": 1, "places": places})
+	for i, want := range []int{2, 1, 0, 3} {
+		got := s.do("ann", CaseTaken, "", 0, nil).Object
+		if got != list[want].Assignment {
+			t.Errorf("case %d is not the one that comes next", i+1)
+		}
+		s.read("ann", s.tasks("ann")[slices.IndexFunc(s.tasks("ann"), func(x Task) bool { return x.Assignment == got })], "mild")
+	}
+}
+
 // TestPutBack: a coordinator puts a case back that nobody has begun; it is somebody else's then.
 func TestPutBack(t *testing.T) {
 	s := pooled(t, 1, 1)
@@ -270,7 +288,7 @@ func TestOnScreen(t *testing.T) {
 	s.do("ann", TimeSpent, "", 0, shown(nil))
 	s.do("ann", TimeSpent, "", 0, shown(m{"center": 40, "width": 80}))
 	s.do("ann", TimeSpent, "", 0, shown(nil))
-	if got := s.state.readings[r].Shown; len(got) != 2 || got[0].Seconds != 10 || *got[1].Width != 80 {
+	if got := s.state.readings[r].Screen; len(got) != 2 || got[0].Seconds != 10 || *got[1].Width != 80 {
 		t.Errorf("%+v", got)
 	}
 	for _, bad := range []m{{"image": 2}, {"image": 0}, {"to": 4}, {"from": 3, "to": 2}, {"seconds": 0}, {"seconds": 12}, {"center": 1}, {"center": 1, "width": 0}, {"width": 5}} {
@@ -290,7 +308,7 @@ func TestOnScreen(t *testing.T) {
 	}
 	s.do("ann", AnswerPut, "", 0, m{"reading": r, "answer": m{"item": "severity", "choice": []string{"mild"}}})
 	s.do("ann", ReadingLocked, r, 0, nil)
-	if rec := s.Records().Readings; rec[len(rec)-1].Shown[0].Seconds != 10 && rec[0].Shown[0].Seconds != 10 {
+	if rec := s.Records().Readings; rec[len(rec)-1].Screen[0].Seconds != 10 && rec[0].Screen[0].Seconds != 10 {
 		t.Errorf("%+v", rec)
 	}
 	// However much comes, the summary stays small and loses no time.
@@ -300,10 +318,10 @@ func TestOnScreen(t *testing.T) {
 		big.onScreen([]Shown{{Image: 1 + i%2, From: i % 50, To: i % 50, Seconds: 1, Center: &w, Width: &w}})
 	}
 	sum := 0.
-	for _, x := range big.Shown {
+	for _, x := range big.Screen {
 		sum += x.Seconds
 	}
-	if len(big.Shown) > maxOnScreen+1 || sum != 2000 {
-		t.Errorf("%d entries, %v s", len(big.Shown), sum)
+	if len(big.Screen) > maxOnScreen+1 || sum != 2000 {
+		t.Errorf("%d entries, %v s", len(big.Screen), sum)
 	}
 }

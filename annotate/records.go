@@ -36,9 +36,11 @@ type ReadingRecord struct {
 	Arm         string
 	Session     int
 	Seconds     float64
-	Shown       []Shown // on the screen, as the reader's browser says
+	Screen      []Shown // what was on the screen, as the reader's browser says
 	Locked      time.Time
 	Answers     []*Answer
+	Shown       []string  // readings that were shown with it, in the order shown
+	Prefilled   []*Answer // what it began with
 	DerivedFrom []string
 	Method      string
 	Rationale   string
@@ -93,7 +95,8 @@ func (s *state) records() *Records {
 			r.Drafts++
 			continue
 		}
-		rec := ReadingRecord{ID: x.ID, Case: x.Case, Arm: x.Arm, Session: x.Session, Seconds: x.Seconds, Shown: slices.Clone(x.Shown), Locked: x.LockedAt, Answers: slices.Clone(x.Answers),
+		rec := ReadingRecord{ID: x.ID, Case: x.Case, Arm: x.Arm, Session: x.Session, Seconds: x.Seconds, Screen: slices.Clone(x.Screen), Locked: x.LockedAt, Answers: slices.Clone(x.Answers),
+			Shown: slices.Clone(x.Revealed), Prefilled: slices.Clone(x.Prefilled),
 			DerivedFrom: slices.Clone(x.DerivedFrom), Method: x.Method, Rationale: x.Rationale}
 		if m := s.members[x.Reader]; m != nil {
 			rec.Reader, rec.AI = m.Mask, m.AI()

@@ -31,7 +31,7 @@ func (s *state) requirements(a *Assignment, r *Reading) (out []Requirement) {
 	c := s.cases[a.Case]
 	for i := range rules.Items {
 		it := &rules.Items[i]
-		if !it.Required || len(a.Items) > 0 && !slices.Contains(a.Items, it.Name) {
+		if !it.Required || len(a.Items) > 0 && !slices.Contains(a.Items, it.Name) || !it.Asked(a.Arm) {
 			continue
 		}
 		q := Requirement{Item: it.Name, Need: 1, label: it.Label}

@@ -55,8 +55,8 @@ func (r *Reading) onScreen(list []Shown) {
 		if r.addShown(x) {
 			continue
 		}
-		for i := range r.Shown { // everything of the image in one
-			if y := &r.Shown[i]; y.Image == x.Image {
+		for i := range r.Screen { // everything of the image in one
+			if y := &r.Screen[i]; y.Image == x.Image {
 				y.From, y.To, y.Center, y.Width = min(y.From, x.From), max(y.To, x.To), nil, nil
 				y.Seconds += x.Seconds
 				break
@@ -67,14 +67,14 @@ func (r *Reading) onScreen(list []Shown) {
 
 // addShown adds to what is there already, or puts it beside; false where there is no room.
 func (r *Reading) addShown(x Shown) bool {
-	if i := slices.IndexFunc(r.Shown, x.same); i >= 0 {
-		r.Shown[i].Seconds += x.Seconds
+	if i := slices.IndexFunc(r.Screen, x.same); i >= 0 {
+		r.Screen[i].Seconds += x.Seconds
 		return true
 	}
-	if len(r.Shown) >= maxOnScreen && slices.ContainsFunc(r.Shown, func(y Shown) bool { return y.Image == x.Image }) {
+	if len(r.Screen) >= maxOnScreen && slices.ContainsFunc(r.Screen, func(y Shown) bool { return y.Image == x.Image }) {
 		return false
 	}
-	r.Shown = append(r.Shown, x)
+	r.Screen = append(r.Screen, x)
 	return true
 }
 

@@ -68,9 +68,10 @@ type (
 		Assignments []*Assignment `json:"assignments"`
 	}
 	opened struct {
-		Assignment string   `json:"assignment"`
-		Revision   int      `json:"revision"`
-		Revealed   []string `json:"revealed,omitempty"`
+		Assignment string    `json:"assignment"`
+		Revision   int       `json:"revision"`
+		Revealed   []string  `json:"revealed,omitempty"`
+		Prefilled  []*Answer `json:"prefilled,omitempty"`
 	}
 	answered struct {
 		Reading string  `json:"reading"`
@@ -163,6 +164,7 @@ func (s *state) apply(e Event) error {
 			}
 			a.reading = r.ID
 			s.readings[r.ID] = r
+			s.prefill(r, d.Prefilled)
 			s.order = append(s.order, r.ID)
 		}
 	case AnswerPut:
@@ -227,6 +229,11 @@ func (s *state) apply(e Event) error {
 		var d dueSet
 		if parse(&d) {
 			s.due(d)
+		}
+	case Ordered:
+		var d ordered
+		if parse(&d) {
+			s.reorder(d)
 		}
 	case Exported:
 	default:

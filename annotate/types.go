@@ -34,6 +34,7 @@ const (
 	CaseTaken      Kind = "case.take"
 	PutBack        Kind = "case.return"
 	DueSet         Kind = "due.set"
+	Ordered        Kind = "assignment.order"
 )
 
 // Op is what somebody asks for.
@@ -136,9 +137,12 @@ type Assignment struct {
 	Reason  string   `json:"reason,omitempty"`  // why it was sent to adjudication
 	Due     string   `json:"due,omitempty"`     // date
 
-	reading string
-	pooled  bool // anybody could have taken it
-	place   int  // in the pool
+	Priority float64 `json:"priority,omitempty"` // where the protocol lets a coordinator set it: higher ones are read first, equal ones in their order
+
+	reading  string
+	byChance bool // its place in the order comes from chance
+	pooled   bool // anybody could have taken it
+	place    int  // in the pool
 }
 
 // Reading is what one reader says of one case.
@@ -153,9 +157,10 @@ type Reading struct {
 	Opened      time.Time
 	LockedAt    time.Time // zero: a draft
 	Seconds     float64   // spent in focus
-	Shown       []Shown   // on the screen
+	Screen      []Shown   // what was on it
 	Answers     []*Answer // in the order in which they were first given
 	Revealed    []string  // readings that were shown along, logged when it was opened
+	Prefilled   []*Answer // what it began with: copies of a model's answers, as they were
 	SharedWith  []string
 	DerivedFrom []string
 	Method      string // of adjudication
@@ -194,9 +199,10 @@ type Answer struct {
 	CannotAssess string   `json:"cannot_assess,omitempty"`
 
 	// Computed by the server; what a client sends here is ignored.
-	Value   *float64         `json:"value,omitempty"` // what counts, in Unit
-	Unit    string           `json:"unit,omitempty"`
-	Results []measure.Result `json:"results,omitempty"`
+	DerivedFrom string           `json:"derived_from,omitempty"` // the model's answer that it began as a copy of
+	Value       *float64         `json:"value,omitempty"`        // what counts, in Unit
+	Unit        string           `json:"unit,omitempty"`
+	Results     []measure.Result `json:"results,omitempty"`
 }
 
 // at is what an answer is about: there is one answer of a reading to each.

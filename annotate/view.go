@@ -105,11 +105,15 @@ func (p *Project) Worklist(who string) ([]Task, error) {
 		t.Requirements = p.state.requirements(a, p.state.readings[a.reading])
 		out = append(out, t)
 	}
+	p.state.byPriority(out)
 	return out, nil
 }
 
 func (s *state) task(a *Assignment, now time.Time) Task {
 	t := Task{Assignment: a.ID, Order: a.Order, Arm: a.Arm, Session: a.Session, Reading: a.reading, Due: a.Due, Reason: a.Reason, Items: a.Items, State: "ready", Late: s.late(a, now)}
+	if p := s.current(); p != nil && len(t.Items) == 0 {
+		t.Items = p.AskedIn(a.Arm)
+	}
 	if _, done := s.locked(a.ID); done {
 		t.State = "locked"
 	} else if a.reading != "" {
@@ -323,6 +327,8 @@ func (s *state) publish(e Event) {
 		s.publishPool(e, give)
 	case DueSet:
 		s.publishDue(e, give)
+	case Ordered:
+		s.publishOrder(e, give)
 	case Decided:
 		r := s.readings[e.Object]
 		for _, m := range s.members {

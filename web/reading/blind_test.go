@@ -158,7 +158,7 @@ func (s *site) overheard(b *browser, who string, readings []string) string {
 // of what the session can get changes until the reader's own unaided reading is locked; then AI is shown, masked, where it was revealed.
 // In none of it is a name of somebody else, a UID, a file, a pseudonym, or a text of a header.
 func TestBlindInEveryByte(t *testing.T) {
-	st := newStudy(t, "sequential, ai: net", loop, compressed)
+	st := newStudy(t, "sequential, ai: net", loop, compressed, volume)
 	s := serveIt(t, st, Options{OpRate: 100_000})
 	ann := s.as("ann")
 	mine := s.tasks("ann")

@@ -44,7 +44,7 @@ func (s *Server) routes() []route {
 		{Method: "GET", Path: "/api/worklist", Asks: []policy.Action{policy.OwnProgress}, Logged: true, handle: s.getWorklist, Does: "one's own assignments in their order"},
 		{Method: "GET", Path: "/api/progress", Asks: []policy.Action{policy.ViewProgress}, Logged: true, handle: s.getProgress, Does: "how far each masked reader is"},
 		{Method: "GET", Path: "/api/pool", Asks: []policy.Action{policy.TakeCase, policy.ViewProgress}, Logged: true, handle: s.getPool, Does: "whether there is a case left to take, and for those who may know of progress how many"},
-		{Method: "GET", Path: "/api/cases/{id}", Asks: []policy.Action{policy.ViewCase}, Logged: true, handle: s.getCase, Does: "pictures of an assignment: size, depth, windows, times, marks"},
+		{Method: "GET", Path: "/api/cases/{id}", Asks: []policy.Action{policy.ViewCase}, Logged: true, handle: s.getCase, Does: "pictures of an assignment: size, depth, windows, times, marks, places in the patient"},
 		{Method: "GET", Path: "/api/cases/{id}/images/{image}/frames/{frame}", Asks: []policy.Action{policy.ViewCase}, handle: s.getFrame, Does: "the pixels of a frame"},
 		{Method: "POST", Path: "/api/cases/{id}/measure", Asks: []policy.Action{policy.ViewCase}, MaxBody: maxMeasure, Logged: true, handle: s.postMeasure, Does: "`{shapes}` to numbers, without writing"},
 		{Method: "GET", Path: "/api/readings/{id}", Asks: []policy.Action{policy.ViewReading}, Logged: true, handle: s.getReading, Does: "a reading as one may see it"},
