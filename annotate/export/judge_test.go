@@ -3,6 +3,7 @@ package export
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"io/fs"
 	"iter"
@@ -271,8 +272,8 @@ func TestJudgeOHIF(t *testing.T) {
 	}
 	defer a.Close()
 	backend := dicomweb.New(a)
-	keep := slices.DeleteFunc(slices.Clone(all), func(p string) bool { // ann's results and the pictures
-		return slices.Contains(byKind["gsps"], p) || slices.Contains(byKind["sc"], p) || len(byKind["sr"]) > 1 && p == byKind["sr"][1]
+	keep := slices.DeleteFunc(slices.Clone(all), func(p string) bool { // presentation states and captures are shown by themselves
+		return slices.Contains(byKind["gsps"], p) || slices.Contains(byKind["sc"], p)
 	})
 	for _, f := range keep {
 		raw, err := os.ReadFile(f)
@@ -299,5 +300,20 @@ func TestJudgeOHIF(t *testing.T) {
 	b.Open(viewer.URL + "/viewer?StudyInstanceUIDs=" + study)
 	b.Wait(judges.Drawn(4))
 	b.Eval(judges.SkipTour)
-	b.Screenshot(filepath.Join(artifacts, "ohif-results.png"))
+	pick := func(kind, with, without string) string {
+		return fmt.Sprintf(`(() => { const e = [...document.querySelectorAll("[data-cy^=study-browser-thumbnail]")].find(e => e.innerText.startsWith(%q) && e.innerText.includes(%q) && !e.innerText.includes(%q));
+			e?.dispatchEvent(new MouseEvent("dblclick", {bubbles: true})); return !!e; })()`, kind, with, without)
+	}
+	// The mask lies over the slices: pixels that are much redder than the grey picture has any.
+	b.Wait(pick("SEG", "image 3", "\x00"))
+	b.Wait(`(() => { for (const c of document.querySelectorAll(".cornerstone-canvas")) { const d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data; let n = 0;
+		for (let i = 0; i < d.length; i += 4) if (Math.max(d[i], d[i+1], d[i+2]) - Math.min(d[i], d[i+1], d[i+2]) > 40) n++; if (n > 500) return true; } return false; })()`)
+	b.Screenshot(filepath.Join(artifacts, "ohif-segmentation.png"))
+	// The lines of the report have their millimetres.
+	b.Open(viewer.URL + "/viewer?report&StudyInstanceUIDs=" + study)
+	b.Wait(judges.Drawn(4))
+	b.Wait(pick("SR", "", "judgements"))
+	b.Wait(`["Interventricular septum: 38.42 mm", "Area: 300.00 mm2", "Perimeter: 70.00 mm"].every(w => [...document.querySelectorAll("svg text")].some(e => e.textContent.includes(w)))`)
+	b.Screenshot(filepath.Join(artifacts, "ohif-report.png"))
+	t.Log("OHIF: the segmentation over its slices, 38.42 mm and 300.00 mm2 in the ultrasound")
 }

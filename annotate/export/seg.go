@@ -23,6 +23,9 @@ func writeSegmentations(ctx context.Context, w *folder, r *annotate.Records) err
 				continue
 			}
 			s.Made = made(r, x, im[stack[0]], "SEG", segmentationSeries, number, "")
+			if len(im) > 1 {
+				s.SeriesDescription += fmt.Sprintf(": image %d", stack[0]+1)
+			}
 			ds, err := s.DataSet()
 			if err != nil {
 				return fmt.Errorf("image %d: %w", stack[0]+1, err)
