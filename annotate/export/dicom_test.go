@@ -267,6 +267,10 @@ func TestRegions(t *testing.T) {
 	if list, err := regions(measure.Shape{Kind: measure.Spline, Points: p}, im); err != nil || !list[0].Closed() || len(list[0].Points) < 20 {
 		t.Errorf("%v, %v", list, err)
 	}
+	list, err := regions(measure.Shape{Kind: measure.Caliper, Frame: 3, To: 7, Points: p[:2]}, im)
+	if err != nil || len(list) != 2 || list[0].Type != result.OnePoint || !slices.Equal(list[0].In.Frames, []int{3}) || !slices.Equal(list[1].In.Frames, []int{7}) {
+		t.Errorf("a caliper through a cine: %+v, %v", list, err)
+	}
 	if _, err := regions(measure.Shape{Kind: measure.Length, Points: p}, im); fault.CodeOf(err) != fault.Input {
 		t.Error(err)
 	}

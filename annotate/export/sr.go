@@ -195,6 +195,11 @@ func regions(s measure.Shape, im result.Image) ([]result.Region, error) {
 		return result.Region{Type: result.Polyline, Points: p, In: in}
 	}
 	switch s.Kind {
+	case measure.Caliper:
+		if s.To > 0 { // a point in each of two frames
+			last := result.Reference{SOP: im.SOP, Frames: []int{s.To}}
+			return []result.Region{{Type: result.OnePoint, Points: p[:1], In: in}, {Type: result.OnePoint, Points: p[1:], In: last}}, nil
+		}
 	case measure.PointMark:
 		return []result.Region{{Type: result.OnePoint, Points: p, In: in}}, nil
 	case measure.Rectangle:

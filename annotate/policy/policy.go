@@ -36,6 +36,8 @@ const (
 	LockReading   Action = "lock reading"
 	ShareReading  Action = "share reading"
 	Comment       Action = "comment"
+	ViewComments  Action = "view comments"
+	Attend        Action = "attend"        // know who is in a reading, what they draw at this moment, and what they paint
 	ViewProgress  Action = "view progress" // how many are done, by masked reader
 	OwnProgress   Action = "own progress"
 	ViewAgreement Action = "view agreement" // numbers over all readings
@@ -45,11 +47,12 @@ const (
 	ViewNames     Action = "view names" // who a masked reader is, and which one is AI
 	Unblind       Action = "unblind"
 	ViewLog       Action = "view log"
+	ViewAccess    Action = "view access log" // who asked and looked, not what was found
 )
 
 // Actions are all of them.
-var Actions = []Action{ManageMembers, ManageStudy, ViewCase, OpenReading, ViewReading, EditReading, LockReading, ShareReading, Comment, ViewProgress, OwnProgress,
-	ViewAgreement, Dispatch, SignTruth, Export, ViewNames, Unblind, ViewLog}
+var Actions = []Action{ManageMembers, ManageStudy, ViewCase, OpenReading, ViewReading, EditReading, LockReading, ShareReading, Comment, ViewComments, Attend, ViewProgress, OwnProgress,
+	ViewAgreement, Dispatch, SignTruth, Export, ViewNames, Unblind, ViewLog, ViewAccess}
 
 // Facts are what holds of the subject and the thing that is asked about; a set of bits.
 type Facts uint16
