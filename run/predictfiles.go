@@ -17,15 +17,15 @@ import (
 
 // Labelled is a picture whose positions a network has labelled: [D, H, W] of the file, 0 background, k class k.
 type Labelled struct {
-	File  string
-	Size  [3]int
-	Label []uint8
+	File    string
+	Size    [3]int
+	Label   []uint8
+	Target  string
+	Classes []string
 }
 
 // Answers is what networks say of pictures of which nobody knows the truth.
 type Answers struct {
-	Target  string                  // of networks that label positions
-	Classes []string                // of those
 	Members []*evaluate.Predictions // of the others: one a network (folds, ensembles), items being file names
 	Left    []cohort.Quarantine     // pictures that could not be read
 	Learnt  []string                // pictures that the networks were trained on, or chosen by
@@ -68,10 +68,9 @@ func PredictFiles(ctx context.Context, dir string, files []string, log io.Writer
 		if err != nil {
 			return nil, err
 		}
-		out.Target, out.Classes = t.Name, t.Classes
 		opts.CheckpointDirs = models
 		return out, learn.PredictMasks(ctx, opts, func(row int, mc *cohort.MaskCase, label []uint8) error {
-			return each(Labelled{File: c.Rows[row].ID, Size: mc.Stored, Label: slices.Clone(label)})
+			return each(Labelled{c.Rows[row].ID, mc.Stored, slices.Clone(label), t.Name, t.Classes})
 		})
 	}
 	if len(r.Cohort.Spec.Tabular) > 0 {
@@ -91,6 +90,30 @@ func PredictFiles(ctx context.Context, dir string, files []string, log io.Writer
 		out.Members = append(out.Members, p)
 	}
 	return out, nil
+}
+
+// Asked is what a run's or a bundle's networks answer.
+type Asked struct {
+	Targets []evaluate.Target
+	Target  string   // of networks that label positions; then Classes are its
+	Classes []string // and Targets none
+}
+
+// ModelTargets says what the networks of a run or a bundle answer, without running them.
+func ModelTargets(ctx context.Context, dir string, log io.Writer) (*Asked, error) {
+	r, _, _, done, err := openModels(ctx, dir, log, hasher{})
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	if r.segments() {
+		t, err := maskTarget(r.Plan, r.Cohort)
+		if err != nil {
+			return nil, err
+		}
+		return &Asked{Target: t.Name, Classes: t.Classes}, nil
+	}
+	return &Asked{Targets: r.targets()}, nil
 }
 
 // openModels opens a run or a bundle and names its networks' folders. known says which part an item of a digest was in; nil where nobody can tell.

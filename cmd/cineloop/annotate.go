@@ -48,6 +48,8 @@ type annotateOptions struct {
 	DryRun    bool
 	KeyFile   string // truth
 	PublicKey string
+
+	Assist assistOptions // assist, order
 }
 
 // annotateCommand is one sub-command: a project and what is done with it.
@@ -78,7 +80,7 @@ another process, 8 out of disk, 130 interrupted.`,
 	serveAnnotate(cmd, io)
 	cmd.PersistentFlags().StringVar(&opts.As, "as", "", "member in whose name it is done")
 	cmd.PersistentFlags().BoolVar(&opts.JSON, "json", false, "print the result as JSON")
-	for _, sub := range slices.Concat(annotateSetup, annotateResults, annotateServing) {
+	for _, sub := range slices.Concat(annotateSetup, annotateAssisting, annotateResults, annotateServing) {
 		c := &cobra.Command{Use: strings.TrimSpace(sub.use + " PROJECT " + sub.rest), Short: sub.short, Long: sub.long, Example: sub.example, Args: cobra.ExactArgs(1),
 			RunE: func(cmd *cobra.Command, args []string) error {
 				opts.Project, opts.Rest = args[0], args[1:]
