@@ -171,7 +171,7 @@ func (a *Answer) paint(it *protocol.Item, c *Case, cal calibrate) error {
 
 // drawnIn is the calibration of a shape's frame; the shape lies where the answer does, or anywhere in the exam where it is asked of that.
 func (a *Answer) drawnIn(d Drawn, it *protocol.Item, c *Case, cal calibrate) (measure.Calibration, error) {
-	if d.Image < 1 || d.Image > len(c.Images) || d.Frame < 0 || d.Frame >= c.Images[d.Image-1].Frames ||
+	if d.Image < 1 || d.Image > len(c.Images) || d.Frame < 0 || max(d.Frame, d.To) >= c.Images[d.Image-1].Frames ||
 		it.Scope != protocol.Exam && d.Image != a.Image || it.Scope == protocol.OneFrame && d.Frame != a.Frame {
 		return measure.Calibration{}, fault.New(fault.Input, "%s: the shape does not lie where the answer does", it.Name)
 	}

@@ -92,6 +92,9 @@ func (d *decision) put() (any, error) {
 	if err := d.base(v.Reading); err != nil {
 		return nil, err
 	}
+	if err := d.leased(r, c.v.Answer); err != nil {
+		return nil, err
+	}
 	for _, other := range r.Answers {
 		if other.ID != d.e.Object && other.at() == c.v.Answer.at() {
 			return nil, fault.New(fault.Conflict, "there is an answer to this already").WithHint("change that one")
@@ -141,10 +144,14 @@ func (d *decision) remove() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !slices.ContainsFunc(r.Answers, func(a *Answer) bool { return a.ID == d.op.Object }) {
+	i := slices.IndexFunc(r.Answers, func(a *Answer) bool { return a.ID == d.op.Object })
+	if i < 0 {
 		return nil, ErrUnknown
 	}
 	if err := d.base(v.Reading); err != nil {
+		return nil, err
+	}
+	if err := d.leased(r, r.Answers[i]); err != nil {
 		return nil, err
 	}
 	return ofReading{Reading: r.ID}, nil
@@ -232,16 +239,4 @@ func (d *decision) share() (any, error) {
 	}
 	slices.Sort(v.With)
 	return ofReading{Reading: r.ID, With: slices.Compact(v.With)}, nil
-}
-
-func (d *decision) comment() (any, error) {
-	v, r, err := d.ofReading(policy.Comment)
-	if err != nil {
-		return nil, err
-	}
-	c := d.s.cases[r.Case]
-	if v.Text == "" || len(v.Text) > 10_000 || v.Image < 0 || v.Image > len(c.Images) || v.Frame < 0 || v.Image > 0 && v.Frame >= c.Images[v.Image-1].Frames {
-		return nil, fault.New(fault.Input, "a comment has a text, and a place in the case or none")
-	}
-	return ofReading{Reading: r.ID, Text: v.Text, Image: v.Image, Frame: v.Frame}, nil
 }

@@ -35,6 +35,7 @@ type Project struct {
 	log      *ledger.Ledger
 	pictures headers
 	now      func() time.Time
+	leases   leases
 
 	mu     sync.RWMutex
 	state  *state

@@ -82,6 +82,7 @@ type (
 		Text    string   `json:"text,omitempty"`
 		Image   int      `json:"image,omitempty"`
 		Frame   int      `json:"frame,omitempty"`
+		Reply   string   `json:"reply,omitempty"` // to another comment
 		Method  string   `json:"method,omitempty"`
 		Reason  string   `json:"rationale,omitempty"`
 	}
@@ -184,7 +185,7 @@ func (s *state) apply(e Event) error {
 			case ReadingShared:
 				r.SharedWith = d.With
 			case Commented:
-				r.comments++
+				r.comments = append(r.comments, newComment(e, d, r))
 			}
 		}
 	case Decided:

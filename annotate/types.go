@@ -160,7 +160,7 @@ type Reading struct {
 	Method      string // of adjudication
 	Rationale   string
 
-	comments int
+	comments []*Comment
 }
 
 // Locked says that the reading is final.

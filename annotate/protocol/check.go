@@ -20,12 +20,12 @@ var shapes = map[measure.Kind][]string{
 	measure.Length: {"length"}, measure.Polyline: {"length"}, measure.Angle: {"angle"}, measure.Bidirectional: {"long axis", "short axis"},
 	measure.Rectangle: {"area", "width", "height", "perimeter"}, measure.Ellipse: {"area", "major axis", "minor axis", "perimeter"},
 	measure.Polygon: {"area", "perimeter"}, measure.Spline: {"area", "perimeter"}, measure.Freehand: {"area", "perimeter"},
-	measure.Caliper: {"time", "depth", "slope", "velocity", "acceleration", "frequency"}, measure.PointMark: {"velocity"},
+	measure.Caliper: {"time", "depth", "slope", "velocity", "acceleration", "frequency", "rate"}, measure.PointMark: {"velocity"},
 	measure.Trace: {"area", "long axis", "volume (discs)", "volume (area-length)"},
 }
 
 var unitOf = map[string]string{"length": "mm", "angle": "deg", "long axis": "mm", "short axis": "mm", "area": "mm2", "width": "mm", "height": "mm", "perimeter": "mm",
-	"major axis": "mm", "minor axis": "mm", "time": "ms", "depth": "mm", "slope": "cm/s", "velocity": "cm/s", "acceleration": "cm/s2", "frequency": "Hz",
+	"major axis": "mm", "minor axis": "mm", "time": "ms", "depth": "mm", "slope": "cm/s", "velocity": "cm/s", "acceleration": "cm/s2", "frequency": "Hz", "rate": "/min",
 	"volume (discs)": "mL", "volume (area-length)": "mL"}
 
 var metrics = map[ItemKind][]string{Choice: {"different"}, Multi: {"different"}, Ordinal: {"different", "steps"}, Number: {"difference", "percent"},

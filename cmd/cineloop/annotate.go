@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -15,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cineloop/cineloop/annotate"
-	"github.com/cineloop/cineloop/annotate/intake"
 	"github.com/cineloop/cineloop/annotate/policy"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/stats"
@@ -29,11 +27,11 @@ type annotateOptions struct {
 	As      string
 	JSON    bool
 
-	Name  string // init
-	Seed  uint64
-	Roles []string // member
-	Model string
-	Lock  bool // import
+	Name   string // init
+	Seed   uint64
+	Roles  []string // member
+	Model  string
+	Import importOptions
 
 	Each                   string // cases
 	Captures, Deidentified bool
@@ -80,7 +78,7 @@ another process, 8 out of disk, 130 interrupted.`,
 	serveAnnotate(cmd, io)
 	cmd.PersistentFlags().StringVar(&opts.As, "as", "", "member in whose name it is done")
 	cmd.PersistentFlags().BoolVar(&opts.JSON, "json", false, "print the result as JSON")
-	for _, sub := range slices.Concat(annotateSetup, annotateAssisting, annotateResults, annotateServing) {
+	for _, sub := range slices.Concat(annotateSetup, annotateAssisting, annotateResults, annotateServing, annotateIdentity) {
 		c := &cobra.Command{Use: strings.TrimSpace(sub.use + " PROJECT " + sub.rest), Short: sub.short, Long: sub.long, Example: sub.example, Args: cobra.ExactArgs(1),
 			RunE: func(cmd *cobra.Command, args []string) error {
 				opts.Project, opts.Rest = args[0], args[1:]
@@ -155,16 +153,7 @@ Exit status: 0 done, 2 not allowed, 3 the design does not fit the members, 7 the
 		long: `Phases do not come back. Agreement, exports and truth are for those in the project when reading is over.
 
 Exit status: 0 done, 2 no such phase, or not allowed, 7 it is past.`},
-	{use: "import", rest: "TABLE", short: "Bring readings that were made elsewhere", run: runAnnotateImport, args: cobra.ExactArgs(2),
-		long: `Takes the rows of the CSV file TABLE as answers of --as: a model's readings, or earlier ones. Columns: file, item, and one of choice, value, text,
-cannot_assess, points; image, frame, confidence where they are asked for. The cases must be assigned to the member, and points are
-measured by the project. With --lock every reading is locked when its answers are in. What was brought before is passed over.
-
-Exit status: 0 done, 2 not allowed, 3 a row that does not fit (the message has its number), 6 no such file.`,
-		example: `  cineloop annotate import study predictions.csv --as net --lock`,
-		flags: func(c *cobra.Command, o *annotateOptions) {
-			c.Flags().BoolVar(&o.Lock, "lock", false, "lock the readings")
-		}},
+	annotateImport,
 	{use: "worklist", short: "What a member has to read", run: runAnnotateWorklist,
 		long: `Lists the assignments of --as, in their order.
 
@@ -233,25 +222,6 @@ func runAnnotateProtocol(ctx context.Context, o annotateOptions, io ioStreams) e
 		return fault.New(fault.NotFound, "the protocol: %w", err)
 	}
 	return simple(annotate.ProtocolSet, map[string]string{"yaml": string(b)})(ctx, o, io)
-}
-
-func runAnnotateImport(ctx context.Context, o annotateOptions, io ioStreams) error {
-	f, err := os.Open(o.Rest[0])
-	if err != nil {
-		return fault.New(fault.NotFound, "the table: %w", err)
-	}
-	defer f.Close()
-	return withProject(o, func(p *annotate.Project) error {
-		s, err := intake.CSV(ctx, p, o.As, f, o.Lock)
-		if err != nil {
-			return fmt.Errorf("%s: %w", filepath.Base(o.Rest[0]), err)
-		}
-		if o.JSON {
-			return json.NewEncoder(io.Out).Encode(s)
-		}
-		fmt.Fprintf(io.Out, "%d rows: %d answers in %d readings, %d locked; %d rows of readings that were locked before\n", s.Rows, s.Answers, s.Readings, s.Locked, s.Before)
-		return nil
-	})
 }
 
 // reading gives a project for reading, which a server may have open.

@@ -320,9 +320,9 @@ func orderIn(ctx context.Context, p *annotate.Project, o annotateOptions, out io
 	if o.DryRun {
 		return printOrder(order, files, o, out)
 	}
-	var places []annotate.Place
+	var places []annotate.Turn
 	for _, u := range list {
-		places = append(places, annotate.Place{Assignment: u.Assignment, Priority: at[u.Case].Priority, Random: at[u.Case].Random})
+		places = append(places, annotate.Turn{Assignment: u.Assignment, Priority: at[u.Case].Priority, Random: at[u.Case].Random})
 	}
 	if err := doOp(ctx, p, o.As, annotate.Ordered, map[string]any{"by": o.Assist.By, "source": source, "random_share": share, "seed": o.Assist.Seed, "places": places}); err != nil {
 		return err
