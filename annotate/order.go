@@ -23,7 +23,7 @@ type ordered struct {
 	Source string  `json:"source,omitempty"` // SHA-256 of the scores
 	Share  float64 `json:"random_share"`     // of cases whose place comes from chance
 	Seed   uint64  `json:"seed"`
-	Places []Turn `json:"places"`
+	Places []Turn  `json:"places"`
 }
 
 func (d *decision) setOrder() (any, error) {
