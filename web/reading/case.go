@@ -77,7 +77,7 @@ func (s *Server) caseOf(who, assignment string) (*caseView, error) {
 	out := &caseView{ID: assignment, Images: make([]imageView, len(pics))}
 	var planes []plane
 	for i, p := range pics {
-		if err := s.pictures.with(p, func(im *pixel.Image) error {
+		if err := s.pictures.with(assignment, p, func(im *pixel.Image) error {
 			planes = append(planes, planesOf(im, i+1, p.Series)...)
 			out.Images[i], err = describe(im)
 			out.Images[i].Number = i + 1
