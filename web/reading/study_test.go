@@ -34,6 +34,7 @@ items:
   - {name: severity, kind: ordinal, options: [{name: none}, {name: mild}, {name: severe}], positive: [severe], required: true}
   - {name: septum, kind: measurement, shape: length}
   - {name: note, kind: text}
+  - {name: lv, kind: mask, scope: frame}
 `
 
 type m = map[string]any
@@ -123,6 +124,12 @@ var members = map[string][]policy.Role{"ann": {policy.Reader}, "bob": {policy.Re
 // newStudy is a project in its reading phase, with a file of passwords.
 func newStudy(t testing.TB, design string, files ...func(testing.TB, string, int) string) *study {
 	t.Helper()
+	return newStudyWith(t, fmt.Sprintf(rules, design), files...)
+}
+
+// newStudyWith is newStudy under a protocol of its own.
+func newStudyWith(t testing.TB, yaml string, files ...func(testing.TB, string, int) string) *study {
+	t.Helper()
 	dir := t.TempDir()
 	p, err := annotate.Create(context.Background(), dir, "study", 7, "eve")
 	if err != nil {
@@ -134,7 +141,7 @@ func newStudy(t testing.TB, design string, files ...func(testing.TB, string, int
 		s.do("eve", annotate.MemberAdded, "", 0, m{"name": name, "roles": roles})
 	}
 	s.do("eve", annotate.MemberAdded, "", 0, m{"name": "net", "roles": []policy.Role{policy.Service}, "model": "lvnet 1.2"})
-	s.do("cora", annotate.ProtocolSet, "", 0, m{"yaml": fmt.Sprintf(rules, design)})
+	s.do("cora", annotate.ProtocolSet, "", 0, m{"yaml": yaml})
 	for i, f := range files {
 		s.do("cora", annotate.CaseAdded, "", 0, m{"patient": fmt.Sprintf("pseudo%d", i), "files": strings.Fields(f(t, dir, i))})
 	}

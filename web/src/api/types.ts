@@ -15,6 +15,8 @@ export interface Shape {
 	readonly kind: ShapeKind;
 	/** from 0 */
 	readonly frame: number;
+	/** of a caliper through a cine: frame of its second point, after frame */
+	readonly to?: number;
 	readonly points: readonly Point[];
 }
 

@@ -125,7 +125,13 @@ export type Input =
 			readonly shift: boolean;
 			readonly alt: boolean;
 	  }
-	| { readonly type: 'key'; readonly key: 'Enter' | 'Escape' | 'Delete' | 'Backspace' | 'undo' | 'redo' };
+	| {
+			readonly type: 'key';
+			/** Arrows move the keyboard's cursor, a handle or a shape: 1 pixel, with shift 10, with alt a tenth. Space places a point. Tab goes through shapes and handles. */
+			readonly key: 'Enter' | 'Escape' | 'Delete' | 'Backspace' | 'undo' | 'redo' | 'Tab' | 'Space' | 'ArrowLeft' | 'ArrowRight' | 'ArrowUp' | 'ArrowDown';
+			readonly shift?: boolean;
+			readonly alt?: boolean;
+	  };
 
 /** A shape on the board. id is the board's own. */
 export interface Placed {
@@ -157,8 +163,12 @@ export interface Scene {
 	/** the shape that is being drawn */
 	readonly draft: Drawn | undefined;
 	readonly selected: string | undefined;
-	/** brush under the pointer, image pixels */
+	/** brush under the pointer, image pixels of a column's width */
 	readonly cursor: { readonly point: Point; readonly radius: number } | undefined;
+	/** where the next key places a point; undefined while one points with something */
+	readonly cross?: Point | undefined;
+	/** handle of the selected shape that arrows move */
+	readonly handle?: number | undefined;
 }
 
 /** A change that somebody made and that is to be kept: sent as an answer by the app. */
@@ -171,19 +181,28 @@ export type Change =
 export interface Board {
 	readonly scene: Scene;
 	tool: ToolName;
-	/** item that what is drawn answers, and the role of a trace */
-	target: { readonly item: string; readonly role?: Drawn['role'] } | undefined;
+	/** that is shown: keys draw there. Pointers say it themselves */
+	frame: number;
+	/** item that what is drawn answers, and the role of a trace; with one, a new shape takes the place of the item's former one in the image or in the frame */
+	target: { readonly item: string; readonly role?: Drawn['role']; readonly one?: 'image' | 'frame' } | undefined;
 	/** image pixels */
 	brush: number;
 	/** stored values that the threshold brush takes, both included */
 	threshold: readonly [number, number];
+	/** Own shape that is selected; undefined: none. */
+	select(id: string | undefined): void;
+	/** Takes a shape away, as Delete does. */
+	remove(id: string): void;
 	/** Takes what somebody does. True: the board used it; false: it is the viewport's (pan, scroll). */
 	input(i: Input): boolean;
 	undo(): void;
 	redo(): void;
 	readonly canUndo: boolean;
 	readonly canRedo: boolean;
-	/** Puts what the server has (own answers after a reload, others' layers); not part of the history. */
+	/**
+	 * Puts what the server has (own answers after a reload, others' layers) in place of all that is here; not part of the history. Where own
+	 * shapes and masks are other than they were here, the history ends.
+	 */
 	put(shapes: readonly Placed[], masks: readonly PlacedMask[]): void;
 	/** Words of the server for a shape. */
 	label(id: string, text: string): void;
@@ -191,6 +210,10 @@ export interface Board {
 	copy(item: string, from: number, to: number): void;
 	/** Fills the frames between two frames that have the item's mask or shape. */
 	interpolate(item: string, from: number, to: number): void;
+	/** Fills a closed own shape into its item's mask in its frame, or takes it away from there. */
+	fillShape(id: string, how?: 'union' | 'subtract'): void;
+	/** Takes a mask (another reader's, say) together with the item's own in a frame. */
+	combine(item: string, frame: number, mask: MaskRuns, how: 'union' | 'subtract' | 'intersect'): void;
 	/** The scene has changed. */
 	onScene(f: (s: Scene) => void): Unsubscribe;
 	/** Something is to be kept: when a shape is finished or edited, a stroke ended, something was undone. */
