@@ -140,11 +140,43 @@ export interface Item {
 	readonly cannot_assess?: readonly string[];
 }
 
+/** Whole numbers, both included; absent: no bound. */
+export interface Range {
+	readonly min?: number;
+	readonly max?: number;
+}
+
+export type DisplayKind = 'loop' | 'stack' | 'still';
+export type Sync = 'none' | 'time' | 'frame' | 'phase' | 'position';
+
+/** How a case's pictures are laid out: the first rule that fits. A stack of slices is one picture. */
+export interface Hanging {
+	readonly when: {
+		readonly pictures: Range;
+		/** of each */
+		readonly kind?: DisplayKind;
+		readonly colour?: boolean;
+		readonly rows: Range;
+		readonly frames: Range;
+	};
+	/** rows x columns, 1x1 to 3x3 */
+	readonly layout: string;
+	/** what cells show, by rows: the nth, from 1, of those that are like it; default the cell's number */
+	readonly show?: readonly { readonly kind?: DisplayKind; readonly colour?: boolean; readonly nth?: number }[];
+	readonly sync: Sync;
+	readonly link?: readonly ('view' | 'window')[];
+	/** a shape's kind, select, brush, erase, fill or threshold */
+	readonly tool?: string;
+	readonly window?: 'header' | 'auto' | 'lung' | 'mediastinum' | 'abdomen' | 'brain' | 'bone';
+	readonly play: boolean;
+}
+
 export interface Protocol {
 	readonly revision: number;
 	readonly title: string;
 	readonly design: string;
 	readonly items: readonly Item[];
+	readonly hanging?: readonly Hanging[];
 }
 
 export interface VoiWindow {
