@@ -186,6 +186,13 @@ export interface VoiWindow {
 	readonly function: 'linear' | 'linear_exact' | 'sigmoid';
 }
 
+/** A lookup table: what lies before its first and after its last value is as those. */
+export interface Table {
+	readonly first: number;
+	readonly bits: number;
+	readonly data: readonly number[];
+}
+
 export interface Rescale {
 	readonly slope: number;
 	readonly intercept: number;
@@ -213,7 +220,11 @@ export interface Image {
 	/** the frames' own, where they differ */
 	readonly rescales?: readonly Rescale[];
 	readonly windows?: readonly VoiWindow[];
-	readonly voi_lut?: { readonly first: number; readonly bits: number; readonly data: readonly number[] };
+	readonly voi_lut?: Table;
+	/** in place of rescale */
+	readonly modality_lut?: Table;
+	/** stored values, both included, that are no part of the picture */
+	readonly padding?: readonly [from: number, to: number];
 	/** since the first frame; absent where the header does not say */
 	readonly times_ms?: readonly number[];
 	readonly marks?: readonly { readonly frame: number; readonly name: string }[];
