@@ -47,6 +47,10 @@ func (a *Answer) complete(it *protocol.Item, c *Case, cal calibrate) error {
 		if len(a.Choice) != 1 || !slices.Contains(protocol.Preferences, a.Choice[0]) {
 			return wrong
 		}
+	case protocol.Origin: // that the arm asks it so is the reading's
+		if len(a.Choice) != 1 || !slices.Contains(slices.Concat(protocol.Origins(protocol.Preferring), protocol.Origins(protocol.Aided)), a.Choice[0]) {
+			return wrong
+		}
 	case protocol.Text:
 		if a.Text == "" || len(a.Text) > 10_000 {
 			return wrong
@@ -91,6 +95,13 @@ func (a *Answer) place(it *protocol.Item, c *Case) error {
 	}
 	if a.Image < 1 || a.Image > len(c.Images) || a.Frame < 0 || a.Frame >= c.Images[a.Image-1].Frames {
 		return bad
+	}
+	if it.Scope == protocol.Series {
+		if a.Frame != 0 || a.To != 0 {
+			return bad
+		}
+		a.Image = c.SeriesOf(a.Image)
+		return nil
 	}
 	frames := c.Images[a.Image-1].Frames
 	switch it.Scope {
