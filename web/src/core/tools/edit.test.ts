@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Drawn, Point } from '../../api/types';
-import { Hand, image, random } from '../testing';
+import { Hand, image, random } from '../testing/hand';
 import { shapeBetween } from './between';
 import { handles, insert, moveHandle, nearestLine } from './handles';
 import { pathLength, resample, type Picture } from './plane';
