@@ -40,7 +40,7 @@ interface Label extends Wanted {
 export class Overlay {
 	readonly svg: SVGSVGElement;
 	readonly #canvas: MaskCanvas;
-	readonly #borders = new WeakMap<PlacedMask, string>();
+	readonly #borders = new WeakMap<PlacedMask, { readonly d: string; readonly first: readonly Point[] }>();
 	#last: { scene: Scene; view: View } | undefined;
 
 	/** Puts the overlay into an element that is as large as the canvas beneath, and positioned. */
@@ -134,16 +134,17 @@ export class Overlay {
 	/** A mask's border in image space: the same path for every zoom. */
 	#border(p: PlacedMask, m: Affine, out: Element[], labels: Label[]): void {
 		const look = looks[p.layer];
-		let d = this.#borders.get(p);
-		if (d === undefined) {
-			d = (contours(bitsOf(p), mostCorners) ?? []).map((c) => pathOf(c, true)).join('');
-			this.#borders.set(p, d);
+		let border = this.#borders.get(p);
+		if (!border) {
+			const loops = contours(bitsOf(p), mostCorners) ?? [];
+			border = { d: loops.map((c) => pathOf(c, true)).join(''), first: loops[0] ?? [] };
+			this.#borders.set(p, border);
 		}
-		if (!d) return;
+		if (!border.d) return;
 		const a = { stroke: look.colour, 'stroke-dasharray': look.dash || undefined, transform: `matrix(${m.a} ${m.b} ${m.c} ${m.d} ${m.e} ${m.f})`, 'vector-effect': 'non-scaling-stroke' };
-		this.#line(out, d, { ...a, 'data-part': 'mask' }, 1.25);
+		this.#line(out, border.d, { ...a, 'data-part': 'mask' }, 1.25);
 		if (!look.letter) return;
-		const corner = contours(bitsOf(p), mostCorners)?.[0]?.map((q) => apply(m, q)) ?? [];
+		const corner = border.first.map((q) => apply(m, q));
 		labels.push({ text: look.letter, colour: look.colour, lines: [{ points: corner, closed: true }], width: textWidth(this.host.ownerDocument, look.letter, size) + 8, height: lineHeight });
 	}
 
