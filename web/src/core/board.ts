@@ -23,6 +23,9 @@ export function createBoard(image: Image, options: { readonly sample?: Sample } 
 
 const isPaint = (t: ToolName): boolean => t === 'brush' || t === 'erase' || t === 'threshold' || t === 'fill';
 
+/** What of the desk is seen. */
+const looks = ['shapes', 'pen', 'selected', 'handle', 'hold', 'cross'] as const;
+
 export class LocalBoard implements Board {
 	target: Board['target'];
 	brush = 12;
@@ -103,13 +106,15 @@ export class LocalBoard implements Board {
 
 	input(i: Input): boolean {
 		if (i.type !== 'key') this.#frame = i.frame;
+		const before = this.#desk;
 		const used = isPaint(this.#tool) ? this.#paint(i) : this.#reduce(i);
 		if (!used && i.type === 'key' && (i.key === 'undo' || i.key === 'redo')) {
 			if (i.key === 'undo') this.undo();
 			else this.redo();
 			return true;
 		}
-		if (used || i.type !== 'key') this.#show();
+		// A pointer that only passes by draws nothing anew, but for the brush.
+		if (used || (isPaint(this.#tool) && i.type !== 'key') || looks.some((k) => before[k] !== this.#desk[k])) this.#show();
 		return used;
 	}
 

@@ -113,7 +113,7 @@ const wholeAnew = (old: Drawn, stroke: readonly Point[], near: number): boolean 
 function selecting(d: Desk, i: Pointer, env: Env): Step {
 	switch (i.type) {
 		case 'down': {
-			const h = hit(d.shapes, i.point, i.near, i.frame, d.selected, env.picture);
+			const h = hit(d.shapes, i.point, i.near, i.frame, d.selected, env.picture, i.alt);
 			if (!h) return stay({ ...d, selected: undefined, handle: undefined, hold: undefined }, false);
 			const s = own(d, h.id)!;
 			return stay({ ...d, selected: h.id, handle: h.handle, hold: take(h, s.shape, i.point, i.alt, env.picture) }, true);

@@ -36,6 +36,24 @@ describe('with the mouse', () => {
 		h.click([100, 50]).drag([100, 50], [900, -900]);
 		expect(points(h)).toEqual([[200, 0], [300, 0], [300, 100], [200, 100]]);
 	});
+	test('what a shape encloses is not taken hold of, but with alt', () => {
+		const h = new Hand();
+		has(h);
+		expect(h.send('down', [100, 100])).toBe(false);
+		h.send('down', [100, 100], { alt: true });
+		h.send('move', [110, 105], { alt: true });
+		h.send('up', [110, 105], { alt: true });
+		expect(points(h)[0]).toEqual([60, 55]);
+	});
+	test('a pointer that passes by draws nothing anew', () => {
+		const h = new Hand();
+		has(h);
+		let n = 0;
+		h.board.onScene(() => n++);
+		h.send('move', [10, 10]);
+		h.use('length').send('move', [20, 20]);
+		expect(n).toBe(1); // the tool
+	});
 	test('a trembling hand moves nothing', () => {
 		const h = new Hand();
 		has(h);
