@@ -1,5 +1,5 @@
 /** The board of one image: shapes by the desk's reducer, masks as bits, one history for both. */
-import type { Drawn, Image, MaskRuns } from '../api/types';
+import type { Drawn, Image, MaskRuns, Point } from '../api/types';
 import type { Board, Change, Input, Placed, PlacedMask, Scene, ToolName, Unsubscribe } from './contract';
 import { combine, copyMask, decode, emptyMask, type BitMask } from './masks/bits';
 import { between } from './masks/interpolate';
@@ -246,8 +246,8 @@ export class LocalBoard implements Board {
 		this.#show();
 	}
 
-	label(id: string, text: string): void {
-		this.#desk = { ...this.#desk, shapes: this.#desk.shapes.map((s) => (s.id === id ? { ...s, label: text } : s)) };
+	label(id: string, text: string, size?: Point): void {
+		this.#desk = { ...this.#desk, shapes: this.#desk.shapes.map((s) => (s.id === id ? { ...s, label: text, ...(size ? { size } : {}) } : s)) };
 		this.#show();
 	}
 

@@ -93,7 +93,7 @@ export class Overlay {
 
 	#shape(p: Placed, scene: Scene, view: View, out: Element[], labels: Label[]): void {
 		const look = looks[p.layer], lines = linesOf(p.shape, view.transform), selected = p.id === scene.selected;
-		if (p.shape.kind === 'trace') this.#discs(p.shape.points, view, look.colour, selected || p.layer === 'own', out);
+		if (p.shape.kind === 'trace') this.#discs(p.shape.points, view, p.size ?? [1, view.picture.aspect], look.colour, selected || p.layer === 'own', out);
 		this.#line(out, pathOfLines(lines), { stroke: look.colour, 'stroke-dasharray': look.dash || undefined, 'data-shape': p.id }, selected ? 2.5 : 1.75);
 		if (selected) this.#handles(p, scene.handle, view, out);
 		const text = [look.letter, p.label].filter(Boolean).join(' ');
@@ -101,8 +101,8 @@ export class Overlay {
 	}
 
 	/** Long axis, valve and discs: what the server sums, as a picture. */
-	#discs(points: readonly Point[], { transform: m, picture }: View, colour: string, all: boolean, out: Element[]): void {
-		const scale: Point = [1, picture.aspect], v = ventricle(points, scale);
+	#discs(points: readonly Point[], { transform: m }: View, scale: Point, colour: string, all: boolean, out: Element[]): void {
+		const v = ventricle(points, scale);
 		if (!v) return;
 		const to = (p: readonly Point[]): string => pathOf(p.map((q) => apply(m, q)), false);
 		const chords = all ? discsOf(points, scale).flatMap((d) => d.chords).map(to).join('') : '';
@@ -124,7 +124,7 @@ export class Overlay {
 
 	#draft(scene: Scene, view: View, out: Element[]): void {
 		const s = scene.draft!, look = looks.own;
-		if (s.kind === 'trace') this.#discs(s.points, view, look.colour, true, out);
+		if (s.kind === 'trace') this.#discs(s.points, view, [1, view.picture.aspect], look.colour, true, out);
 		this.#line(out, pathOfLines(linesOf(s, view.transform)), { stroke: look.colour, 'data-part': 'draft' }, 1.75);
 		if (s.points.length > 60) return;
 		const d = s.points.map((p) => apply(view.transform, p)).map(([x, y]) => `M${x - 2.5} ${y - 2.5}h5v5h-5z`).join('');
