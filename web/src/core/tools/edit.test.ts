@@ -71,6 +71,14 @@ describe('with the mouse', () => {
 		h.double([50, 50]).double([150, 50]);
 		expect(points(h)).toHaveLength(3); // a polygon needs them
 	});
+	test('a double click that closes a polygon changes nothing of it, whatever tool comes next', () => {
+		const h = new Hand().use('polygon').click([50, 50], [150, 50], [150, 150]);
+		h.click([51, 50]).use('select').click([51, 50]);
+		h.send('double', [51, 50]);
+		expect(points(h)).toEqual([[50, 50], [150, 50], [150, 150]]);
+		h.double([100, 50]);
+		expect(points(h)).toHaveLength(4);
+	});
 	test('others’ shapes are seen and not touched', () => {
 		const h = new Hand();
 		h.board.put([{ id: 'o', shape: shape('length', [[50, 50], [150, 50]]), item: 'x', layer: 'a' }], []);
