@@ -144,3 +144,47 @@ func TestMasks(t *testing.T) {
 		}
 	}
 }
+
+// TestOfASeries: an answer of a series is kept with the series' first image, whichever it was given on, is one, and is asked of every series.
+func TestOfASeries(t *testing.T) {
+	p, err := protocol.Read("p", []byte(`version: 1
+revision: 1
+design: {kind: panel}
+items:
+  - {name: phase, kind: choice, scope: series, options: [{name: arterial}, {name: venous}], required: true}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Case{Images: []Picture{{Series: "x", Frames: 1}, {Series: "y", Frames: 5}, {Series: "x", Frames: 1}, {Series: "y", Frames: 1}}}
+	if c.series() != 2 {
+		t.Errorf("%d series", c.series())
+	}
+	for image, want := range map[int]int{1: 1, 2: 2, 3: 1, 4: 2} {
+		a := Answer{Item: "phase", Image: image, Choice: []string{"venous"}}
+		if err := a.complete(p.Item("phase"), c, still); err != nil || a.Image != want {
+			t.Errorf("of image %d: kept with %d, %v", image, a.Image, err)
+		}
+	}
+	for _, a := range []Answer{{}, {Image: 5}, {Image: 2, Frame: 1}, {Image: 2, To: 3}} {
+		a.Item, a.Choice = "phase", []string{"venous"}
+		if err := a.complete(p.Item("phase"), c, still); fault.CodeOf(err) != fault.Input {
+			t.Errorf("%+v: %v", a, err)
+		}
+	}
+	d := &decision{s: newState()}
+	d.s.protocols, d.s.cases["c"], d.s.assignments["t"] = append(d.s.protocols, p), c, &Assignment{ID: "t", Case: "c"}
+	r := &Reading{Assignment: "t", Case: "c", Revision: 1, Answers: []*Answer{{Item: "phase", Image: 1}}}
+	if got := d.missing(r); !slices.Equal(got, []string{"phase"}) {
+		t.Errorf("one of two series: missing %v", got)
+	}
+	r.Answers = append(r.Answers, &Answer{Item: "phase", Image: 2})
+	if got := d.missing(r); len(got) != 0 {
+		t.Errorf("both series: missing %v", got)
+	}
+	for _, kind := range []string{"mask", "measurement, shape: length", "frame", "ejection", "preference"} {
+		if _, err := protocol.Read("p", []byte("version: 1\nrevision: 1\ndesign: {kind: panel}\nitems: [{name: x, kind: "+kind+", scope: series}]\n")); err == nil {
+			t.Errorf("a %s of a series is taken", kind)
+		}
+	}
+}

@@ -31,6 +31,7 @@ const (
 	TruthSigned    Kind = "truth.sign"
 	Unblinded      Kind = "unblind"
 	Exported       Kind = "export"
+	Ordered        Kind = "assignment.order"
 )
 
 // Op is what somebody asks for.
@@ -85,6 +86,26 @@ type Case struct {
 	Images  []Picture `json:"images"`
 }
 
+// SeriesOf is the series that an image belongs to, by the number of its first image in the case, from 1.
+func (c *Case) SeriesOf(image int) int {
+	for i, p := range c.Images {
+		if p.Series == c.Images[image-1].Series {
+			return i + 1
+		}
+	}
+	return image
+}
+
+// series is how many series there are.
+func (c *Case) series() (n int) {
+	for i := range c.Images {
+		if c.SeriesOf(i+1) == i+1 {
+			n++
+		}
+	}
+	return n
+}
+
 // Picture is one image or cine loop of a case. Readers know it by its number in the case, from 1.
 type Picture struct {
 	File    string `json:"file"`   // relative to the project's folder, or absolute
@@ -113,7 +134,10 @@ type Assignment struct {
 	Reason  string   `json:"reason,omitempty"`  // why it was sent to adjudication
 	Due     string   `json:"due,omitempty"`     // date
 
-	reading string
+	Priority float64 `json:"priority,omitempty"` // where the protocol lets a coordinator set it: higher ones are read first, equal ones in their order
+
+	reading  string
+	byChance bool // its place in the order comes from chance
 }
 
 // Reading is what one reader says of one case.
@@ -130,12 +154,13 @@ type Reading struct {
 	Seconds     float64   // spent in focus
 	Answers     []*Answer // in the order in which they were first given
 	Revealed    []string  // readings that were shown along, logged when it was opened
+	Prefilled   []*Answer // what it began with: copies of a model's answers, as they were
 	SharedWith  []string
 	DerivedFrom []string
 	Method      string // of adjudication
 	Rationale   string
 
-	comments int
+	comments []*Comment
 }
 
 // Locked says that the reading is final.
@@ -167,9 +192,10 @@ type Answer struct {
 	CannotAssess string   `json:"cannot_assess,omitempty"`
 
 	// Computed by the server; what a client sends here is ignored.
-	Value   *float64         `json:"value,omitempty"` // what counts, in Unit
-	Unit    string           `json:"unit,omitempty"`
-	Results []measure.Result `json:"results,omitempty"`
+	DerivedFrom string           `json:"derived_from,omitempty"` // the model's answer that it began as a copy of
+	Value       *float64         `json:"value,omitempty"`        // what counts, in Unit
+	Unit        string           `json:"unit,omitempty"`
+	Results     []measure.Result `json:"results,omitempty"`
 }
 
 // at is what an answer is about: there is one answer of a reading to each.

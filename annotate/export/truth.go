@@ -161,7 +161,7 @@ func truthTable(o io.Writer, r *annotate.Records, finals []agree.Final, scope pr
 	var items []*protocol.Item
 	for i := range r.Protocol.Items {
 		it := &r.Protocol.Items[i]
-		if it.Scope != scope || it.Kind == protocol.Text || it.Kind == protocol.Prefer {
+		if it.Scope != scope && !(it.Scope == protocol.Series && scope == protocol.Image) || it.Kind == protocol.Text || it.Kind == protocol.Prefer || it.Kind == protocol.Origin {
 			continue
 		}
 		items = append(items, it)
@@ -177,6 +177,9 @@ func truthTable(o io.Writer, r *annotate.Records, finals []agree.Final, scope pr
 			}
 			for _, it := range items {
 				k := cell{of.ID, at, it.Name}
+				if it.Scope == protocol.Series {
+					k.image = of.SeriesOf(at)
+				}
 				row = append(row, cells(it, by[k], masks[k])...)
 			}
 			_ = c.Write(row)

@@ -85,7 +85,7 @@ func runAnnotateServe(ctx context.Context, o annotateServeOptions, io ioStreams)
 		opts.TLS.NextProtos = []string{"http/1.1"} // a WebSocket is taken over from HTTP/1.1
 		scheme = "https"
 	}
-	s, err := readingweb.New(p, readingweb.Options{Idle: o.Idle, Absolute: o.Absolute})
+	s, err := readingweb.New(p, readingweb.Options{Idle: o.Idle, Absolute: o.Absolute, Log: opts.Log})
 	if err != nil {
 		return err
 	}
