@@ -1,5 +1,8 @@
 import type { Answer, Image, Item } from '../../api/types';
 
+/** A frame of an image, at its place in the display. */
+type Shown = { readonly image: Pick<Image, 'number' | 'marks'>; readonly frame: number };
+
 /** A frame that has something. */
 export interface Mark {
 	/** from 0 */
@@ -10,22 +13,23 @@ export interface Mark {
 	readonly from: 'header' | 'answer' | 'drawn';
 }
 
-/** Marks of an image: the header's, frames that were answered, and where something was drawn; each once. */
-export function marksOf(image: Image, items: readonly Item[], answers: readonly Answer[]): Mark[] {
-	const out: Mark[] = (image.marks ?? []).map((m) => ({ frame: m.frame, short: m.name, words: `${m.name} by the header`, from: 'header' }));
-	const add = (m: Mark) => {
-		if (!out.some((o) => o.frame === m.frame && o.short === m.short && o.from === m.from)) out.push(m);
+/** Marks of what is shown: the header's, frames that were answered, and where something was drawn; each once. Frames are those of the display. */
+export function marksOf(places: readonly Shown[], items: readonly Item[], answers: readonly Answer[]): Mark[] {
+	const out: Mark[] = [];
+	const add = (image: number | undefined, of: number, m: Omit<Mark, 'frame'>) => {
+		const frame = places.findIndex((p) => p.frame === of && (image === undefined || p.image.number === image));
+		if (frame >= 0 && !out.some((o) => o.frame === frame && o.short === m.short && o.from === m.from)) out.push({ frame, ...m });
 	};
+	for (const { image, frame } of places) for (const m of image.marks ?? []) if (m.frame === frame) add(image.number, frame, { short: m.name, words: `${m.name} by the header`, from: 'header' });
 	for (const a of answers) {
 		const it = items.find((i) => i.name === a.item);
 		if (!it) continue;
-		if (it.kind === 'frame' && a.number !== undefined && (a.image ?? 1) === image.number) add({ frame: a.number, short: abbreviation(it.label), words: `${it.label}: your answer`, from: 'answer' });
+		if (it.kind === 'frame' && a.number !== undefined) add(a.image, a.number, { short: abbreviation(it.label), words: `${it.label}: your answer`, from: 'answer' });
 		for (const s of a.shapes ?? []) {
-			if (s.image !== image.number) continue;
 			const time = s.role?.endsWith('ed') ? 'ED' : s.role?.endsWith('es') ? 'ES' : '';
-			add({ frame: s.frame, short: time, words: `${it.label}: ${time || 'drawn here'}`, from: time ? 'answer' : 'drawn' });
+			add(s.image, s.frame, { short: time, words: `${it.label}: ${time || 'drawn here'}`, from: time ? 'answer' : 'drawn' });
 		}
-		if (a.mask && a.image === image.number) add({ frame: a.frame ?? 0, short: '', words: `${it.label}: mask`, from: 'drawn' });
+		if (a.mask) add(a.image, a.frame ?? 0, { short: '', words: `${it.label}: mask`, from: 'drawn' });
 	}
 	return out.sort((a, b) => a.frame - b.frame);
 }

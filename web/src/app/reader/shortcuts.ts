@@ -29,10 +29,10 @@ export function shortcuts(stage: Stage, page: PageActions): Shortcut[] {
 	};
 	const option = (n: number) => {
 		const it = stage.current;
-		const o = it && (it.options || it.kind === 'preference') ? optionsOf(it)[n] : undefined;
+		const o = it && optionsOf(it, stage.session.task?.arm)[n];
 		if (it && o && open()) choose(stage.session, it, stage.placeOf(it), o.name);
 	};
-	const loop = () => stage.view?.setPlay({ loop: [0, stage.shown.frames - 1] });
+	const loop = () => stage.view?.setPlay({ loop: [0, stage.display.places.length - 1] });
 	const drawingKey = (key: 'ArrowLeft' | 'ArrowRight' | 'ArrowUp' | 'ArrowDown', shift: boolean, alt: boolean): Shortcut => ({
 		keys: [(alt ? 'Alt+' : '') + (shift ? 'Shift+' : '') + key],
 		group: 'Drawing',
@@ -75,8 +75,8 @@ export function shortcuts(stage: Stage, page: PageActions): Shortcut[] {
 		{ keys: ['Alt+ArrowRight'], group: picture, label: 'Move to the right', run: () => stage.view?.panBy(PAN, 0) },
 		{ keys: ['Alt+ArrowUp'], group: picture, label: 'Move up', run: () => stage.view?.panBy(0, -PAN) },
 		{ keys: ['Alt+ArrowDown'], group: picture, label: 'Move down', run: () => stage.view?.panBy(0, PAN) },
-		{ keys: ['PageUp', 'ArrowUp'], group: picture, label: 'Previous image', run: () => stage.show(stage.look.image - 1) },
-		{ keys: ['PageDown', 'ArrowDown'], group: picture, label: 'Next image', run: () => stage.show(stage.look.image + 1) },
+		{ keys: ['PageUp', 'ArrowUp'], group: picture, label: 'Previous image', run: () => stage.turn(-1) },
+		{ keys: ['PageDown', 'ArrowDown'], group: picture, label: 'Next image', run: () => stage.turn(1) },
 		{ keys: ['x'], group: picture, label: 'Next picture on the page', when: () => stage.panes.length > 1, run: () => (stage.activate((stage.active + 1) % stage.panes.length), stage.focus()) },
 
 		{ keys: ['n'], group: answers, label: 'Next item', run: () => go(1) },

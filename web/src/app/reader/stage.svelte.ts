@@ -1,8 +1,10 @@
 import { frame as fetchFrame, measure } from '../../api/client';
-import type { Answer, Drawn, Image, Item, Result, ShapeKind, TraceRole } from '../../api/types';
+import type { Answer, Case, Drawn, Image, Item, Result, ShapeKind, TraceRole } from '../../api/types';
 import { createBoard, type LocalBoard } from '../../core/board';
-import type { FrameSource, Input, Layer, PlacedMask, Scene, ToolName, Viewport } from '../../core/contract';
-import { framesOf, sharing, type Shared } from '../../core/frames/source';
+import type { FrameSource, Input, Layer, Place as FramePlace, PlacedMask, Scene, ToolName, Viewport } from '../../core/contract';
+import { sharing, type Shared } from '../../core/frames/source';
+import { displaysOf, findFrame, sourceOf, type Display } from '../../core/stack/series';
+import { depthOf, dot, normal, placeAt, sliceAt } from '../../core/stack/space';
 import { Drawing } from './drawing';
 import { marksOf, neighbour } from './marks';
 import { placeOf, type Look, type Place } from './place';
@@ -12,8 +14,8 @@ import { label, valueWords } from './words';
 
 /** A place for a picture. */
 export interface Pane {
-	/** from 1 */
-	readonly image: number;
+	/** what it shows: a loop, an image, or a stack of slices */
+	readonly display: string;
 	/** whose shapes are shown; undefined: all */
 	readonly only?: readonly Layer[];
 	/** of a side: "A" */
@@ -31,7 +33,7 @@ export class Stage {
 	layout = $state<Layout>('1×1');
 	panes = $state.raw<readonly Pane[]>([]);
 	active = $state(0);
-	/** of the active pane: from 0 */
+	/** of the active pane's display: from 0 */
 	frame = $state(0);
 	playing = $state(false);
 	speed = $state(1);
@@ -55,7 +57,8 @@ export class Stage {
 	live = $state.raw<{ readonly item: string; readonly of: Previewed }>();
 
 	readonly #shared: Shared;
-	readonly #sources = new Map<number, FrameSource>();
+	readonly #sources = new Map<string, FrameSource>();
+	readonly displays: readonly Display[];
 	readonly #boards = new Map<number, LocalBoard>();
 	readonly #views = new Map<number, Viewport>();
 	readonly #preview: Preview;
@@ -65,8 +68,10 @@ export class Stage {
 
 	constructor(
 		readonly session: Session,
-		readonly images: readonly Image[],
+		readonly of: Case,
 	) {
+		this.displays = displaysOf(of);
+		const first = this.displays[0]!.id;
 		this.#shared = sharing((image, n, signal) => fetchFrame(session.assignment, image, n, signal));
 		this.#preview = new Preview((shapes) => measure(session.assignment, shapes));
 		this.drawing = new Drawing(session.items, session.answers!);
@@ -74,23 +79,42 @@ export class Stage {
 		const beside = session.beside.filter((r) => /^[AB]$/.test(r.reader));
 		if (beside.length === 2 && session.task?.arm === 'preference') {
 			this.layout = '1×2';
-			this.panes = beside.map((r) => ({ image: 1, only: [r.reader.toLowerCase() as Layer], caption: r.reader }));
+			this.panes = beside.map((r) => ({ display: first, only: [r.reader.toLowerCase() as Layer], caption: r.reader }));
 		} else {
-			this.panes = [{ image: 1 }];
+			this.panes = [{ display: first }];
 		}
 		this.item = session.items[0]?.name ?? '';
-		this.loop = [0, (images[0]?.frames ?? 1) - 1];
+		this.loop = [0, this.displays[0]!.image.frames - 1];
 	}
 
-	image = (n: number): Image => this.images[n - 1]!;
+	get images(): readonly Image[] {
+		return this.of.images;
+	}
 
-	/** the image in the active pane */
+	image = (n: number): Image => this.of.images[n - 1]!;
+
+	displayOf(pane: number): Display {
+		return this.displays.find((d) => d.id === this.panes[pane]?.display) ?? this.displays[0]!;
+	}
+
+	/** what the active pane shows */
+	get display(): Display {
+		return this.displayOf(this.active);
+	}
+
+	/** the frame that the server knows it by */
+	get place(): FramePlace {
+		const { places } = this.display;
+		return places[Math.min(this.frame, places.length - 1)]!;
+	}
+
+	/** the image of the frame in the active pane */
 	get shown(): Image {
-		return this.image(this.look.image);
+		return this.place.image;
 	}
 
 	get look(): Look {
-		return { image: this.panes[this.active]?.image ?? 1, frame: this.frame, to: this.loop[1] };
+		return { image: this.place.image.number, series: this.place.image.series, frame: this.place.frame };
 	}
 
 	get current(): Item | undefined {
@@ -99,7 +123,9 @@ export class Stage {
 
 	/** Where an item's answer lies, as one looks now: of an interval it is the loop. */
 	placeOf(item: Item): Place {
-		return placeOf(item, item.scope === 'interval' ? { ...this.look, frame: this.loop[0] } : this.look);
+		if (item.scope !== 'interval') return placeOf(item, this.look);
+		const at = (n: number) => this.display.places[n]?.frame ?? 0;
+		return placeOf(item, { ...this.look, frame: at(this.loop[0]), to: at(this.loop[1]) });
 	}
 
 	get view(): Viewport | undefined {
@@ -110,9 +136,9 @@ export class Stage {
 		return this.boardOf(this.look.image);
 	}
 
-	source(image: number): FrameSource {
-		let s = this.#sources.get(image);
-		if (!s) this.#sources.set(image, (s = framesOf(this.image(image), this.#shared)));
+	source(d: Display): FrameSource {
+		let s = this.#sources.get(d.id);
+		if (!s) this.#sources.set(d.id, (s = sourceOf(d, this.#shared)));
 		return s;
 	}
 
@@ -122,7 +148,8 @@ export class Stage {
 		const im = this.image(image);
 		b = createBoard(im, {
 			sample: (frame, x, y) => {
-				const f = this.source(image).peek(frame);
+				const at = findFrame(this.displays, image, frame);
+				const f = at && this.source(at.display).peek(at.frame);
 				return f?.kind === 'grey' ? f.samples[y * im.columns + x] : undefined;
 			},
 		});
@@ -222,15 +249,27 @@ export class Stage {
 	}
 
 	#moved(pane: number, v: Viewport) {
-		this.boardOf(this.panes[pane]?.image ?? 1).frame = v.frame;
+		const at = v.source.at(v.frame);
+		this.boardOf(at.image.number).frame = at.frame;
 		if (pane !== this.active) return;
 		this.frame = v.frame;
-		if (!this.together) return;
-		for (const [n, other] of this.#views) {
-			if (n === pane) continue;
-			const frames = other.source.image.frames, mine = v.source.image.frames;
-			other.show(frames === mine ? v.frame : Math.round((v.frame / Math.max(1, mine - 1)) * (frames - 1)));
+		const b = this.board;
+		this.canUndo = b.canUndo;
+		this.canRedo = b.canRedo;
+		if (this.together) for (const [n, other] of this.#views) if (n !== pane) this.#along(this.display, v, this.displayOf(n), other);
+	}
+
+	/** Another pane follows: stacks of one space by position, the rest by the part of the way that has passed. */
+	#along(from: Display, v: Viewport, to: Display, other: Viewport) {
+		const a = from.stack, b = to.stack;
+		if (a && b && a.space === b.space && from.places.length > 1) {
+			const im = v.source.at(v.frame).image;
+			const mm = depthOf(b, placeAt(a, v.frame, [im.columns / 2, im.rows / 2]));
+			if (Math.abs(dot(normal(a), normal(b))) > 0.9) other.show(sliceAt(b, mm).slice);
+			return;
 		}
+		const frames = to.places.length, mine = from.places.length;
+		other.show(frames === mine ? v.frame : Math.round((v.frame / Math.max(1, mine - 1)) * (frames - 1)));
 	}
 
 	#follow(v: Viewport) {
@@ -242,7 +281,7 @@ export class Stage {
 		this.invert = v.grey.invert;
 		this.#follow(v);
 		const b = this.board;
-		b.frame = v.frame;
+		b.frame = this.look.frame;
 		this.canUndo = b.canUndo;
 		this.canRedo = b.canRedo;
 	}
@@ -256,24 +295,37 @@ export class Stage {
 	}
 
 	setLayout(l: Layout) {
-		const [rows, columns] = sizeOf(l), n = rows * columns, first = this.look.image;
+		const [rows, columns] = sizeOf(l), n = rows * columns, first = this.displays.indexOf(this.display);
 		this.layout = l;
-		this.panes = Array.from({ length: n }, (_, i) => this.panes[i] ?? { image: ((first - 1 + i) % this.images.length) + 1 });
+		this.panes = Array.from({ length: n }, (_, i) => this.panes[i] ?? { display: this.displays[(first + i) % this.displays.length]!.id });
 		if (this.active >= n) this.activate(0);
 	}
 
 	/** Shows an image, and a frame of it, in the active pane. */
 	show(image: number, frame?: number) {
-		if (image >= 1 && image <= this.images.length && image !== this.panes[this.active]?.image) {
-			this.view?.setPlay({ playing: false });
-			this.panes = this.panes.map((p, i) => (i === this.active ? { ...p, image } : p));
-			this.frame = frame ?? 0;
-			this.loop = [0, this.image(image).frames - 1];
-			this.starts.set(this.active, frame ?? 0);
-		} else if (frame !== undefined) {
-			this.view?.setPlay({ playing: false });
-			this.view?.show(frame);
+		const here = findFrame([this.display], image, frame ?? 0);
+		if (here && frame === undefined && this.look.image === image) return;
+		const at = here ?? findFrame(this.displays, image, frame ?? 0);
+		if (at) this.open(at.display, at.frame);
+	}
+
+	/** Shows a display, and a frame of it, in the active pane. */
+	open(d: Display, frame?: number) {
+		this.view?.setPlay({ playing: false });
+		if (d.id === this.display.id) {
+			if (frame !== undefined) this.view?.show(frame);
+			return;
 		}
+		this.panes = this.panes.map((p, i) => (i === this.active ? { ...p, display: d.id } : p));
+		this.frame = frame ?? 0;
+		this.loop = [0, d.places.length - 1];
+		this.starts.set(this.active, this.frame);
+	}
+
+	/** Goes to the display after or before. */
+	turn(by: 1 | -1) {
+		const d = this.displays[this.displays.indexOf(this.display) + by];
+		if (d) this.open(d);
 	}
 
 	/** frames that panes begin with when they get another image */
@@ -308,9 +360,8 @@ export class Stage {
 
 	/** Goes to the next marked frame, or the one before. */
 	toMark(by: 1 | -1) {
-		const image = this.shown;
-		const to = neighbour(marksOf(image, this.session.items, this.session.list), this.frame, by);
-		if (to !== undefined) this.show(image.number, to);
+		const to = neighbour(marksOf(this.display.places, this.session.items, this.session.list), this.frame, by);
+		if (to !== undefined) this.open(this.display, to);
 	}
 
 	/** Arms a tool for an item. */
@@ -361,7 +412,7 @@ export class Stage {
 	}
 
 	takeFrame(item: Item) {
-		this.session.put(this.placeOf(item), { number: this.frame });
+		this.session.put(this.placeOf(item), { number: this.look.frame });
 	}
 
 	/** Takes over what somebody else answered, as one's own. */
@@ -392,9 +443,15 @@ export class Stage {
 		else if (a.image) this.show(a.image, a.to ? a.frame : (a.frame ?? a.number));
 	}
 
-	/** Copies what an item has in this frame to the next, and goes there. */
+	/** Copies what an item has in this frame to the next, and goes there; of a stack that can be another image. */
 	copyOn(item: Item) {
-		this.board.copy(item.name, this.frame, this.frame + 1);
+		const here = this.place, next = this.display.places[this.frame + 1];
+		if (!next) return;
+		if (next.image === here.image) this.board.copy(item.name, here.frame, next.frame);
+		else {
+			const m = this.masks(item.name).find((x) => x.frame === here.frame);
+			if (m) this.boardOf(next.image.number).combine(item.name, next.frame, m.mask, 'union');
+		}
 		this.step(1);
 	}
 
@@ -443,7 +500,7 @@ export class Stage {
 	/** Gives a key to the board. True: it took it. */
 	key(key: Extract<Input, { type: 'key' }>['key'], shift = false, alt = false): boolean {
 		const b = this.board;
-		b.frame = this.frame;
+		b.frame = this.look.frame;
 		return !this.session.locked && b.input({ type: 'key', key, shift, alt });
 	}
 
