@@ -15,7 +15,9 @@ const PAN = 40;
 /** The reader's table of shortcuts. Keys that a board takes (a cross, a selected shape) go there first. */
 export function shortcuts(stage: Stage, page: PageActions): Shortcut[] {
 	const open = () => !stage.session.locked;
-	const drawing = () => open() && (stage.tool !== 'select' || stage.board.scene.selected !== undefined);
+	/** The board has arrows and Space while something is drawn, or a shape was chosen with Tab: else arrows are for frames, also when one was just drawn. */
+	const drawing = () => open() && (stage.tool !== 'select' || stage.nudging);
+	const selected = () => drawing() || (open() && stage.board.scene.selected !== undefined);
 	const middle = (): [number, number] => {
 		const e = document.querySelector(`[data-pane="${stage.active}"]`);
 		return e ? [e.clientWidth / 2, e.clientHeight / 2] : [0, 0];
@@ -41,7 +43,7 @@ export function shortcuts(stage: Stage, page: PageActions): Shortcut[] {
 		run: () => undefined,
 	});
 	const board = (keys: string[], key: 'Enter' | 'Escape' | 'Delete' | 'Backspace' | 'Space', label: string): Shortcut => ({
-		keys, group: 'Drawing', label, when: () => drawing() && stage.key(key), run: () => undefined,
+		keys, group: 'Drawing', label, when: () => (key === 'Space' ? drawing() : selected()) && stage.key(key), run: () => undefined,
 	});
 	const frames = 'Frames', picture = 'Picture', answers = 'Answers', tools = 'Tools';
 	const paint = (keys: string[], tool: 'brush' | 'erase' | 'fill' | 'threshold', label: string): Shortcut => ({

@@ -51,6 +51,8 @@ export class Stage {
 	canRedo = $state(false);
 	/** frames that are here, of how many, of the active image */
 	here = $state.raw<readonly [number, number]>([0, 0]);
+	/** arrows move the selected shape or its handle: it was chosen with keys */
+	nudging = false;
 	/** traces that wait for others, by role: counts changes, for whoever asks the drawing */
 	waiting = $state(0);
 	/** what the server says of what is being drawn or moved */
@@ -163,7 +165,10 @@ export class Stage {
 			if (this.session.locked) return;
 			const elsewhere = this.drawing.take(image, c);
 			if (elsewhere) for (const [n] of this.#boards) if (n !== image) this.refresh(n);
-			if (c.type === 'shape') this.#ask(c.placed.item, c.placed.shape, c.placed.id);
+			if (c.type !== 'shape') return;
+			this.#ask(c.placed.item, c.placed.shape, c.placed.id);
+			// One shape is what was asked for: the next press is not to take its place.
+			if (this.tool !== 'select') queueMicrotask(() => this.arm('select'));
 		});
 		b.onScene((s) => this.#scene(image, s));
 		this.#label();
@@ -367,6 +372,7 @@ export class Stage {
 	/** Arms a tool for an item. */
 	arm(tool: ToolName, item?: string, role?: TraceRole) {
 		if (this.session.locked) tool = 'select';
+		this.nudging = false;
 		this.tool = tool;
 		if (item) this.item = item;
 		this.role = role;
@@ -501,7 +507,9 @@ export class Stage {
 	key(key: Extract<Input, { type: 'key' }>['key'], shift = false, alt = false): boolean {
 		const b = this.board;
 		b.frame = this.look.frame;
-		return !this.session.locked && b.input({ type: 'key', key, shift, alt });
+		if (this.session.locked || !b.input({ type: 'key', key, shift, alt })) return false;
+		if (key === 'Tab') this.nudging = b.scene.selected !== undefined;
+		return true;
 	}
 
 	undo() {
