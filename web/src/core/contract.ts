@@ -145,6 +145,8 @@ export interface Placed {
 	readonly layer: Layer;
 	/** what the server says of it: "12.3 mm"; undefined while it is asked */
 	readonly label?: string;
+	/** what a pixel is worth in both directions, in one unit, as the server measured it: discs lie as it sums them. Undefined: square as it is shown */
+	readonly size?: Point;
 }
 
 /** Own, or one of others' by letter: told apart by colour and by line style. */
@@ -193,6 +195,8 @@ export interface Board {
 	threshold: readonly [number, number];
 	/** Own shape that is selected; undefined: none. */
 	select(id: string | undefined): void;
+	/** Adds an own shape that was not drawn here (in an M-mode picture, say, or another's that one agrees with); its id. */
+	add(shape: Drawn, target: Board['target']): string;
 	/** Takes a shape away, as Delete does. */
 	remove(id: string): void;
 	/** Takes what somebody does. True: the board used it; false: it is the viewport's (pan, scroll). */
@@ -207,7 +211,7 @@ export interface Board {
 	 */
 	put(shapes: readonly Placed[], masks: readonly PlacedMask[]): void;
 	/** Words of the server for a shape. */
-	label(id: string, text: string): void;
+	label(id: string, text: string, size?: Point): void;
 	/** Copies own shapes and masks of a frame's item to another frame. */
 	copy(item: string, from: number, to: number): void;
 	/** Fills the frames between two frames that have the item's mask or shape. */

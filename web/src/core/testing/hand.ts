@@ -1,7 +1,7 @@
 /** For tests: a small generator of random numbers with a seed, an image, and a hand that clicks and drags. */
-import type { Image, Point } from '../api/types';
-import type { Board, Change, Input } from './contract';
-import { createBoard, type LocalBoard, type Sample } from './board';
+import type { Image, Point } from '../../api/types';
+import type { Board, Change, Input } from '../contract';
+import { createBoard, type LocalBoard, type Sample } from '../board';
 
 /** Mulberry32: numbers from 0 to below 1. */
 export function random(seed: number): () => number {
