@@ -73,6 +73,7 @@ export class Session {
 
 	async #reading(task: Task | undefined): Promise<ReadingView> {
 		if (task?.reading) return api.reading(task.reading);
+		if (!task) return api.reading(this.assignment); // one that somebody shared: known by its own id
 		const r = await api.perform({ id: chance(), kind: 'reading.open', object: this.assignment });
 		return api.reading(r.object!);
 	}
@@ -89,7 +90,7 @@ export class Session {
 			this.stream.onEvent((e) => this.#event(e)),
 			this.stream.connection.subscribe((c) => (this.online = c.state === 'online' || c.state === 'connecting')),
 		);
-		if (!reading.locked) this.#watch();
+		if (!reading.locked && this.own) this.#watch();
 	}
 
 	async #send(op: Op): Promise<Receipt> {
@@ -117,6 +118,11 @@ export class Session {
 		this.reading = now;
 		this.answers?.load(now.answers);
 		this.onRefreshed();
+	}
+
+	/** one's own: who it was shared with can't lock it */
+	get own(): boolean {
+		return !this.reading || this.reading.reader === this.who.name;
 	}
 
 	/** Where the answers of an item are looked for, and what is there. */
@@ -158,6 +164,11 @@ export class Session {
 		this.tasks = tasks;
 		this.task = tasks.find((t) => t.assignment === this.assignment) ?? this.task;
 		return nextTask(tasks, this.assignment);
+	}
+
+	/** Shares the draft with members. Rejects with the server's words. */
+	async share(names: readonly string[]) {
+		await api.perform({ id: chance(), kind: 'reading.share', data: { reading: this.reading?.id, with: names } });
 	}
 
 	#watch() {
