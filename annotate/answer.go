@@ -47,6 +47,10 @@ func (a *Answer) complete(it *protocol.Item, c *Case, cal calibrate) error {
 		if len(a.Choice) != 1 || !slices.Contains(protocol.Preferences, a.Choice[0]) {
 			return wrong
 		}
+	case protocol.Origin: // that the arm asks it so is the reading's
+		if len(a.Choice) != 1 || !slices.Contains(slices.Concat(protocol.Origins(protocol.Preferring), protocol.Origins(protocol.Aided)), a.Choice[0]) {
+			return wrong
+		}
 	case protocol.Text:
 		if a.Text == "" || len(a.Text) > 10_000 {
 			return wrong
@@ -167,7 +171,7 @@ func (a *Answer) paint(it *protocol.Item, c *Case, cal calibrate) error {
 
 // drawnIn is the calibration of a shape's frame; the shape lies where the answer does, or anywhere in the exam where it is asked of that.
 func (a *Answer) drawnIn(d Drawn, it *protocol.Item, c *Case, cal calibrate) (measure.Calibration, error) {
-	if d.Image < 1 || d.Image > len(c.Images) || d.Frame < 0 || d.Frame >= c.Images[d.Image-1].Frames ||
+	if d.Image < 1 || d.Image > len(c.Images) || d.Frame < 0 || max(d.Frame, d.To) >= c.Images[d.Image-1].Frames ||
 		it.Scope != protocol.Exam && d.Image != a.Image || it.Scope == protocol.OneFrame && d.Frame != a.Frame {
 		return measure.Calibration{}, fault.New(fault.Input, "%s: the shape does not lie where the answer does", it.Name)
 	}

@@ -36,6 +36,7 @@ func everything(t *testing.T, s *study, who string) string {
 	add(s.Progress(who))
 	add(s.RecordsFor(who))
 	add(s.Names(who))
+	add(s.Shared(who))
 	s.mu.RLock()
 	readings, tasks := slices.Clone(s.state.order), []string{}
 	for id := range s.state.assignments {
@@ -45,6 +46,12 @@ func everything(t *testing.T, s *study, who string) string {
 	slices.Sort(tasks)
 	for _, id := range readings {
 		add(s.Reading(who, id))
+		add(s.Comments(who, id))
+		add(s.Leases(who, id))
+		add(nil, s.Attends(who, id))
+		if _, err := s.TakeLease(who, Place{id, "lv", 1, 0}); fault.CodeOf(err) != fault.Conflict { // that their own is locked they know
+			add(nil, err)
+		}
 	}
 	for _, id := range tasks {
 		_, err := s.Pictures(who, id) // the web gives pixels by number; what it must not have is a case out of turn

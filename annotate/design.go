@@ -43,7 +43,12 @@ func layout(d protocol.Design, seed stats.Seed, readers []*Member, cases []strin
 		if d.Readers > len(people) {
 			return nil, fault.New(fault.Input, "%d readers a case, and %d readers", d.Readers, len(people))
 		}
-		l.balanced(people, cases, d)
+		l.balanced(people, cases, d, protocol.Unaided)
+	case protocol.Assisted:
+		if d.Readers > len(people) {
+			return nil, fault.New(fault.Input, "%d readers a case, and %d readers", d.Readers, len(people))
+		}
+		l.balanced(people, cases, d, protocol.Aided)
 	case protocol.Panel:
 		for _, r := range people {
 			for _, c := range l.shuffled(cases, "order", r) {
@@ -97,7 +102,7 @@ func (l *layouter) shuffled(cases []string, purpose, reader string) []string {
 }
 
 // balanced gives each case to as many readers, each reader as many cases as the others or one more, and pairs of readers by chance.
-func (l *layouter) balanced(people, cases []string, d protocol.Design) {
+func (l *layouter) balanced(people, cases []string, d protocol.Design, arm string) {
 	load, mine := map[string]int{}, map[string][]string{}
 	rng := l.rng("readers of cases")
 	for _, c := range l.shuffled(cases, "cases", "") {
@@ -114,10 +119,10 @@ func (l *layouter) balanced(people, cases []string, d protocol.Design) {
 		again := l.shuffled(work, "repeat", r)[:len(work)*d.Repeat/100]
 		first := map[string]string{}
 		for _, c := range work {
-			first[c] = l.add(r, c, protocol.Unaided, 1).ID
+			first[c] = l.add(r, c, arm, 1).ID
 		}
 		for _, c := range again {
-			l.add(r, c, protocol.Unaided, 2).After = first[c]
+			l.add(r, c, arm, 2).After = first[c]
 		}
 	}
 }

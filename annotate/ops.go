@@ -48,6 +48,7 @@ func init() { // after the functions that look things up in it
 		TruthSigned:   {decide: (*decision).sign},
 		Unblinded:     {decide: (*decision).unblind},
 		Exported:      {decide: (*decision).export},
+		Ordered:       {decide: (*decision).setOrder},
 	}
 }
 

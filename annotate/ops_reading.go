@@ -27,7 +27,8 @@ func (d *decision) open() (any, error) {
 	v := opened{Assignment: a.ID, Revision: len(d.s.protocols)}
 	switch a.Arm {
 	case protocol.Aided:
-		v.Revealed = []string{d.s.ofAI(a.Case).ID}
+		ai := d.s.ofAI(a.Case)
+		v.Revealed, v.Prefilled = []string{ai.ID}, copies(d.s.current(), ai)
 	case protocol.Preferring:
 		v.Revealed = a.Sources
 	}
@@ -58,10 +59,13 @@ func completeAnswer(ctx context.Context, p *Project, who string, op Op) (any, er
 		return nil, nil // decide says so, in one place
 	}
 	it, c, rev := p.state.rules(r).Item(v.Answer.Item), p.state.cases[r.Case], r.Revision
-	a := p.state.assignments[r.Assignment]
+	a, arm := p.state.assignments[r.Assignment], r.Arm
 	p.mu.RUnlock()
-	if it == nil || a != nil && len(a.Items) > 0 && !slices.Contains(a.Items, it.Name) {
+	if it == nil || a != nil && len(a.Items) > 0 && !slices.Contains(a.Items, it.Name) || !it.Asked(arm) {
 		return nil, fault.New(fault.Input, "the reading does not ask for this item")
+	}
+	if it.Kind == protocol.Origin && len(v.Answer.Choice) == 1 && !slices.Contains(protocol.Origins(arm), v.Answer.Choice[0]) {
+		return nil, fault.New(fault.Input, "%s: the answers are %v", it.Name, protocol.Origins(arm))
 	}
 	if err := v.Answer.complete(it, c, p.pictures.calibration); err != nil {
 		return nil, err
@@ -88,9 +92,18 @@ func (d *decision) put() (any, error) {
 	if err := d.base(v.Reading); err != nil {
 		return nil, err
 	}
+	if err := d.leased(r, c.v.Answer); err != nil {
+		return nil, err
+	}
 	for _, other := range r.Answers {
 		if other.ID != d.e.Object && other.at() == c.v.Answer.at() {
 			return nil, fault.New(fault.Conflict, "there is an answer to this already").WithHint("change that one")
+		}
+	}
+	c.v.Answer.DerivedFrom = ""
+	for _, old := range r.Answers {
+		if old.ID == d.e.Object {
+			c.v.Answer.DerivedFrom = old.DerivedFrom
 		}
 	}
 	c.v.Answer.ID, c.v.Answer.Version = "", 0 // the event has them
@@ -131,10 +144,14 @@ func (d *decision) remove() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !slices.ContainsFunc(r.Answers, func(a *Answer) bool { return a.ID == d.op.Object }) {
+	i := slices.IndexFunc(r.Answers, func(a *Answer) bool { return a.ID == d.op.Object })
+	if i < 0 {
 		return nil, ErrUnknown
 	}
 	if err := d.base(v.Reading); err != nil {
+		return nil, err
+	}
+	if err := d.leased(r, r.Answers[i]); err != nil {
 		return nil, err
 	}
 	return ofReading{Reading: r.ID}, nil
@@ -185,7 +202,7 @@ func (d *decision) lock() (any, error) {
 func (d *decision) missing(r *Reading) (out []string) {
 	a := d.s.assignments[r.Assignment]
 	for _, it := range d.s.rules(r).Items {
-		if !it.Required || len(a.Items) > 0 && !slices.Contains(a.Items, it.Name) {
+		if !it.Required || len(a.Items) > 0 && !slices.Contains(a.Items, it.Name) || !it.Asked(r.Arm) {
 			continue
 		}
 		images := map[int]bool{}
@@ -222,16 +239,4 @@ func (d *decision) share() (any, error) {
 	}
 	slices.Sort(v.With)
 	return ofReading{Reading: r.ID, With: slices.Compact(v.With)}, nil
-}
-
-func (d *decision) comment() (any, error) {
-	v, r, err := d.ofReading(policy.Comment)
-	if err != nil {
-		return nil, err
-	}
-	c := d.s.cases[r.Case]
-	if v.Text == "" || len(v.Text) > 10_000 || v.Image < 0 || v.Image > len(c.Images) || v.Frame < 0 || v.Image > 0 && v.Frame >= c.Images[v.Image-1].Frames {
-		return nil, fault.New(fault.Input, "a comment has a text, and a place in the case or none")
-	}
-	return ofReading{Reading: r.ID, Text: v.Text, Image: v.Image, Frame: v.Frame}, nil
 }

@@ -18,7 +18,7 @@ func (p *Project) Preview(who, assignment string, drawn []Drawn) ([]measure.Resu
 	traced := map[string]*measure.Traced{}
 	out := make([]measure.Result, 0, len(drawn))
 	for _, d := range drawn {
-		if d.Image < 1 || d.Image > len(pics) || d.Frame < 0 || d.Frame >= pics[d.Image-1].Frames {
+		if d.Image < 1 || d.Image > len(pics) || d.Frame < 0 || max(d.Frame, d.To) >= pics[d.Image-1].Frames {
 			return nil, fault.New(fault.Input, "a shape lies on no picture of the case")
 		}
 		cal, err := p.pictures.calibration(pics[d.Image-1], d.Frame)

@@ -2,7 +2,9 @@ package annotate
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -33,6 +35,7 @@ type Project struct {
 	log      *ledger.Ledger
 	pictures headers
 	now      func() time.Time
+	leases   leases
 
 	mu     sync.RWMutex
 	state  *state
@@ -89,6 +92,15 @@ func open(dir string) (*Project, error) {
 	}
 	p.log = log
 	return p, nil
+}
+
+// Pseudonym stands for a patient in this project: the same for the same id. Whoever holds the project's folder, and with it the pictures, could try ids.
+func (p *Project) Pseudonym(id string) string {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	m := hmac.New(sha256.New, fmt.Appendf(nil, "%s/%d", p.state.name, p.state.seed))
+	m.Write([]byte(id))
+	return "P-" + hex.EncodeToString(m.Sum(nil)[:8])
 }
 
 // OpenReadOnly gives the project as it is on the disk, which a server may have open at the same time. Nothing can be done in it.

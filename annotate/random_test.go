@@ -21,7 +21,7 @@ var token = regexp.MustCompile(`token-([a-z]+)-([0-9a-f]{32})`)
 // does somebody's stream, or a reading that they can get at, hold a token that is not theirs, unless it is the model's for a case whose unaided
 // reading they have locked and whose aided one they have opened. At the end the log gives the same project.
 func TestRandomStudy(t *testing.T) {
-	for _, design := range []string{"sequential, ai: net", "crossed, ai: net, washout_days: 2", "independent", "panel"} {
+	for _, design := range []string{"sequential, ai: net", "crossed, ai: net, washout_days: 2", "independent", "panel", "assisted, ai: net"} {
 		for seed := range 2 {
 			t.Run(fmt.Sprintf("%.10s %d", design, seed), func(t *testing.T) { randomStudy(t, design, stats.Seed(seed)) })
 		}
@@ -30,6 +30,10 @@ func TestRandomStudy(t *testing.T) {
 
 func randomStudy(t *testing.T, design string, seed stats.Seed) {
 	s := newStudy(t, design, 3)
+	if seed == 1 && strings.Contains(design, "ai: net") { // aided readings begin with what the model says
+		text := strings.Replace(fmt.Sprintf(rules, design), "revision: 1", "revision: 2", 1)
+		s.do("cora", ProtocolSet, "", 0, m{"yaml": strings.Replace(text, "{name: note, kind: text}", "{name: note, kind: text, prefill: true}", 1)})
+	}
 	rng := seed.Stream("random study")
 	readers := []string{"ann", "bob", "carl", "net"}
 	everyone := append(slices.Clone(readers), "dora", "cora", "otto", "eve")

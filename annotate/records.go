@@ -38,6 +38,8 @@ type ReadingRecord struct {
 	Seconds     float64
 	Locked      time.Time
 	Answers     []*Answer
+	Shown       []string  // readings that were shown with it, in the order shown
+	Prefilled   []*Answer // what it began with
 	DerivedFrom []string
 	Method      string
 	Rationale   string
@@ -93,6 +95,7 @@ func (s *state) records() *Records {
 			continue
 		}
 		rec := ReadingRecord{ID: x.ID, Case: x.Case, Arm: x.Arm, Session: x.Session, Seconds: x.Seconds, Locked: x.LockedAt, Answers: slices.Clone(x.Answers),
+			Shown: slices.Clone(x.Revealed), Prefilled: slices.Clone(x.Prefilled),
 			DerivedFrom: slices.Clone(x.DerivedFrom), Method: x.Method, Rationale: x.Rationale}
 		if m := s.members[x.Reader]; m != nil {
 			rec.Reader, rec.AI = m.Mask, m.AI()

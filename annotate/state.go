@@ -67,9 +67,10 @@ type (
 		Assignments []*Assignment `json:"assignments"`
 	}
 	opened struct {
-		Assignment string   `json:"assignment"`
-		Revision   int      `json:"revision"`
-		Revealed   []string `json:"revealed,omitempty"`
+		Assignment string    `json:"assignment"`
+		Revision   int       `json:"revision"`
+		Revealed   []string  `json:"revealed,omitempty"`
+		Prefilled  []*Answer `json:"prefilled,omitempty"`
 	}
 	answered struct {
 		Reading string  `json:"reading"`
@@ -82,6 +83,7 @@ type (
 		Text    string   `json:"text,omitempty"`
 		Image   int      `json:"image,omitempty"`
 		Frame   int      `json:"frame,omitempty"`
+		Reply   string   `json:"reply,omitempty"` // to another comment
 		Method  string   `json:"method,omitempty"`
 		Reason  string   `json:"rationale,omitempty"`
 	}
@@ -156,6 +158,7 @@ func (s *state) apply(e Event) error {
 			}
 			a.reading = r.ID
 			s.readings[r.ID] = r
+			s.prefill(r, d.Prefilled)
 			s.order = append(s.order, r.ID)
 		}
 	case AnswerPut:
@@ -184,7 +187,7 @@ func (s *state) apply(e Event) error {
 			case ReadingShared:
 				r.SharedWith = d.With
 			case Commented:
-				r.comments++
+				r.comments = append(r.comments, newComment(e, d, r))
 			}
 		}
 	case Decided:
@@ -205,6 +208,11 @@ func (s *state) apply(e Event) error {
 		var d unblinding
 		if parse(&d) {
 			s.members[d.Member].unblinded = true
+		}
+	case Ordered:
+		var d ordered
+		if parse(&d) {
+			s.reorder(d)
 		}
 	case Exported:
 	default:

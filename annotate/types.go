@@ -31,6 +31,7 @@ const (
 	TruthSigned    Kind = "truth.sign"
 	Unblinded      Kind = "unblind"
 	Exported       Kind = "export"
+	Ordered        Kind = "assignment.order"
 )
 
 // Op is what somebody asks for.
@@ -133,7 +134,10 @@ type Assignment struct {
 	Reason  string   `json:"reason,omitempty"`  // why it was sent to adjudication
 	Due     string   `json:"due,omitempty"`     // date
 
-	reading string
+	Priority float64 `json:"priority,omitempty"` // where the protocol lets a coordinator set it: higher ones are read first, equal ones in their order
+
+	reading  string
+	byChance bool // its place in the order comes from chance
 }
 
 // Reading is what one reader says of one case.
@@ -150,12 +154,13 @@ type Reading struct {
 	Seconds     float64   // spent in focus
 	Answers     []*Answer // in the order in which they were first given
 	Revealed    []string  // readings that were shown along, logged when it was opened
+	Prefilled   []*Answer // what it began with: copies of a model's answers, as they were
 	SharedWith  []string
 	DerivedFrom []string
 	Method      string // of adjudication
 	Rationale   string
 
-	comments int
+	comments []*Comment
 }
 
 // Locked says that the reading is final.
@@ -187,9 +192,10 @@ type Answer struct {
 	CannotAssess string   `json:"cannot_assess,omitempty"`
 
 	// Computed by the server; what a client sends here is ignored.
-	Value   *float64         `json:"value,omitempty"` // what counts, in Unit
-	Unit    string           `json:"unit,omitempty"`
-	Results []measure.Result `json:"results,omitempty"`
+	DerivedFrom string           `json:"derived_from,omitempty"` // the model's answer that it began as a copy of
+	Value       *float64         `json:"value,omitempty"`        // what counts, in Unit
+	Unit        string           `json:"unit,omitempty"`
+	Results     []measure.Result `json:"results,omitempty"`
 }
 
 // at is what an answer is about: there is one answer of a reading to each.

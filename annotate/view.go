@@ -96,11 +96,15 @@ func (p *Project) Worklist(who string) ([]Task, error) {
 		}
 		out = append(out, p.state.task(a, p.now()))
 	}
+	p.state.byPriority(out)
 	return out, nil
 }
 
 func (s *state) task(a *Assignment, now time.Time) Task {
 	t := Task{Assignment: a.ID, Order: a.Order, Arm: a.Arm, Session: a.Session, Reading: a.reading, Due: a.Due, Reason: a.Reason, Items: a.Items, State: "ready"}
+	if p := s.current(); p != nil && len(t.Items) == 0 {
+		t.Items = p.AskedIn(a.Arm)
+	}
 	if _, done := s.locked(a.ID); done {
 		t.State = "locked"
 	} else if a.reading != "" {
@@ -111,19 +115,21 @@ func (s *state) task(a *Assignment, now time.Time) Task {
 	return t
 }
 
-// Pictures are those of an assignment, if its turn has come. They are known by number: names and UIDs stay here.
-func (p *Project) Pictures(who, assignment string) ([]Picture, error) {
+// Pictures are those of an assignment, if its turn has come, or of a reading that was shared. They are known by number: names and UIDs stay here.
+func (p *Project) Pictures(who, id string) ([]Picture, error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	m, err := p.view(who)
 	if err != nil {
 		return nil, err
 	}
-	a := p.state.assignments[assignment]
-	if a == nil || a.Reader != who || !policy.Decide(m.Roles, policy.ViewCase, p.state.taskFacts(m, a, p.now())).Allowed {
-		return nil, ErrUnknown
+	if a := p.state.assignments[id]; a != nil && a.Reader == who && policy.Decide(m.Roles, policy.ViewCase, p.state.taskFacts(m, a, p.now())).Allowed {
+		return slices.Clone(p.state.cases[a.Case].Images), nil
 	}
-	return slices.Clone(p.state.cases[a.Case].Images), nil
+	if r := p.state.readings[id]; r != nil && p.state.sharedPictures(m, r, p.now()) {
+		return slices.Clone(p.state.cases[r.Case].Images), nil
+	}
+	return nil, ErrUnknown
 }
 
 // Reading is a reading as the member may see it; ErrUnknown where they may not.
@@ -263,6 +269,12 @@ func (p *Project) Events(ctx context.Context, who string, after int, wait bool) 
 	}
 }
 
+// LastEvent is the number of the last event that somebody has been given to see, 0 before the first.
+func (p *Project) LastEvent(who string) (int, error) {
+	_, last, err := p.Events(context.Background(), who, 0, false)
+	return last, err
+}
+
 // publish gives the event, as far as each may see it, to the streams of members. It is part of apply: what somebody was shown is the same
 // whenever the log is replayed.
 func (s *state) publish(e Event) {
@@ -295,6 +307,8 @@ func (s *state) publish(e Event) {
 		}
 	case Assigned, Sent:
 		s.publishTasks(e, give)
+	case Ordered:
+		s.publishOrder(e, give)
 	case Decided:
 		r := s.readings[e.Object]
 		for _, m := range s.members {
@@ -333,9 +347,17 @@ func (s *state) publishReading(e Event, give func(*Member, string, any)) {
 		id = d.Reading
 	}
 	r := s.readings[id]
+	if e.Kind == TimeSpent || e.Kind == Commented && !r.near(e.Actor) { // nobody else's to know; or what one notes while deciding
+		give(s.members[e.Actor], e.Actor, e.Data)
+		return
+	}
+	may := policy.ViewReading
+	if e.Kind == Commented {
+		may = policy.ViewComments
+	}
 	for _, m := range s.members {
-		near := m.Name == r.Reader || slices.Contains(r.SharedWith, m.Name)
-		if near && policy.Decide(m.Roles, policy.ViewReading, s.readingFacts(m, r, e.At)).Allowed {
+		near := r.near(m.Name)
+		if near && policy.Decide(m.Roles, may, s.readingFacts(m, r, e.At)).Allowed {
 			actor := e.Actor
 			switch e.Kind {
 			case ReadingOpened, ReadingLocked, ReadingShared:

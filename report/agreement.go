@@ -26,18 +26,25 @@ type agreementView struct {
 	Items   []agreementItem
 	Against []agreementAgainst
 	Queue   *table
+	Edits   *table
+	Guesses *table
+	Asides  []string // notes on guesses
 }
 
 type agreementItem struct {
 	ID, Name, Counts string
 	Notes            []string
 	Tables           []table
+	Folded           []table // pair by pair
 	Charts           []chart
 }
 
 type agreementAgainst struct {
 	Name, Lead string
 	Notes      []string
+	Verdicts   []string
+	Charts     []chart
+	Forests    []forest
 	Tables     []table
 }
 
@@ -45,15 +52,19 @@ var agreementTemplate = template.Must(template.Must(page.Clone()).New("agreement
 <html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'"/><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}: agreement</title><style>{{.CSS}}</style></head>
 <body><header><p class="brand">Cineloop · agreement of readers</p><h1>{{.Title}}</h1><p class="lead">{{.Lead}}</p></header>
 <main>{{range .Report.Notes}}<p class="note">{{.}}</p>{{end}}
+{{range .Against}}<section class="target"><h2>{{.Name}}</h2><p>{{.Lead}}</p>{{if .Verdicts}}<ul>{{range .Verdicts}}<li>{{.}}</li>{{end}}</ul>{{end}}{{range .Notes}}<p class="note">{{.}}</p>{{end}}
+{{if .Charts}}<div class="charts">{{range .Charts}}{{template "chart" .}}{{end}}</div>{{end}}{{if .Forests}}<div class="forests">{{range .Forests}}{{template "forest" .}}{{end}}</div>{{end}}{{range .Tables}}<details><summary>{{.Caption}}</summary>{{template "table" .}}</details>{{end}}</section>{{end}}
 {{range .Items}}<section class="target" id="{{.ID}}"><h2>{{.Name}}</h2><p>{{.Counts}}</p>{{range .Notes}}<p class="note">{{.}}</p>{{end}}
-{{range .Tables}}{{template "table" .}}{{end}}{{range .Charts}}{{template "chart" .}}{{end}}</section>{{end}}
-{{range .Against}}<section class="target"><h2>{{.Name}}</h2><p>{{.Lead}}</p>{{range .Notes}}<p class="note">{{.}}</p>{{end}}{{range .Tables}}{{template "table" .}}{{end}}</section>{{end}}
+{{range .Tables}}{{template "table" .}}{{end}}{{if .Folded}}<details><summary>Pair by pair</summary>{{range .Folded}}{{template "table" .}}{{end}}</details>{{end}}
+{{if .Charts}}<div class="charts">{{range .Charts}}{{template "chart" .}}{{end}}</div>{{end}}</section>{{end}}
+{{with .Edits}}<section><h2>What became of the model's answers</h2><p>Readings that began with copies of a model's answers: how many were kept, and how far the others were moved. Answers that nobody touched are not proof that they are right: people tend to keep what is there.</p>{{template "table" .}}</section>{{end}}
+{{with .Guesses}}<section><h2>Which was made by AI?</h2><p>Bang's index is right minus wrong guesses of all answers: 0 is chance, 1 that everybody knows. James' is 0.5 at chance and 1 where nobody knows.</p>{{range $.Asides}}<p class="note">{{.}}</p>{{end}}{{template "table" .}}</section>{{end}}
 <section><h2>Disagreements</h2>{{if .Queue}}{{template "table" .Queue}}{{else}}<p>None beyond the protocol's limits.</p>{{end}}</section>
 <section><h2>Who read</h2>{{template "table" .Readers}}</section>
 <section><h2>How to read this</h2><p class="small">Every interval is at {{printf "%.0f" .Percent}} %. Kappa and alpha are 1 where all agree and 0 where they agree as chance would; both fall where one answer is rare, however
 careful readers are, so the share of agreement stands beside them. ICC(2,1) counts differences between readers, ICC(3,1) does not. Between the limits of agreement lie 95 % of two readers'
-differences; whether that is close enough is a question about the use. Models are never counted among the people. Against the truth, random readers mean that the result is meant for readers like
-these; with fewer than three it is for these alone. “Not shown” is not proof of the opposite: look at how wide the interval is.</p></section></main>
+differences; whether that is close enough is a question about the use. Models are never counted among the people. Against the truth, “random” readers mean that the result is meant for readers like
+these, “fixed” that it is for these alone, “one” that it is for this one. “Not shown” is not proof of the opposite: look at how wide the interval is.</p></section></main>
 <footer class="small">{{.Date}} {{.Version}}</footer></body></html>`))
 
 // Percent is the level of the intervals.
@@ -71,8 +82,16 @@ func (p AgreementPage) Write(w io.Writer) error {
 	for i, it := range r.Items {
 		v.Items = append(v.Items, agreementItemOf(fmt.Sprintf("item-%d", i+1), it))
 	}
-	for _, h := range r.HeadToHead {
-		v.Against = append(v.Against, againstOf(h))
+	for i, h := range r.HeadToHead {
+		v.Against = append(v.Against, againstOf(fmt.Sprintf("against-%d", i+1), h))
+	}
+	v.Edits, v.Guesses = editsTable(r.Edits), guessesTable(r.Blinding)
+	for _, b := range r.Blinding {
+		for _, n := range b.Notes {
+			if !slices.Contains(v.Asides, n) {
+				v.Asides = append(v.Asides, n)
+			}
+		}
 	}
 	if len(r.Disagreements) > 0 {
 		v.Queue = &table{Head: []string{"Question", "metric", "value", "limit", "case", "image", "frame", "readers", ""}}
@@ -142,9 +161,12 @@ func agreementItemOf(id string, it agree.Item) agreementItem {
 			}
 		}
 	}
-	for _, t := range []table{people, pairs, repeats} {
+	if len(people.Rows) > 0 {
+		v.Tables = []table{people}
+	}
+	for _, t := range []table{pairs, repeats} {
 		if len(t.Rows) > 0 {
-			v.Tables = append(v.Tables, t)
+			v.Folded = append(v.Folded, t)
 		}
 	}
 	for i, p := range slices.Concat(it.Pairs, it.Repeats) {
@@ -191,43 +213,4 @@ func pairChart(id, unit string, pair agree.Pair) chart {
 	level(low, "s2", true)
 	level(high, "s2", true)
 	return drawn(p, "", nil, legend{"s1 dot", "a case"}, legend{"s2", "bias"}, legend{"s2 dashed", "limits of agreement"})
-}
-
-func againstOf(h agree.HeadToHead) agreementAgainst {
-	v := agreementAgainst{Name: h.Item + " against the truth", Notes: h.Notes}
-	v.Lead = fmt.Sprintf("%s cases that all of them read, %s positive. The truth: %s.", thousands(h.Cases), thousands(h.Positives), h.Truth)
-	readers := table{Caption: "Each reader", Head: measureHead}
-	for _, p := range h.Readers {
-		label := p.Reader
-		if p.Arm != protocol.Unaided {
-			label += ", " + p.Arm
-		}
-		if p.AI {
-			label = "AI " + label
-		}
-		for _, m := range p.Measures {
-			readers.Rows = append(readers.Rows, measureRow(label, m))
-		}
-	}
-	compared := table{Caption: "Compared (Obuchowski–Rockette)", Head: []string{"", "figure", "first", "second", "difference", "interval", "P", "readers", "non-inferior"}}
-	for _, c := range slices.Concat(h.AgainstAI, h.WithAI) {
-		d, ni := measureRow("", c.Difference), ""
-		if c.NonInferior != nil {
-			ni = fmt.Sprintf("not shown for a margin of %g", c.NonInferior.Margin)
-			if c.NonInferior.Shown {
-				ni = fmt.Sprintf("shown for a margin of %g", c.NonInferior.Margin)
-			}
-		}
-		p := "–"
-		if c.P.Defined() {
-			p = number(float64(c.P), false)
-		}
-		compared.Rows = append(compared.Rows, []string{c.A + " − " + c.B, c.Figure, number(float64(c.ValueA), false), number(float64(c.ValueB), false), d[2], d[3], p, c.Readers, ni})
-	}
-	for _, t := range []table{readers, compared} {
-		if len(t.Rows) > 0 {
-			v.Tables = append(v.Tables, t)
-		}
-	}
-	return v
 }

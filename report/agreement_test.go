@@ -23,10 +23,11 @@ func agreementPage(t testing.TB) string {
 	t.Helper()
 	proto, err := protocol.Read("p", []byte(`version: 1
 revision: 1
-design: {kind: panel}
+design: {kind: sequential, ai: net}
 items:
   - {name: severity, label: "<script>alert(1)</script> severity", kind: ordinal, options: [{name: none}, {name: mild}, {name: severe}], positive: [severe], cannot_assess: [poor], disagreement: {metric: steps, limit: 1}}
   - {name: lvef, label: Ejection fraction, kind: number, unit: "%", disagreement: {metric: difference, limit: 12}}
+  - {name: whose, kind: origin}
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -50,6 +51,11 @@ items:
 			ef := 55 + 10*math.Sin(float64(i)) + 4*rng.NormFloat64() + float64(j)
 			r.Readings = append(r.Readings, annotate.ReadingRecord{ID: fmt.Sprint(mask, i), Reader: mask, AI: j == 3, Case: c.ID, Arm: protocol.Unaided, Session: 1, Seconds: 30,
 				Answers: []*annotate.Answer{a, {Item: "lvef", Value: &ef, Unit: "%"}}})
+			if j < 3 {
+				r.Readings = append(r.Readings, annotate.ReadingRecord{ID: fmt.Sprint(mask, i, "aided"), Reader: mask, Case: c.ID, Arm: protocol.Aided, Session: 1, Seconds: 20,
+					Shown: []string{fmt.Sprint("R-4444", i)}, Prefilled: []*annotate.Answer{{ID: "s", Item: "severity", Choice: []string{options[i%3]}}},
+					Answers: []*annotate.Answer{{Item: "whose", Choice: []string{[]string{"ai", "human", "unknown"}[rng.IntN(3)]}}, {ID: "s", DerivedFrom: "x", Item: "severity", Choice: []string{options[max(0, min(2, i%3+rng.IntN(5)/3-rng.IntN(2)))]}}}})
+			}
 		}
 	}
 	rep, err := agree.Analyse(t.Context(), r, agree.Options{Resamples: 100, Truth: truth, Margin: 0.1})
@@ -65,8 +71,8 @@ items:
 
 func TestAgreementPageSaysWhatIsThere(t *testing.T) {
 	page := agreementPage(t)
-	for _, want := range []string{"160 locked readings of 40 cases by 4 readers", "3 readings are under way", "Fleiss kappa", "Krippendorff alpha, ordinal", "ICC(2,1), agreement", "carkeet",
-		"AI R-4444 – R-1111", "<svg", "Disagreements", "one could not assess it", "against the truth", "mean of people", "margin of 0.1", "How to read this", "&lt;script&gt;"} {
+	for _, want := range []string{"280 locked readings of 40 cases by 4 readers", "3 readings are under way", "Fleiss kappa", "Krippendorff alpha, ordinal", "ICC(2,1), agreement", "carkeet",
+		"AI R-4444 – R-1111", "<svg", "Disagreements", "one could not assess it", "against the truth", "mean of people", "margin of 0.1", "mean of readers", "Readers and AI", "a reader, aided", "AI − people", "Aided − unaided", "AUROC, random readers: ", "What became of the model", "kept as it was", "Which was made by AI?", "Bang index, AI was shown", "39 of them read by all", "How to read this", "&lt;script&gt;"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q", want)
 		}
@@ -95,11 +101,13 @@ func TestAgreementPageInBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir, page := t.TempDir(), agreementPage(t)
-	for _, width := range []int{1280, 390} {
+	for _, width := range []int{1440, 390} {
 		m := measure(t, browser, dir, page, width)
 		if m.scroll > width || m.small > 0 {
 			t.Errorf("%d pixels: %d wide, %d small texts; sticking out: %s", width, m.scroll, m.small, m.out)
 		}
-		shoot(t, browser, dir, page, width, m.height, "1", filepath.Join(artifacts, fmt.Sprintf("agreement-%d.png", width)))
+		for scheme, name := range []string{"dark", "light"} {
+			shoot(t, browser, dir, page, width, m.height, fmt.Sprint(scheme), filepath.Join(artifacts, fmt.Sprintf("agreement-%d-%s.png", width, name)))
+		}
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"strings"
 
 	"github.com/cineloop/cineloop/annotate/agree"
-	"github.com/cineloop/cineloop/annotate/protocol"
-	"github.com/cineloop/cineloop/report/svg"
 )
 
 // Pictures are charts as files of their own, for pages that show them with img. They carry their colours as attributes: a page's style sheet does
@@ -101,26 +99,9 @@ func PairPicture(unit string, pair agree.Pair, night bool) []byte {
 
 // ROCPicture draws the curves of all readers of a question with a known truth, models among them; nil where there are none.
 func ROCPicture(h agree.HeadToHead, night bool) []byte {
-	p := svg.Plot{ID: "r", Title: "ROC curves: " + h.Item, Height: 330, X: unitAxis("1 − specificity"), Y: unitAxis("sensitivity"),
-		Desc:  "Each reader's sensitivity against 1 minus specificity over all thresholds; a dashed curve is a model's.",
-		Marks: []svg.Mark{svg.Line{Points: []svg.XY{{X: 0, Y: 0}, {X: 1, Y: 1}}, Class: "muted", Dashed: true}}}
-	drawn := 0
-	for _, r := range h.Readers {
-		if len(r.Curve) == 0 {
-			continue
-		}
-		var points []svg.XY
-		for _, q := range r.Curve {
-			points = append(points, svg.XY{X: q[0], Y: q[1]})
-		}
-		p.Marks = append(p.Marks, svg.Line{Points: points, Class: series(drawn), Dashed: r.AI})
-		if r.Arm != protocol.Aided {
-			p.Marks = append(p.Marks, svg.Dots{Points: points[1 : len(points)-1], Class: series(drawn), Radius: 3})
-		}
-		drawn++
-	}
-	if drawn == 0 {
+	c, ok := readersROC("r", h)
+	if !ok {
 		return nil
 	}
-	return picture(p.SVG(), night)
+	return picture(string(c.SVG), night)
 }

@@ -44,12 +44,14 @@ func TestPictures(t *testing.T) {
 	if PairPicture("%", agree.Pair{Points: pair.Points[:2]}, false) != nil {
 		t.Error("a picture of two points")
 	}
-	h := agree.HeadToHead{Item: "ef & more", Readers: []agree.Performer{{Reader: "R-1", Arm: "unaided", Curve: [][2]float64{{0, 0}, {.2, .8}, {1, 1}}},
-		{Reader: "R-2", AI: true, Arm: "unaided", Curve: [][2]float64{{0, 0}, {.1, .9}, {1, 1}}}, {Reader: "R-3", Measures: []agree.Measure{{Value: evaluate.Number(1)}}}}}
+	h := agree.HeadToHead{Item: "ef & more", Readers: []agree.Performer{{Reader: "R-1", Arm: "unaided", ROC: []agree.ROCPoint{{}, {False: .2, True: .8}, {False: 1, True: 1}}},
+		{Reader: "R-2", AI: true, Arm: "unaided", ROC: []agree.ROCPoint{{}, {False: .1, True: .9}, {False: 1, True: 1}}}, {Reader: "R-3", Measures: []agree.Measure{{Value: evaluate.Number(1)}}}}}
 	b := ROCPicture(h, false)
 	standsAlone(t, b)
-	if n := bytes.Count(b, []byte("stroke-dasharray")); n != 2 { // chance and the model
-		t.Errorf("%d dashed lines, want 2", n)
+	for color, lines := range map[string]int{light.s2: 1, light.s1: 0} { // the model's curve; no mean of one reader is there
+		if n := bytes.Count(b, []byte(`stroke-width="2" stroke="`+color+`"`)); n != lines {
+			t.Errorf("%d lines of %s, want %d", n, color, lines)
+		}
 	}
 	if ROCPicture(agree.HeadToHead{}, false) != nil {
 		t.Error("a picture of nothing")

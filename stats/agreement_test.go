@@ -273,3 +273,32 @@ func TestExactLimitsCover(t *testing.T) {
 		t.Errorf("%d of 2000 hold the limit", held)
 	}
 }
+
+// TestICCOneWay: Shrout and Fleiss's table 2 gives ICC(1,1) = .17, between −.13 and .72 (McGraw and Wong's programs). Uneven things by hand.
+func TestICCOneWay(t *testing.T) {
+	judges := [][]float64{{9, 2, 5, 8}, {6, 1, 3, 2}, {8, 4, 6, 8}, {7, 1, 2, 6}, {10, 5, 6, 9}, {6, 2, 4, 7}}
+	c := ICCOneWay(judges, .95)
+	for _, v := range []struct{ got, want float64 }{{c.Value, .166}, {c.Between, 11.24}, {c.Within, 6.26}, {c.CI.Low, -.133}, {c.CI.High, .723}} {
+		if math.Abs(v.got-v.want) > .005 {
+			t.Errorf("%v, published %v", v.got, v.want)
+		}
+	}
+	// {1,3} and {5,5,8}, a lonely 100: means 2 and 6, grand 22/5; between 2·2.4² + 3·1.6² = 19.2, within (2 + 6)/3; k0 = 5 − 13/5 = 2.4.
+	x := math.NaN()
+	u := ICCOneWay([][]float64{{1, 3, x}, {5, 5, 8}, {100, x, x}}, .95)
+	near(t, "between", u.Between, 19.2, 1e-12)
+	near(t, "within", u.Within, 8.0/3, 1e-12)
+	near(t, "uneven", u.Value, (19.2-8.0/3)/(19.2+1.4*8/3), 1e-12)
+	if u.CI.Defined() || u.N != 2 || u.Values != 5 {
+		t.Errorf("%+v", u)
+	}
+	v, ci, err := OneWayInterval(t.Context(), judges, Clusters(make([]string, 6)), Bootstrap{Resamples: 400})
+	if err != nil || math.Abs(v-c.Value) > 1e-12 || !(ci.Low < v && v < ci.High) {
+		t.Errorf("%v in %v, %v", v, ci, err)
+	}
+	for _, rows := range [][][]float64{nil, {{1, 2}}, {{1, x}, {2, x}}, {{4, 4}, {4, 4}}} {
+		if c := ICCOneWay(rows, .95); !math.IsNaN(c.Value) {
+			t.Errorf("%v: %+v", rows, c)
+		}
+	}
+}

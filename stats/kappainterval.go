@@ -77,7 +77,8 @@ func KappaWithError(a, b []int, k int, weight KappaWeight) Kappa {
 // FleissKappa is the agreement of any readers on nominal categories: counts[i][q] says how many put thing i into category q (Fleiss,
 // Psychol Bull 1971;76:378). Numbers of readers may differ from thing to thing; things with fewer than two inform the categories'
 // frequencies only. The standard error is the linearised one over things (Gwet, Br J Math Stat Psychol 2008;61:29), which does not take
-// for granted that there is no agreement.
+// for granted that there is no agreement. Where things have fewer than two readers, how many is left to chance as well: Gwet's formula takes that
+// for fixed, and is wider.
 func FleissKappa(counts [][]float64) Kappa {
 	out := Kappa{N: 0, Value: math.NaN(), SE: math.NaN(), Observed: math.NaN(), Expected: math.NaN()}
 	if len(counts) == 0 {
@@ -138,9 +139,9 @@ func FleissKappa(counts [][]float64) Kappa {
 			chance += share[q] * v / r
 		}
 		if r >= 2 {
-			own = all / paired * (agreement[i] - out.Expected) / (1 - out.Expected)
+			own = all / paired * ((agreement[i]-out.Expected)/(1-out.Expected) - out.Value)
 		}
-		d := own - 2*(1-out.Value)*(chance-out.Expected)/(1-out.Expected) - out.Value
+		d := own - 2*(1-out.Value)*(chance-out.Expected)/(1-out.Expected)
 		sum += d * d
 	}
 	out.SE = math.Sqrt(sum / (all * (all - 1)))

@@ -175,7 +175,7 @@ func compare(value [][]float64, cov func(i, j, k, l int) float64, s Sampling, le
 	variance, df := s.ofMean(m.MSTR, m.Var-m.Cov1, m.Cov2-m.Cov3, R, T-1)
 	errorSquare := variance * R
 	m.DF2 = df
-	if errorSquare > 0 {
+	if errorSquare > 1e-18 {
 		m.F = m.MST / errorSquare
 		switch {
 		case math.IsInf(df, 1):
@@ -209,7 +209,7 @@ func (s Sampling) ofMean(square, variance, covariance, r, share float64) (float6
 
 // around is the two-sided P of estimate against 0, and its interval, by Student's t. With no spread there is neither.
 func around(estimate, se, df, level float64) (float64, Interval) {
-	if !(se > 0) || !(df > 0) || math.IsNaN(estimate) {
+	if !(se > 1e-9) || !(df > 0) || math.IsNaN(estimate) { // figures are shares: less is rounding of equal ones
 		return math.NaN(), noInterval(level, "obuchowski-rockette")
 	}
 	t := NormalQuantile(level)

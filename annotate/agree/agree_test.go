@@ -363,8 +363,12 @@ func TestHeadToHead(t *testing.T) {
 	p := h.Readers[0]
 	near(t, "sensitivity", float64(find(t, p.Measures, "sensitivity").Value), .8, 1e-12)
 	near(t, "specificity", float64(find(t, p.Measures, "specificity").Value), .9, 1e-12)
-	if len(h.AgainstAI) != 3 || len(h.WithAI) != 3 || h.AgainstAI[0].Readers != "random" {
+	if len(h.AgainstAI) != 6 || len(h.WithAI) != 6 || h.AgainstAI[0].Readers != "random" || h.AgainstAI[1].Readers != "fixed" || len(h.EachAgainstAI) != 9 || len(h.EachWithAI) != 9 {
 		t.Fatalf("%+v", h)
+	}
+	// All readers are as good as each other: chance of readers has nothing to go by, and rounding is no spread.
+	if c := h.WithAI[2]; c.Figure != "sensitivity" || c.Readers != "random" || c.Difference.Low.Defined() || !strings.HasPrefix(c.Verdict, "Nothing can be said") {
+		t.Errorf("%+v", c)
 	}
 	for _, c := range h.AgainstAI {
 		if c.Figure == "sensitivity" {

@@ -8,57 +8,44 @@ import (
 
 	"github.com/cineloop/cineloop/annotate"
 	"github.com/cineloop/cineloop/annotate/protocol"
-	"github.com/cineloop/cineloop/evaluate"
 	"github.com/cineloop/cineloop/stats"
 )
 
 // HeadToHead is one question whose truth is known: how well each reader answers it, AI against the people, and the people with AI against
-// without.
+// without. Readers may have read different cases: each figure is of the cases that the reader read, each comparison of those read in both ways.
 type HeadToHead struct {
-	Item      string       `json:"item"`
-	Truth     string       `json:"truth"` // where it comes from
-	Cases     int          `json:"cases"` // that all of them read, with a truth
-	Positives int          `json:"positives"`
-	LeftOut   int          `json:"left_out"` // cases with a truth that somebody did not read or could not assess
-	Readers   []Performer  `json:"readers"`
-	AgainstAI []Comparison `json:"ai_against_people,omitempty"`
-	WithAI    []Comparison `json:"aided_against_unaided,omitempty"`
-	Notes     []string     `json:"notes,omitempty"`
+	Item          string       `json:"item"`
+	Truth         string       `json:"truth"` // where it comes from
+	Cases         int          `json:"cases"` // with a truth, that somebody read
+	ByAll         int          `json:"cases_by_all"`
+	Positives     int          `json:"positives"`
+	Patients      int          `json:"patients"`
+	LeftOut       int          `json:"left_out"`      // cases with a truth that nobody read or could assess
+	CannotAssess  int          `json:"cannot_assess"` // answers, which are left out
+	Readers       []Performer  `json:"readers"`
+	Mean          []ROCPoint   `json:"roc_of_people,omitempty"` // unaided: mean sensitivity of the readers at each specificity
+	AgainstAI     []Comparison `json:"ai_against_people,omitempty"`
+	EachAgainstAI []Comparison `json:"ai_against_each,omitempty"`
+	WithAI        []Comparison `json:"aided_against_unaided,omitempty"`
+	EachWithAI    []Comparison `json:"each_aided_against_unaided,omitempty"`
+	Notes         []string     `json:"notes,omitempty"`
+}
+
+// ROCPoint is a place on a ROC curve.
+type ROCPoint struct {
+	False float64 `json:"x"` // 1 − specificity
+	True  float64 `json:"y"` // sensitivity
 }
 
 // Performer is one reader in one arm.
 type Performer struct {
-	Reader   string    `json:"reader"`
-	AI       bool      `json:"ai"`
-	Arm      string    `json:"arm"`
-	Measures []Measure `json:"measures"`
-	// Curve is the ROC curve, 1 − specificity and sensitivity; it is drawn, and told by its area.
-	Curve [][2]float64 `json:"-"`
+	Reader   string     `json:"reader"`
+	AI       bool       `json:"ai"`
+	Arm      string     `json:"arm"`
+	Cases    int        `json:"cases"`
+	Measures []Measure  `json:"measures"`
+	ROC      []ROCPoint `json:"roc,omitempty"`
 }
-
-// Comparison is of two ways of reading by one figure.
-type Comparison struct {
-	Figure      string          `json:"figure"`
-	A           string          `json:"a"`
-	B           string          `json:"b"`
-	ValueA      evaluate.Number `json:"value_a"`
-	ValueB      evaluate.Number `json:"value_b"`
-	Difference  Measure         `json:"difference"` // a − b
-	P           evaluate.Number `json:"p"`
-	Readers     string          `json:"readers"` // random, or fixed where there are fewer than three
-	NonInferior *NonInferior    `json:"non_inferior,omitempty"`
-}
-
-// NonInferior says whether a is worse than b by less than a margin.
-type NonInferior struct {
-	Margin float64         `json:"margin"`
-	Bound  evaluate.Number `json:"bound"` // the difference is at least this, one-sided
-	P      evaluate.Number `json:"p"`
-	Shown  bool            `json:"shown"`
-}
-
-// figures that reading is judged by.
-var figures = []string{"auc", "sensitivity", "specificity"}
 
 // headToHead judges every item with positive options whose truth is known.
 func headToHead(ctx context.Context, r *annotate.Records, o Options) (out []HeadToHead, err error) {
@@ -71,7 +58,7 @@ func headToHead(ctx context.Context, r *annotate.Records, o Options) (out []Head
 		if len(truth) == 0 {
 			continue
 		}
-		h, err := judge(r, it, truth, o)
+		h, err := judge(ctx, r, it, truth, o)
 		if err != nil {
 			return nil, err
 		}
@@ -127,173 +114,259 @@ func score(it *protocol.Item, a *annotate.Answer) float64 {
 	return v
 }
 
-// way is one reader in one arm.
-type way struct {
-	name, arm string
-	ai        bool
-	score     []float64
-	call      []float64 // 1 positive
-}
-
-func judge(r *annotate.Records, it *protocol.Item, truth map[string]bool, o Options) (*HeadToHead, error) {
+func judge(ctx context.Context, r *annotate.Records, it *protocol.Item, truth map[string]bool, o Options) (*HeadToHead, error) {
 	h := &HeadToHead{Item: it.Name}
-	grids := map[string]*grid{}
-	type who struct {
-		name, arm string
-		ai        bool
-	}
-	var all []who
-	for _, arm := range []string{protocol.Unaided, protocol.Aided} {
-		g := gather(r, it, arm, 0)
-		grids[arm] = g
-		for _, p := range g.people {
-			all = append(all, who{p, arm, false})
-		}
-		if arm == protocol.Unaided {
-			for _, m := range g.models {
-				all = append(all, who{m, arm, true})
-			}
-		}
-	}
-	// Cases that each of them answered: comparisons are on the same ones.
 	var cases []unit
 	for _, c := range r.Cases {
-		u := unit{Case: c.ID, Patient: c.Patient}
-		if _, known := truth[c.ID]; !known {
-			continue
+		if _, known := truth[c.ID]; known {
+			cases = append(cases, unit{Case: c.ID, Patient: c.Patient})
 		}
-		whole := len(all) > 0
+	}
+	all := h.ways(r, it, cases)
+	// Cases that nobody read are not the study's.
+	var keep []int
+	for i := range cases {
+		read := 0
 		for _, w := range all {
-			if category(it, grids[w.arm].answers[u][w.name]) < 0 {
-				whole = false
+			if !math.IsNaN(w.score[i]) {
+				read++
 			}
 		}
-		if !whole {
-			h.LeftOut++
-			continue
+		if read > 0 {
+			keep = append(keep, i)
 		}
-		cases = append(cases, u)
+		if read == len(all) && read > 0 {
+			h.ByAll++
+		}
 	}
-	positive := make([]bool, len(cases))
-	var patients []string
-	for i, u := range cases {
-		positive[i] = truth[u.Case]
-		if positive[i] {
+	h.LeftOut = len(cases) - len(keep)
+	sample := stats.CaseSample{}
+	for _, i := range keep {
+		y := truth[cases[i].Case]
+		sample.Positive, sample.Patient = append(sample.Positive, y), append(sample.Patient, cases[i].patient())
+		if y {
 			h.Positives++
 		}
-		patients = append(patients, u.Patient)
 	}
-	h.Cases = len(cases)
-	if h.LeftOut > 0 {
-		h.Notes = append(h.Notes, fmt.Sprintf("%d cases with a truth are left out: somebody did not read them, or could not assess them", h.LeftOut))
+	for k := range all {
+		all[k].score, all[k].call = at(all[k].score, keep), at(all[k].call, keep)
 	}
+	h.Cases, h.Patients = len(keep), distinct(sample.Patient)
+	h.describe()
 	if h.Positives == 0 || h.Positives == h.Cases {
 		h.Notes = append(h.Notes, "the cases are all of one kind: nothing can be told apart")
 		return h, nil
 	}
-	if distinct(patients) < len(patients) {
-		h.Notes = append(h.Notes, "some patients have several cases, which are taken as independent")
-	}
-	var ways []way
+	var people []way
 	for _, w := range all {
-		x := way{name: w.name, arm: w.arm, ai: w.ai}
-		for _, u := range cases {
-			a := grids[w.arm].answers[u][w.name]
-			x.score = append(x.score, score(it, a))
-			call := 0.0
-			if slices.Contains(it.Positive, a.Choice[0]) {
-				call = 1
-			}
-			x.call = append(x.call, call)
+		p, err := w.performance(ctx, sample, o)
+		if err != nil {
+			return nil, err
 		}
-		ways = append(ways, x)
-		h.Readers = append(h.Readers, x.performance(positive, o))
+		h.Readers = append(h.Readers, p)
+		if !w.ai && w.arm == protocol.Unaided {
+			people = append(people, w)
+		}
 	}
-	h.compare(ways, positive, o)
+	h.Mean = meanROC(people, sample.Positive)
+	h.compare(all, sample, o)
 	return h, nil
 }
 
-func (w way) performance(positive []bool, o Options) Performer {
-	p := Performer{Reader: w.name, AI: w.ai, Arm: w.arm, Curve: roc(w.score, positive)}
-	auc := stats.DeLong(w.score, positive)
-	p.Measures = append(p.Measures, measured("auc", auc.Area, auc.Interval(o.Level), len(positive)))
+// ways are the readers in each arm, with what they said of the cases.
+func (h *HeadToHead) ways(r *annotate.Records, it *protocol.Item, cases []unit) (out []way) {
+	for _, arm := range []string{protocol.Unaided, protocol.Aided} {
+		g := gather(r, it, arm, 0)
+		names := g.people
+		if arm == protocol.Unaided {
+			names = slices.Concat(g.people, g.models)
+		}
+		for i, name := range names {
+			w := way{name: name, arm: arm, ai: i >= len(g.people)}
+			for _, u := range cases {
+				a := g.answers[u][name]
+				if a != nil && a.CannotAssess != "" {
+					h.CannotAssess++
+				}
+				v, call := math.NaN(), math.NaN()
+				if c := category(it, a); c >= 0 {
+					v, call = score(it, a), 0
+					if slices.Contains(it.Positive, it.Options[c].Name) {
+						call = 1
+					}
+				}
+				w.score, w.call = append(w.score, v), append(w.call, call)
+			}
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+func (h *HeadToHead) describe() {
+	if h.LeftOut > 0 {
+		h.Notes = append(h.Notes, plural(h.LeftOut, "case", "cases")+" with a truth left out: nobody read or could assess them")
+	}
+	if h.CannotAssess > 0 {
+		h.Notes = append(h.Notes, plural(h.CannotAssess, "answer", "answers")+" left out: the case could not be assessed. Somebody who leaves the hard cases out looks better")
+	}
+	if h.ByAll < h.Cases {
+		h.Notes = append(h.Notes, fmt.Sprintf("%d of %d cases were judged by all; each figure is of the cases that the reader judged, each comparison of those judged in both ways", h.ByAll, h.Cases))
+	}
+	if h.Patients < h.Cases {
+		h.Notes = append(h.Notes, "some patients have several cases, which are not taken as independent")
+	}
+}
+
+func at(x []float64, rows []int) []float64 {
+	out := make([]float64, len(rows))
+	for i, r := range rows {
+		out[i] = x[r]
+	}
+	return out
+}
+
+// performance of a reader on the cases that they judged.
+func (w way) performance(ctx context.Context, sample stats.CaseSample, o Options) (Performer, error) {
+	p := Performer{Reader: w.name, AI: w.ai, Arm: w.arm}
+	var rows []int
+	for i, v := range w.score {
+		if !math.IsNaN(v) {
+			rows = append(rows, i)
+		}
+	}
+	p.Cases = len(rows)
+	var y []bool
+	var patients []string
+	for _, i := range rows {
+		y, patients = append(y, sample.Positive[i]), append(patients, sample.Patient[i])
+	}
+	score := at(w.score, rows)
+	auc := stats.DeLongClustered(score, y, stats.Clusters(patients))
+	why := "no interval: too few cases of one kind"
+	if math.IsNaN(auc.Area) {
+		why = "not defined: the cases that were judged are of one kind"
+	}
+	p.Measures = append(p.Measures, measured("auc", auc.Area, auc.Interval(o.Level), len(rows)).because(why))
 	for _, f := range []struct {
 		name string
 		of   bool
 	}{{"sensitivity", true}, {"specificity", false}} {
-		var k, n float64
-		for i, y := range positive {
-			if y == f.of {
-				n++
-				if (w.call[i] == 1) == y {
-					k++
+		var hits []float64
+		var of []string
+		sum := 0.0
+		for k, i := range rows {
+			if y[k] == f.of {
+				hit := 0.0
+				if (w.call[i] == 1) == f.of {
+					hit = 1
 				}
+				hits, of, sum = append(hits, hit), append(of, patients[k]), sum+hit
 			}
 		}
-		p.Measures = append(p.Measures, measured(f.name, k/n, stats.Wilson(k, n, o.Level), int(n)))
+		n := float64(len(hits))
+		ci := stats.Wilson(sum, n, o.Level)
+		if clustered(of) {
+			var err error
+			if ci, err = o.resampled(ctx, "performance/"+f.name, of, func(weight []float64) float64 { return weighted(hits, weight) }); err != nil {
+				return p, err
+			}
+		}
+		why := fewOrAlike
+		if n == 0 {
+			why = "not defined: no such case was judged"
+		}
+		p.Measures = append(p.Measures, measured(f.name, sum/n, ci, len(hits)).because(why))
 	}
-	return p
+	p.ROC = roc(score, y)
+	return p, nil
 }
 
-// compare sets each model against the people, and the people aided against unaided.
-func (h *HeadToHead) compare(ways []way, positive []bool, o Options) {
-	pick := func(arm string, ai bool) (out []way) {
-		for _, w := range ways {
-			if w.arm == arm && w.ai == ai {
-				out = append(out, w)
-			}
-		}
-		return out
-	}
-	people, aided := pick(protocol.Unaided, false), pick(protocol.Aided, false)
-	sampling, readers := stats.RandomReadersRandomCases, "random"
-	if len(people) < 3 {
-		sampling, readers = stats.FixedReadersRandomCases, "fixed"
-	}
-	for _, f := range figures {
-		figure := stats.Figure{Kind: f, Threshold: 0.5}
-		values := func(w way) []float64 {
-			if f == "auc" {
-				return w.score
-			}
-			return w.call
-		}
-		if len(people) > 0 {
-			for _, m := range pick(protocol.Unaided, true) {
-				panel := make([][]float64, len(people))
-				for j := range people {
-					panel[j] = values(people[j])
-				}
-				c := stats.CompareWithPanel(values(m), panel, positive, figure, sampling, o.Level)
-				h.AgainstAI = append(h.AgainstAI, comparison(f, m.name, "mean of people", c.AI, c.Panel, c.Difference, c.SE, c.DF, c.P, c.CI, len(positive), readers, o))
-			}
-		}
-		both := slices.EqualFunc(people, aided, func(a, b way) bool { return a.name == b.name })
-		if both && len(people) > 1 {
-			score := make([][][]float64, 2)
-			for j := range people {
-				score[0] = append(score[0], values(people[j]))
-				score[1] = append(score[1], values(aided[j]))
-			}
-			c := stats.CompareModalities(score, positive, figure, sampling, o.Level)
-			d := c.Differences[0]
-			h.WithAI = append(h.WithAI, comparison(f, protocol.Aided, protocol.Unaided, c.Mean[1], c.Mean[0], d.Difference, d.SE, d.DF, d.P, d.CI, len(positive), readers, o))
+// roc is the empirical curve of scores, from (0,0) to (1,1); nil where a kind of case is missing.
+func roc(score []float64, positive []bool) []ROCPoint {
+	var m, n float64
+	for _, p := range positive {
+		if p {
+			m++
+		} else {
+			n++
 		}
 	}
+	if m == 0 || n == 0 {
+		return nil
+	}
+	order := stats.Order(score)
+	slices.Reverse(order)
+	out, yes, no := []ROCPoint{{}}, 0.0, 0.0
+	for k, i := range order {
+		if positive[i] {
+			yes++
+		} else {
+			no++
+		}
+		if k+1 == len(order) || score[order[k+1]] != score[i] { // ties are one step
+			out = append(out, ROCPoint{no / n, yes / m})
+		}
+	}
+	return out
 }
 
-func comparison(figure, a, b string, va, vb, diff, se, df, p float64, ci stats.Interval, n int, readers string, o Options) Comparison {
-	if math.Abs(diff) < 1e-12 { // rounding of equal means
-		diff = 0
-	}
-	c := Comparison{Figure: figure, A: a, B: b, ValueA: evaluate.Number(va), ValueB: evaluate.Number(vb), Difference: measured("difference", diff, ci, n), P: evaluate.Number(p), Readers: readers}
-	if !ci.Defined() {
-		c.Difference.Note = "no interval: the readings leave no spread"
-	}
-	if o.Margin > 0 {
-		if ni := stats.NonInferior(diff, se, df, o.Margin, (1-o.Level)/2); !math.IsNaN(ni.Bound) {
-			c.NonInferior = &NonInferior{ni.Margin, evaluate.Number(ni.Bound), evaluate.Number(ni.P), ni.Shown}
+// meanROC is the mean of readers' sensitivities at each specificity, whose area is the mean of their areas.
+func meanROC(people []way, positive []bool) []ROCPoint {
+	var curves [][]ROCPoint
+	var at []float64
+	for _, w := range people {
+		var s []float64
+		var y []bool
+		for i, v := range w.score {
+			if !math.IsNaN(v) {
+				s, y = append(s, v), append(y, positive[i])
+			}
+		}
+		if c := roc(s, y); c != nil {
+			curves = append(curves, c)
+			for _, p := range c {
+				at = append(at, p.False)
+			}
 		}
 	}
-	return c
+	if len(curves) < 2 {
+		return nil
+	}
+	slices.Sort(at)
+	out := []ROCPoint{}
+	for _, x := range slices.Compact(at) {
+		var low, high float64 // a curve may rise at x
+		for _, c := range curves {
+			l, h := sensitivityAt(c, x)
+			low, high = low+l/float64(len(curves)), high+h/float64(len(curves))
+		}
+		out = append(out, ROCPoint{x, low})
+		if high > low {
+			out = append(out, ROCPoint{x, high})
+		}
+	}
+	return out
+}
+
+// sensitivityAt is the curve's height at x, from the left and from the right.
+func sensitivityAt(c []ROCPoint, x float64) (low, high float64) {
+	low = -1
+	for i, p := range c {
+		switch {
+		case p.False == x:
+			if low < 0 {
+				low = p.True
+			}
+			high = p.True
+		case p.False > x:
+			if low < 0 {
+				q := c[i-1]
+				low = q.True + (p.True-q.True)*(x-q.False)/(p.False-q.False)
+				high = low
+			}
+			return low, high
+		}
+	}
+	return low, high
 }

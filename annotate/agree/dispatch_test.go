@@ -12,7 +12,7 @@ import (
 // TestROC: five cases by hand. Scores 3+ 2− 2+ 1− 0+: thresholds above 3, 2, 1, 0.
 func TestROC(t *testing.T) {
 	got := roc([]float64{1, 3, 2, 2, 0}, []bool{false, true, false, true, true})
-	want := [][2]float64{{0, 0}, {0, 1. / 3}, {.5, 2. / 3}, {1, 2. / 3}, {1, 1}}
+	want := []ROCPoint{{0, 0}, {0, 1. / 3}, {.5, 2. / 3}, {1, 2. / 3}, {1, 1}}
 	if !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}

@@ -10,5 +10,5 @@
 //   - A model never counts among the people whose agreement is stated; it is paired with each of them.
 //   - "Cannot assess" is an answer of its own: it is counted, and is never taken for a category or a number.
 //   - Values in another unit than the protocol's (pixels, because a picture has no scale) are left out and counted.
-//   - Resampling is by patient; where an interval takes units of one patient as independent, the report says so.
+//   - Where a patient has several units, every interval is found by resampling patients; formulas that take units as independent are for those that are.
 package agree

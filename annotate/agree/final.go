@@ -31,7 +31,7 @@ func Finals(ctx context.Context, r *annotate.Records) ([]Final, error) {
 	done := decisions(r)
 	for i := range r.Protocol.Items {
 		it := &r.Protocol.Items[i]
-		if it.Kind == protocol.Text || it.Kind == protocol.Prefer {
+		if it.Kind == protocol.Text || it.Kind == protocol.Prefer || it.Kind == protocol.Origin {
 			continue
 		}
 		g := gather(r, it, protocol.Unaided, 0)

@@ -3,7 +3,6 @@ package agree
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/cineloop/cineloop/annotate"
@@ -36,6 +35,8 @@ type Report struct {
 	Readers       []Reader       `json:"readers"`
 	Items         []Item         `json:"items"`
 	HeadToHead    []HeadToHead   `json:"head_to_head,omitempty"`
+	Edits         []Edits        `json:"edits,omitempty"`
+	Blinding      []Blinding     `json:"blinding,omitempty"`
 	Disagreements []Disagreement `json:"disagreements"`
 	Notes         []string       `json:"notes,omitempty"`
 }
@@ -91,10 +92,19 @@ func measured(name string, v float64, ci stats.Interval, n int) Measure {
 	return Measure{Name: name, Value: evaluate.Number(v), Low: evaluate.Number(ci.Low), High: evaluate.Number(ci.High), Method: ci.Method, N: n}
 }
 
-// plain is a number without an interval, with the reason.
-func plain(name string, v float64, n int, why string) Measure {
-	nan := evaluate.Number(math.NaN())
-	return Measure{Name: name, Value: evaluate.Number(v), Low: nan, High: nan, N: n, Note: why}
+// because gives the reason, where there is no interval and none was given yet.
+func (m Measure) because(why string) Measure {
+	if (!m.Low.Defined() || !m.High.Defined()) && m.Note == "" {
+		m.Note = why
+	}
+	return m
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // Analyse makes the report. The error is ctx's, or code input where the study has no protocol.
@@ -123,7 +133,10 @@ func Analyse(ctx context.Context, r *annotate.Records, o Options) (*Report, erro
 	for _, arm := range arms(r) {
 		for i := range r.Protocol.Items {
 			it := &r.Protocol.Items[i]
-			if it.Kind == protocol.Text || it.Kind == protocol.Prefer && arm != protocol.Preferring || it.Kind != protocol.Prefer && arm == protocol.Preferring {
+			if it.Kind == protocol.Text || it.Kind == protocol.Origin || it.Kind == protocol.Prefer && arm != protocol.Preferring || it.Kind != protocol.Prefer && arm == protocol.Preferring {
+				continue
+			}
+			if arm == protocol.Aided && len(gather(r, it, arm, 0).people) == 0 { // a model's answers stand in both arms
 				continue
 			}
 			item, err := analyse(ctx, r, it, arm, o)
@@ -134,7 +147,13 @@ func Analyse(ctx context.Context, r *annotate.Records, o Options) (*Report, erro
 		}
 	}
 	var err error
-	out.HeadToHead, err = headToHead(ctx, r, o)
+	if out.HeadToHead, err = headToHead(ctx, r, o); err != nil {
+		return nil, err
+	}
+	if out.Edits, err = edits(ctx, r, o); err != nil {
+		return nil, err
+	}
+	out.Blinding, err = blinding(ctx, r, o)
 	return out, err
 }
 
@@ -175,7 +194,7 @@ func analyse(ctx context.Context, r *annotate.Records, it *protocol.Item, arm st
 		out.Notes = append(out.Notes, fmt.Sprintf("%d values are not in %s, because their pictures have no scale for it, and are left out", out.OtherUnit, it.Unit))
 	}
 	if p := g.patients(); len(g.units) > distinct(p) {
-		out.Notes = append(out.Notes, "some patients have several units: intervals of kappa, ICC and limits of agreement take them as independent; those by resampling do not")
+		out.Notes = append(out.Notes, "some patients have several units: every interval is found by resampling patients")
 	}
 	var err error
 	switch it.Kind {
@@ -184,43 +203,71 @@ func analyse(ctx context.Context, r *annotate.Records, it *protocol.Item, arm st
 	case protocol.Multi:
 		err = g.options(ctx, out, o)
 	case protocol.Mask:
-		err = g.masks(ctx, out, r, o)
+		err = g.masks(ctx, out, o)
 	default:
 		err = g.numbers(ctx, out, o)
+	}
+	if err == nil {
+		err = g.eachPair(func(a, b string, ai bool) error {
+			p, err := g.pair(ctx, a, b, o)
+			if p.AI = ai; p.N > 0 {
+				out.Pairs = append(out.Pairs, p)
+			}
+			return err
+		})
+	}
+	if err == nil {
+		out.Repeats, err = repeats(ctx, r, it, arm, o)
 	}
 	if err != nil {
 		return nil, err
 	}
-	g.eachPair(func(a, b string, ai bool) {
-		if p := g.pair(a, b, r, o); p.N > 0 {
-			p.AI = ai
-			out.Pairs = append(out.Pairs, p)
-		}
-	})
-	out.Repeats = repeats(r, it, arm, o)
+	if len(out.People) == 0 {
+		out.Notes = append(out.Notes, lacking(g, out))
+	}
 	return out, nil
+}
+
+// lacking says why there is nothing to say of people together.
+func lacking(g *grid, out *Item) string {
+	switch {
+	case out.Units == 0:
+		return "nobody answered this"
+	case len(g.people) == 0:
+		return "no person answered this, only models"
+	case len(g.people) == 1:
+		return "one person answered this: agreement takes two"
+	case out.Both == 0:
+		return "no unit was answered by two people"
+	}
+	return "no unit was assessed by two people"
 }
 
 func distinct(x []string) int { return len(slices.Compact(slices.Sorted(slices.Values(x)))) }
 
 // eachPair goes through pairs of people, then through models with each person.
-func (g *grid) eachPair(do func(a, b string, ai bool)) {
+func (g *grid) eachPair(do func(a, b string, ai bool) error) error {
 	for i, a := range g.people {
 		for _, b := range g.people[i+1:] {
-			do(a, b, false)
+			if err := do(a, b, false); err != nil {
+				return err
+			}
 		}
 	}
 	for _, a := range g.models {
 		for _, b := range g.people {
-			do(a, b, true)
+			if err := do(a, b, true); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }
 
 // repeats compare a reader's second reading of a case with the first.
-func repeats(r *annotate.Records, it *protocol.Item, arm string, o Options) (out []Pair) {
+func repeats(ctx context.Context, r *annotate.Records, it *protocol.Item, arm string, o Options) (out []Pair, err error) {
 	if r.Protocol.Design.Repeat == 0 || arm != protocol.Unaided {
-		return nil
+		return nil, nil
 	}
 	first, second := gather(r, it, arm, 1), gather(r, it, arm, 2)
 	for _, name := range second.people {
@@ -232,12 +279,16 @@ func repeats(r *annotate.Records, it *protocol.Item, arm string, o Options) (out
 				both.answers[u] = map[string]*annotate.Answer{"first": a, "second": b}
 			}
 		}
-		if p := both.pair("first", "second", r, o); p.N > 0 {
+		p, err := both.pair(ctx, "first", "second", o)
+		if err != nil {
+			return nil, err
+		}
+		if p.N > 0 {
 			p.A, p.B = name, name+" again"
 			out = append(out, p)
 		}
 	}
-	return out
+	return out, nil
 }
 
 func (o *Options) bootstrap(name string) stats.Bootstrap {

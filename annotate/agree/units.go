@@ -135,13 +135,18 @@ func (g *grid) table(readers []string, option string) [][]float64 {
 	return out
 }
 
+// patient of a unit; a case without one stands for itself.
+func (u unit) patient() string {
+	if u.Patient == "" {
+		return u.Case
+	}
+	return u.Patient
+}
+
 func (g *grid) patients() []string {
 	out := make([]string, len(g.units))
 	for i, u := range g.units {
-		out[i] = u.Patient
-		if out[i] == "" {
-			out[i] = u.Case
-		}
+		out[i] = u.patient()
 	}
 	return out
 }

@@ -52,7 +52,11 @@ type cocoAnnotation struct {
 
 type cocoLabel struct {
 	Case       string         `json:"case"`
+	SOP        string         `json:"sop_instance_uid"` // of the image, or the case's first
+	File       string         `json:"file_name"`
 	Image      int            `json:"image,omitempty"` // of the case, from 1
+	Frame      int            `json:"frame,omitempty"` // from 0
+	To         int            `json:"to,omitempty"`    // last frame of an interval
 	Item       string         `json:"item"`
 	Choice     []string       `json:"choice,omitempty"`
 	Text       string         `json:"text,omitempty"`
@@ -97,7 +101,8 @@ func coco(o io.Writer, r *annotate.Records) error {
 				at["cannot_assess"] = a.CannotAssess
 			}
 			if a.Mask == nil && len(a.Shapes) == 0 {
-				f.Labels = append(f.Labels, cocoLabel{Case: x.Case, Image: a.Image, Item: a.Item, Choice: a.Choice, Text: a.Text, Attributes: at})
+				p := c.Images[max(1, a.Image)-1]
+				f.Labels = append(f.Labels, cocoLabel{Case: x.Case, SOP: p.SOP, File: p.File, Image: a.Image, Frame: a.Frame, To: a.To, Item: a.Item, Choice: a.Choice, Text: a.Text, Attributes: at})
 				continue
 			}
 			if a.Mask != nil {
@@ -106,7 +111,7 @@ func coco(o io.Writer, r *annotate.Records) error {
 				f.Annotations = append(f.Annotations, n)
 			}
 			for _, d := range a.Shapes {
-				own := map[string]any{"shape": d.Kind}
+				own := map[string]any{"shape": d.Kind, "points": d.Points} // as they were drawn: outlines of curves have others
 				for k, v := range at {
 					own[k] = v
 				}

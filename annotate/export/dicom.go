@@ -22,6 +22,7 @@ const (
 	reportSeries       = 9101
 	segmentationSeries = 9102
 	presentationSeries = 9103
+	captureSeries      = 9104
 )
 
 // program is who writes the files, and the device that measured.
@@ -32,11 +33,7 @@ var program = result.Device{UID: uid.Derive("cineloop", "program", version.Numbe
 func images(r *annotate.Records, c *annotate.Case) ([]result.Image, error) {
 	var out []result.Image
 	for i, p := range c.Images {
-		path := filepath.FromSlash(p.File)
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(r.Root, path)
-		}
-		f, err := dicom.Open(path, dicom.StopBefore(tag.PixelData))
+		f, err := dicom.Open(pathOf(r, p), dicom.StopBefore(tag.PixelData))
 		if err != nil {
 			return nil, fault.New(fault.NotFound, "picture %d of case %s can't be read any more", i+1, c.ID).WithHint("DICOM results need the headers of the pictures that were read")
 		}
@@ -58,6 +55,15 @@ func images(r *annotate.Records, c *annotate.Case) ([]result.Image, error) {
 		return nil, fault.New(fault.Input, "case %s has no pictures", c.ID)
 	}
 	return out, nil
+}
+
+// pathOf is where a picture's file is.
+func pathOf(r *annotate.Records, p annotate.Picture) string {
+	path := filepath.FromSlash(p.File)
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(r.Root, path)
+	}
+	return path
 }
 
 // made says which object a reading becomes. UIDs follow from the reading: a second export gives the same.

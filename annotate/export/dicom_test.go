@@ -134,7 +134,7 @@ func exported(t *testing.T) (out string, r *annotate.Records, mm, mm2 float64, m
 	r, truth, k := echo(t)
 	mm, mm2, mask = readings(t, r, truth, k)
 	out = filepath.Join(t.TempDir(), "out")
-	m, err := Write(t.Context(), r, head, []string{"sr", "seg", "gsps"}, out)
+	m, err := Write(t.Context(), r, head, []string{"sr", "seg", "gsps", "sc"}, out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,11 +142,11 @@ func exported(t *testing.T) (out string, r *annotate.Records, mm, mm2 float64, m
 	for _, f := range m.Files {
 		names = append(names, f.Path)
 	}
-	want := []string{"gsps/ca_image1_r1.dcm", "seg/ca_image1_r1.dcm", "seg/ca_image1_r2.dcm", "seg/ca_image1_r3.dcm", "sr/ca_r1.dcm", "sr/ca_r2.dcm", "sr/ca_r3.dcm"}
+	want := []string{"gsps/ca_image1_r1.dcm", "sc/ca_image1_r1.dcm", "sc/ca_image1_r2.dcm", "sc/ca_image1_r3.dcm", "seg/ca_image1_r1.dcm", "seg/ca_image1_r2.dcm", "seg/ca_image1_r3.dcm", "sr/ca_r1.dcm", "sr/ca_r2.dcm", "sr/ca_r3.dcm"}
 	if !slices.Equal(names, want) {
 		t.Fatal(names)
 	}
-	again, err := Write(t.Context(), r, head, []string{"seg", "gsps", "sr"}, out+"2")
+	again, err := Write(t.Context(), r, head, []string{"seg", "sc", "gsps", "sr"}, out+"2")
 	if err != nil || !slices.Equal(again.Files, m.Files) {
 		t.Errorf("a second export has other bytes, %v", err)
 	}
@@ -262,6 +262,10 @@ func TestRegions(t *testing.T) {
 	if list, err := regions(measure.Shape{Kind: measure.Spline, Points: p}, im); err != nil || !list[0].Closed() || len(list[0].Points) < 20 {
 		t.Errorf("%v, %v", list, err)
 	}
+	list, err := regions(measure.Shape{Kind: measure.Caliper, Frame: 3, To: 7, Points: p[:2]}, im)
+	if err != nil || len(list) != 2 || list[0].Type != result.OnePoint || !slices.Equal(list[0].In.Frames, []int{3}) || !slices.Equal(list[1].In.Frames, []int{7}) {
+		t.Errorf("a caliper through a cine: %+v, %v", list, err)
+	}
 	if _, err := regions(measure.Shape{Kind: measure.Length, Points: p}, im); fault.CodeOf(err) != fault.Input {
 		t.Error(err)
 	}
@@ -271,7 +275,7 @@ func TestRegions(t *testing.T) {
 func TestJudgeDICOM(t *testing.T) {
 	out, r, mm, mm2, mask := exported(t)
 	var files []string
-	for _, dir := range []string{"sr", "seg", "gsps"} {
+	for _, dir := range []string{"sr", "seg", "gsps", "sc"} {
 		list, _ := filepath.Glob(filepath.Join(out, dir, "*.dcm"))
 		files = append(files, list...)
 	}

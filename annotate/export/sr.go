@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/cineloop/cineloop/annotate"
 	"github.com/cineloop/cineloop/annotate/measure"
@@ -55,6 +56,7 @@ func groupOf(r *annotate.Records, x *annotate.ReadingRecord, a *annotate.Answer,
 	words := func(c code.Concept, text string) {
 		g.Evaluations = append(g.Evaluations, result.Evaluation{Concept: c, Text: text})
 	}
+	var roles []string
 	for _, d := range a.Shapes {
 		if d.Image < 1 || d.Image > len(im) {
 			return g, fault.New(fault.Input, "a shape lies in no picture")
@@ -64,6 +66,12 @@ func groupOf(r *annotate.Records, x *annotate.ReadingRecord, a *annotate.Answer,
 			return g, err
 		}
 		g.Regions = append(g.Regions, more...)
+		if d.Role != "" {
+			roles = append(roles, d.Role)
+		}
+	}
+	if len(roles) > 0 { // which trace is of which view and time, in the order of the regions
+		words(result.Own("traces", "Traces"), strings.Join(roles, ", "))
 	}
 	if a.Image > 0 && len(g.Regions) == 0 {
 		if a.Image > len(im) {
@@ -176,6 +184,11 @@ func regions(s measure.Shape, im result.Image) ([]result.Region, error) {
 		return result.Region{Type: result.Polyline, Points: p, In: in}
 	}
 	switch s.Kind {
+	case measure.Caliper:
+		if s.To > 0 { // a point in each of two frames
+			last := result.Reference{SOP: im.SOP, Frames: []int{s.To}}
+			return []result.Region{{Type: result.OnePoint, Points: p[:1], In: in}, {Type: result.OnePoint, Points: p[1:], In: last}}, nil
+		}
 	case measure.PointMark:
 		return []result.Region{{Type: result.OnePoint, Points: p, In: in}}, nil
 	case measure.Rectangle:

@@ -161,7 +161,7 @@ func truthTable(o io.Writer, r *annotate.Records, finals []agree.Final, scope pr
 	var items []*protocol.Item
 	for i := range r.Protocol.Items {
 		it := &r.Protocol.Items[i]
-		if it.Scope != scope && !(it.Scope == protocol.Series && scope == protocol.Image) || it.Kind == protocol.Text || it.Kind == protocol.Prefer {
+		if it.Scope != scope && !(it.Scope == protocol.Series && scope == protocol.Image) || it.Kind == protocol.Text || it.Kind == protocol.Prefer || it.Kind == protocol.Origin {
 			continue
 		}
 		items = append(items, it)

@@ -18,10 +18,11 @@ import (
 	"github.com/cineloop/cineloop/annotate/protocol"
 	"github.com/cineloop/cineloop/internal/atomicfile"
 	"github.com/cineloop/cineloop/internal/fault"
+	"github.com/cineloop/cineloop/internal/version"
 )
 
 // Formats that can be written.
-var Formats = []string{"coco", "csv", "gsps", "nifti", "seg", "sr"}
+var Formats = []string{"coco", "csv", "gsps", "nifti", "sc", "seg", "sr"}
 
 // ManifestFile is the last file that is written.
 const ManifestFile = "manifest.json"
@@ -30,6 +31,7 @@ const ManifestFile = "manifest.json"
 type Manifest struct {
 	Kind     string         `json:"kind"` // "reading export" or "ground truth"
 	Version  int            `json:"version"`
+	Program  string         `json:"program"` // version of cineloop that wrote it
 	Project  string         `json:"project"`
 	Phase    annotate.Phase `json:"phase"`
 	Protocol int            `json:"protocol_revision"`
@@ -50,7 +52,7 @@ type File struct {
 }
 
 func newManifest(kind string, r *annotate.Records, head ledger.Head) *Manifest {
-	m := &Manifest{Kind: kind, Version: 1, Project: r.Name, Phase: r.Phase, Protocol: r.Protocol.Revision, Log: head, Readings: len(r.Readings), Drafts: r.Drafts}
+	m := &Manifest{Kind: kind, Version: 1, Program: version.Number, Project: r.Name, Phase: r.Phase, Protocol: r.Protocol.Revision, Log: head, Readings: len(r.Readings), Drafts: r.Drafts}
 	for _, x := range r.Readers {
 		m.Readers = append(m.Readers, x.Mask)
 	}
@@ -91,6 +93,8 @@ func Write(ctx context.Context, r *annotate.Records, head ledger.Head, formats [
 			err = writeSegmentations(ctx, w, r)
 		case "gsps":
 			err = writePresentations(ctx, w, r)
+		case "sc":
+			err = writeCaptures(ctx, w, r)
 		}
 		if err == nil {
 			err = ctx.Err()

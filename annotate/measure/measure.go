@@ -25,6 +25,9 @@ func Measure(s Shape, c Calibration) (Result, error) {
 	}
 	switch s.Kind {
 	case Caliper:
+		if s.To > 0 {
+			return through(s, c, sc)
+		}
 		return r, r.caliper(s.Points, sc)
 	case PointMark:
 		r.place(s.Points[0], sc)
@@ -161,6 +164,28 @@ func (r *Result) caliper(p []Point, sc scale) error {
 		r.add("acceleration", math.Abs(dy/dt)*1000, CmPerSecond2)
 	}
 	return nil
+}
+
+// through measures a caliper whose ends lie in two frames of a cine, as it is drawn in an M-mode picture that is made of one: the time between
+// the frames, and where lengths are known how far the second point is from the first, and how fast that is. Frames share the first one's scale.
+func through(s Shape, c Calibration, sc scale) (Result, error) {
+	r, err := c.Interval(s.Frame, s.To)
+	if err != nil || sc.x.Unit != Millimetre || sc.y.Unit != Millimetre || s.Points[0] == s.Points[1] {
+		return r, err
+	}
+	mm := math.Hypot((s.Points[1].X-s.Points[0].X)*sc.x.Scale, (s.Points[1].Y-s.Points[0].Y)*sc.y.Scale)
+	r.Source, r.X, r.Y, r.UnitX, r.UnitY = "frame times, "+sc.source, math.Abs(sc.x.Scale), math.Abs(sc.y.Scale), Millimetre, Millimetre
+	if sc.region != nil {
+		r.Region = sc.region.Number
+	}
+	if sc.caveat != "" {
+		r.Notes = append(r.Notes, sc.caveat)
+	}
+	r.add("depth", mm, Millimetre)
+	if t, _ := r.Value("time"); t.Number > 0 {
+		r.add("slope", mm/t.Number*100, CmPerSecond) // mm/ms is 100 cm/s
+	}
+	return r, nil
 }
 
 // place is what a point in a region with absolute axes is worth: of a spectrum its velocity, with the sign that the axis gives.

@@ -51,7 +51,7 @@ const (
 	Polygon       Kind = "polygon"       // 3 or more
 	Spline        Kind = "spline"        // 3 or more that a closed uniform Catmull–Rom curve goes through
 	Freehand      Kind = "freehand"      // 3 or more, close together
-	Caliper       Kind = "caliper"       // 2, on an axis of time
+	Caliper       Kind = "caliper"       // 2, on an axis of time; or one in frame Frame and one in frame To of a cine
 	Trace         Kind = "trace"         // 5 or more: a ventricle's wall from one side of the valve to the other
 )
 
@@ -62,10 +62,11 @@ var counts = map[Kind][2]int{PointMark: {1, 1}, Length: {2, 2}, Polyline: {2, 0}
 // MaxPoints is how many points a shape may have.
 const MaxPoints = 4096
 
-// Shape is what was drawn in one frame.
+// Shape is what was drawn in one frame; calipers may go from one to another.
 type Shape struct {
 	Kind   Kind    `json:"kind"`
-	Frame  int     `json:"frame"` // from 0
+	Frame  int     `json:"frame"`        // from 0
+	To     int     `json:"to,omitempty"` // of a caliper through a cine: frame of its second point, after Frame; 0: both lie in Frame
 	Points []Point `json:"points"`
 }
 
@@ -79,6 +80,8 @@ func (s Shape) Check() error {
 		return fault.New(fault.Input, "a %s of %d points", s.Kind, len(s.Points))
 	case s.Frame < 0:
 		return fault.New(fault.Input, "frame %d", s.Frame)
+	case s.To != 0 && (s.Kind != Caliper || s.To <= s.Frame):
+		return fault.New(fault.Input, "a %s from frame %d to frame %d", s.Kind, s.Frame, s.To).WithHint("only calipers go from one frame to a later one")
 	}
 	return nil
 }

@@ -36,6 +36,8 @@ const (
 	LockReading   Action = "lock reading"
 	ShareReading  Action = "share reading"
 	Comment       Action = "comment"
+	ViewComments  Action = "view comments"
+	Attend        Action = "attend"        // know who is in a reading, what they draw at this moment, and what they paint
 	ViewProgress  Action = "view progress" // how many are done, by masked reader
 	OwnProgress   Action = "own progress"
 	ViewAgreement Action = "view agreement" // numbers over all readings
@@ -49,7 +51,7 @@ const (
 )
 
 // Actions are all of them.
-var Actions = []Action{ManageMembers, ManageStudy, ViewCase, OpenReading, ViewReading, EditReading, LockReading, ShareReading, Comment, ViewProgress, OwnProgress,
+var Actions = []Action{ManageMembers, ManageStudy, ViewCase, OpenReading, ViewReading, EditReading, LockReading, ShareReading, Comment, ViewComments, Attend, ViewProgress, OwnProgress,
 	ViewAgreement, Dispatch, SignTruth, Export, ViewNames, Unblind, ViewLog, ViewAccess}
 
 // Facts are what holds of the subject and the thing that is asked about; a set of bits.

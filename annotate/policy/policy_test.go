@@ -50,6 +50,17 @@ func TestTable(t *testing.T) {
 		{"and nothing else", Adjudicator, ViewReading, Locked | Deciding, false, false},
 		{"an auditor reads the log of a closed study", Auditor, ViewLog, Closed, true, false},
 		{"not of one under way", Auditor, ViewLog, Reading, false, false},
+		{"a colleague looks at the pictures of a shared draft", Reader, ViewCase, Shared | Draft | Reading, true, false},
+		{"not of a case that they have to read themselves", Reader, ViewCase, Shared | Draft | Reading | MustRead, false, false},
+		{"who shares a draft sees who is in it, while they read", Reader, Attend, Own | Draft | Reading | MustRead, true, false},
+		{"whom it is shared with does too", Reader, Attend, Shared | Draft | Reading, true, false},
+		{"but not with that case still to read", Reader, Attend, Shared | Draft | Reading | MustRead, false, false},
+		{"nor anybody else", Reader, Attend, Draft | Reading | Assigned | Revealed, false, false},
+		{"nor when reading is over", Reader, Attend, Shared | Locked | Closed, false, false},
+		{"a coordinator does not attend", Coordinator, Attend, ^(FromAI | MustRead), false, false},
+		{"comments of a shared draft", Reader, ViewComments, Shared | Draft | Reading, true, false},
+		{"not before one's own reading", Reader, ViewComments, Shared | Draft | Reading | MustRead, false, false},
+		{"what a team says is nothing for those who decide", Adjudicator, ViewComments, Source | Locked | Deciding, false, false},
 		{"who asked and looked is audited while it happens, readers masked", Auditor, ViewAccess, Reading, true, true},
 		{"not by who has cases to read", Auditor, ViewAccess, Reading | MustRead, false, false},
 		{"with names when the study is closed", Auditor, ViewAccess, Closed, true, false},
@@ -111,6 +122,12 @@ func TestNever(t *testing.T) {
 					never = "a draft that was not shared is seen"
 				case a == ViewReading && f&(Own|Shared) == 0 && !d.Masked:
 					never = "another's reading is seen with a name"
+				case (a == Attend || a == ViewComments) && f&(Own|Shared) == 0:
+					never = "somebody else's team is overheard"
+				case (a == Attend || a == ViewComments) && f&MustRead != 0 && f&(Own|Draft) != Own|Draft:
+					never = "somebody who has to read a case overhears a team that reads it"
+				case a == Attend && f&Reading == 0:
+					never = "somebody is watched outside of the reading phase"
 				case a == ViewAgreement && f&(Deciding|Closed) == 0:
 					never = "agreement is known while there is reading"
 				case a == Export && f&(Deciding|Closed) == 0:

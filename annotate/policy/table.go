@@ -4,6 +4,7 @@ package policy
 var table = []Rule{
 	// A reader: their own work, one case at a time, and of others' only what was shared or revealed.
 	{Role: Reader, Action: ViewCase, Needs: Assigned | Ready | Reading, Why: "cases are read when their turn has come"},
+	{Role: Reader, Action: ViewCase, Needs: Shared | Reading, Not: FromAI | MustRead, Why: "a shared reading is looked at on its pictures"},
 	{Role: Reader, Action: OpenReading, Needs: Own | Ready | Reading, Why: "an assignment is opened by whom it is for"},
 	{Role: Reader, Action: ViewReading, Needs: Own, Why: "readers see their own readings"},
 	{Role: Reader, Action: ViewReading, Needs: Shared, Not: FromAI | MustRead, Why: "shared readings are seen by whom they are shared with, once these have no reading of the case before them"},
@@ -15,6 +16,10 @@ var table = []Rule{
 	{Role: Reader, Action: ShareReading, Needs: Own | Draft | Reading, Not: Locked, Why: "drafts are private until their reader shares them"},
 	{Role: Reader, Action: Comment, Any: Own | Shared, Not: MustRead | FromAI, Why: "comments belong to what one may see"},
 	{Role: Reader, Action: Comment, Needs: Own | Draft, Why: "comments on one's own draft"},
+	{Role: Reader, Action: ViewComments, Any: Own | Shared, Not: MustRead | FromAI, Why: "what a team says of a reading is for the team"},
+	{Role: Reader, Action: ViewComments, Needs: Own | Draft, Why: "comments on one's own draft"},
+	{Role: Reader, Action: Attend, Needs: Reading, Any: Own | Shared, Not: MustRead | FromAI, Why: "who works together sees each other"},
+	{Role: Reader, Action: Attend, Needs: Own | Draft | Reading, Why: "who shares a draft sees who is in it"},
 	{Role: Reader, Action: OwnProgress, Needs: Own, Why: "readers see what they have still to do, not what others have"},
 
 	// A program that reads.

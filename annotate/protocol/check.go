@@ -20,16 +20,16 @@ var shapes = map[measure.Kind][]string{
 	measure.Length: {"length"}, measure.Polyline: {"length"}, measure.Angle: {"angle"}, measure.Bidirectional: {"long axis", "short axis"},
 	measure.Rectangle: {"area", "width", "height", "perimeter"}, measure.Ellipse: {"area", "major axis", "minor axis", "perimeter"},
 	measure.Polygon: {"area", "perimeter"}, measure.Spline: {"area", "perimeter"}, measure.Freehand: {"area", "perimeter"},
-	measure.Caliper: {"time", "depth", "slope", "velocity", "acceleration", "frequency"}, measure.PointMark: {"velocity"},
+	measure.Caliper: {"time", "depth", "slope", "velocity", "acceleration", "frequency", "rate"}, measure.PointMark: {"velocity"},
 	measure.Trace: {"area", "long axis", "volume (discs)", "volume (area-length)"},
 }
 
 var unitOf = map[string]string{"length": "mm", "angle": "deg", "long axis": "mm", "short axis": "mm", "area": "mm2", "width": "mm", "height": "mm", "perimeter": "mm",
-	"major axis": "mm", "minor axis": "mm", "time": "ms", "depth": "mm", "slope": "cm/s", "velocity": "cm/s", "acceleration": "cm/s2", "frequency": "Hz",
+	"major axis": "mm", "minor axis": "mm", "time": "ms", "depth": "mm", "slope": "cm/s", "velocity": "cm/s", "acceleration": "cm/s2", "frequency": "Hz", "rate": "/min",
 	"volume (discs)": "mL", "volume (area-length)": "mL"}
 
 var metrics = map[ItemKind][]string{Choice: {"different"}, Multi: {"different"}, Ordinal: {"different", "steps"}, Number: {"difference", "percent"},
-	Measurement: {"difference", "percent"}, Ejection: {"difference", "percent"}, Mask: {"dice", "hd95"}, Frame: {"frames"}, Prefer: {"different"}}
+	Measurement: {"difference", "percent"}, Ejection: {"difference", "percent"}, Mask: {"dice", "hd95"}, Frame: {"frames"}, Prefer: {"different"}, Origin: nil}
 
 // Metrics are the ways to tell how far apart two answers to an item of a kind are; the first is the usual one.
 func Metrics(k ItemKind) []string { return slices.Clone(metrics[k]) }
@@ -48,16 +48,21 @@ func (p *Protocol) check(file string) error {
 		bad("design.kind: %q is none of %v", d.Kind, Designs)
 	}
 	switch d.Kind {
-	case Sequential, Crossed, Preference:
+	case Sequential, Crossed, Preference, Assisted:
 		if d.AI == "" {
 			bad("design.ai: a %s design needs the member whose readings are shown", d.Kind)
 		}
-	case Independent:
-		if d.Readers < 1 {
-			bad("design.readers: at least 1")
-		}
 	}
-	if d.Readers != 0 && d.Kind != Independent {
+	free := d.Kind == Independent || d.Kind == Assisted // who reads what is not fixed by the design
+	if free && d.Readers < 1 {
+		bad("design.readers: at least 1")
+	}
+	if d.Order != ByChance && d.Order != ByPriority {
+		bad("design.order: chance or priority")
+	} else if d.Order == ByPriority && !free {
+		bad("design.order: in a %s design an order by what a model is unsure of would tell readers something of it", d.Kind)
+	}
+	if d.Readers != 0 && !free {
 		bad("design.readers: in a %s design every reader reads every case", d.Kind)
 	}
 	if d.Repeat < 0 || d.Repeat > 100 || d.Repeat > 0 && d.Kind != Independent {
@@ -89,6 +94,13 @@ func (p *Protocol) check(file string) error {
 		seen[it.Name] = true
 		if it.Kind == Prefer {
 			prefers++
+		}
+		aided := slices.Contains(d.Arms(), Aided)
+		if it.Kind == Origin && !aided && d.Kind != Preference {
+			bad("%s.kind: where a reading comes from is asked in designs with aided readings or preferences", where)
+		}
+		if it.Prefill && (!aided || it.Kind == Origin || it.Kind == Prefer) {
+			bad("%s.prefill: for what aided readings ask: in sequential, crossed and assisted designs", where)
 		}
 	}
 	if (d.Kind == Preference) != (prefers > 0) {
@@ -128,7 +140,7 @@ func (it *Item) faults() (out []string) {
 	if !slices.Contains([]Scope{Exam, Series, Image, OneFrame, Interval}, it.Scope) {
 		bad("scope: %q is none of exam, series, image, frame, interval", it.Scope)
 	}
-	if it.Kind == Mask && it.Scope != Image && it.Scope != OneFrame || (it.Kind == Ejection || it.Kind == Prefer) && it.Scope != Exam ||
+	if it.Kind == Mask && it.Scope != Image && it.Scope != OneFrame || (it.Kind == Ejection || it.Kind == Prefer || it.Kind == Origin) && it.Scope != Exam ||
 		it.Kind == Measurement && (it.Scope == Interval || it.Scope == Series) || it.Kind == Frame && it.Scope != Image && it.Scope != Exam {
 		bad("scope: a %s cannot have %s", it.Kind, it.Scope)
 	}

@@ -30,19 +30,27 @@ const (
 	Crossed     DesignKind = "crossed"     // every case by every reader in every arm, a washout between: multi-reader, multi-case
 	Preference  DesignKind = "preference"  // which of two readings is better, sides by chance
 	Panel       DesignKind = "panel"       // AI against a panel: every case by every reader, AI never shown
+	Assisted    DesignKind = "assisted"    // every case by a number of readers, each with the AI's reading from the beginning: to label data, not to compare
 )
 
 // Designs are all of them.
-var Designs = []DesignKind{Independent, Sequential, Crossed, Preference, Panel}
+var Designs = []DesignKind{Independent, Sequential, Crossed, Preference, Panel, Assisted}
 
 // Design is the layout of a study.
 type Design struct {
 	Kind        DesignKind `yaml:"kind"`
-	Readers     int        `yaml:"readers"`      // of a case, in independent designs; default 2. Elsewhere every reader reads every case
+	Readers     int        `yaml:"readers"`      // of a case, in independent designs (default 2) and assisted ones (1). Elsewhere every reader reads every case
 	WashoutDays int        `yaml:"washout_days"` // between a reader's two readings of a case, in crossed designs; default 28
-	AI          string     `yaml:"ai"`           // member whose readings are shown in aided arms, or preferred; needed by sequential, crossed and preference
+	AI          string     `yaml:"ai"`           // member whose readings are shown in aided arms, or preferred; needed by sequential, crossed, preference and assisted
 	Repeat      int        `yaml:"repeat"`       // per cent of cases that a reader gets twice, to know the reader's own noise; independent designs only
+	Order       string     `yaml:"order"`        // chance (default); priority: the coordinator may have the most instructive cases read first; independent and assisted designs
 }
+
+// The orders.
+const (
+	ByChance   = "chance"
+	ByPriority = "priority"
+)
 
 // ItemKind is what kind of answer an item wants.
 type ItemKind string
@@ -59,10 +67,52 @@ const (
 	Mask        ItemKind = "mask"        // pixels of a frame
 	Frame       ItemKind = "frame"       // a frame of a cine
 	Prefer      ItemKind = "preference"  // a, b, equal, neither
+	Origin      ItemKind = "origin"      // which was made by AI: how well a study was blinded
 )
 
 // Preferences are the answers to a preference.
 var Preferences = []string{"a", "b", "equal", "neither"}
+
+// Unknown is the answer of somebody who can't tell where a reading comes from.
+const Unknown = "unknown"
+
+// Origins are the answers to where a reading comes from: in preference arms which side is the AI's, in aided ones whether what was shown is.
+func Origins(arm string) []string {
+	switch arm {
+	case Preferring:
+		return []string{"a", "b", Unknown}
+	case Aided:
+		return []string{"ai", "human", Unknown}
+	}
+	return nil
+}
+
+// Asked says whether an item is asked in readings of an arm.
+func (it *Item) Asked(arm string) bool { return it.Kind != Origin || Origins(arm) != nil }
+
+// AskedIn are the names of the items that an arm asks; nil where it asks all.
+func (p *Protocol) AskedIn(arm string) []string {
+	var out []string
+	for i := range p.Items {
+		if p.Items[i].Asked(arm) {
+			out = append(out, p.Items[i].Name)
+		}
+	}
+	if len(out) == len(p.Items) {
+		return nil
+	}
+	return out
+}
+
+// Prefilled are the items whose answers an aided reading begins with, as the AI gave them.
+func (p *Protocol) Prefilled() (out []string) {
+	for i := range p.Items {
+		if p.Items[i].Prefill {
+			out = append(out, p.Items[i].Name)
+		}
+	}
+	return out
+}
 
 // Scope is what an item is asked of.
 type Scope string
@@ -106,6 +156,7 @@ type Item struct {
 	Value string       `yaml:"value"` // which of the shape's values counts, as package measure names it; default the first
 
 	Required     bool     `yaml:"required"`
+	Prefill      bool     `yaml:"prefill"`       // an aided reading begins with a copy of the AI's answers to it; default no
 	Confidence   bool     `yaml:"confidence"`    // 0–100 is asked along
 	CannotAssess []string `yaml:"cannot_assess"` // reasons that may stand in place of an answer; none: it may not
 
@@ -144,6 +195,12 @@ func Read(file string, data []byte) (*Protocol, error) {
 func (p *Protocol) fill() {
 	if p.Design.Kind == Independent && p.Design.Readers == 0 {
 		p.Design.Readers = 2
+	}
+	if p.Design.Kind == Assisted && p.Design.Readers == 0 {
+		p.Design.Readers = 1
+	}
+	if p.Design.Order == "" {
+		p.Design.Order = ByChance
 	}
 	if p.Design.Kind == Crossed && p.Design.WashoutDays == 0 {
 		p.Design.WashoutDays = 28
@@ -195,6 +252,8 @@ func (d Design) Arms() []string {
 		return []string{Unaided, Aided}
 	case Preference:
 		return []string{Preferring}
+	case Assisted:
+		return []string{Aided}
 	}
 	return []string{Unaided}
 }

@@ -92,6 +92,11 @@ func TestFaults(t *testing.T) {
 		{"limit: 5", "limit: -5", "limit"},
 		{"kind: text", "kind: number, unit: mm, min: 3, max: 2", "min"},
 		{`value: "399214001"`, `value: "39921400100000000"`, "code"},
+		{"kind: text", "kind: origin", "aided readings or preferences"},
+		{"kind: text", "kind: text, prefill: true", "prefill"},
+		{"kind: independent", "kind: assisted", "design.ai"},
+		{"kind: independent", "kind: panel, order: priority", "would tell readers"},
+		{"kind: independent", "kind: independent, order: alphabet", "design.order"},
 		{"items:", "adjudication: {method: dice}\nitems:", "adjudication.method"},
 	} {
 		text := strings.Replace(good, c.old, c.new, 1)

@@ -29,6 +29,7 @@ type agreementOptions struct {
 	Project   string
 	TruthFile string
 	Out       string
+	Page      string
 	Seed      uint64
 	JSON      bool
 }
@@ -42,13 +43,14 @@ func newAgreementCmd(io ioStreams) *cobra.Command {
 Krippendorff's alpha, ICC(2,1) and (3,1), bias and limits of agreement, Dice and HD95, each with its interval; for every pair of readers,
 models among them; and for readers who read cases twice. Disagreements beyond the protocol's limits are listed. Where the truth of a
 question is known, from adjudication or from --truth, readers and models are judged by AUROC, sensitivity and specificity, AI is set against
-the mean of the people (Obuchowski–Rockette) and aided reading against unaided. Readers are masked.
+the mean of the people (Obuchowski–Rockette, for readers like these and for these alone) and against each (DeLong), and aided reading
+against unaided; readers may have read different cases, and patients may have several. Readers are masked.
 
 --truth is a CSV with a column file (any picture of the case) and one for each question, with the option that is so.
 
 Exit status: 0 done, 2 a wrong flag, 3 no protocol yet, or a truth that does not fit, 6 no such project, 130 interrupted.`,
 		Example: `  cineloop agreement study --json
-  cineloop agreement study --truth biopsy.csv --margin 0.05 --out agreement`,
+  cineloop agreement study --truth biopsy.csv --margin 0.05 --report agreement.html`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Project = args[0]
@@ -58,6 +60,7 @@ Exit status: 0 done, 2 a wrong flag, 3 no protocol yet, or a truth that does not
 	f := cmd.Flags()
 	f.BoolVar(&opts.JSON, "json", false, "print the report as JSON")
 	f.StringVar(&opts.Out, "out", "", "folder for agreement.json and agreement.html")
+	f.StringVar(&opts.Page, "report", "", "file for the page alone")
 	f.StringVar(&opts.TruthFile, "truth", "", "CSV with what is so, by file")
 	f.Float64Var(&opts.Margin, "margin", 0, "of non-inferiority, in the figure's unit; 0: not tested")
 	f.Float64Var(&opts.Level, "level", 0.95, "of intervals")
@@ -87,6 +90,11 @@ func runAgreement(ctx context.Context, opts agreementOptions, io ioStreams) erro
 			return err
 		}
 	}
+	if opts.Page != "" {
+		if err := atomicfile.Write(opts.Page, agreementPage(r).Write); err != nil {
+			return err
+		}
+	}
 	if opts.JSON {
 		return printJSON(io.Out, r)
 	}
@@ -104,8 +112,11 @@ func writeAgreement(opts agreementOptions, r *agree.Report) error {
 	if err := atomicfile.Write(filepath.Join(opts.Out, "agreement.json"), func(w io.Writer) error { return printJSON(w, r) }); err != nil {
 		return err
 	}
-	page := report.AgreementPage{Title: r.Project, Date: time.Now().UTC().Format(time.DateOnly), Version: version.String(), Report: r}
-	return atomicfile.Write(filepath.Join(opts.Out, "agreement.html"), page.Write)
+	return atomicfile.Write(filepath.Join(opts.Out, "agreement.html"), agreementPage(r).Write)
+}
+
+func agreementPage(r *agree.Report) report.AgreementPage {
+	return report.AgreementPage{Title: r.Project, Date: time.Now().UTC().Format(time.DateOnly), Version: version.String(), Report: r}
 }
 
 // readTruth reads what is so of each case, which a row names by one of its files.
@@ -203,18 +214,21 @@ func printAgreement(io ioStreams, r *agree.Report) {
 				printMeasure(w, label, m)
 			}
 		}
-		for _, c := range slices.Concat(h.AgainstAI, h.WithAI) {
-			printMeasure(w, c.A+" − "+c.B, agree.Measure{Name: c.Figure, Value: c.Difference.Value, Low: c.Difference.Low, High: c.Difference.High, N: c.Difference.N, Note: c.Difference.Note})
-			if ni := c.NonInferior; ni != nil {
-				word := "not shown"
-				if ni.Shown {
-					word = "shown"
-				}
-				fmt.Fprintf(w, "  \tnon-inferior by %g\t%s\tat least %.3g\t\n", ni.Margin, word, float64(ni.Bound))
+		for _, c := range slices.Concat(h.AgainstAI, h.WithAI, h.EachAgainstAI, h.EachWithAI) {
+			name := c.Figure
+			if c.Readers != "one" {
+				name += ", " + c.Readers + " readers"
 			}
+			m := c.Difference
+			m.Name = name
+			printMeasure(w, c.A+" − "+c.B, m)
 		}
 		w.Flush()
+		for _, c := range slices.Concat(h.AgainstAI, h.WithAI) {
+			fmt.Fprintf(io.Out, "  %s, %s readers: %s\n", c.Figure, c.Readers, c.Verdict)
+		}
 	}
+	printAssistance(io, r)
 	fmt.Fprintln(io.Out)
 	printQueue(io, r.Disagreements)
 }

@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -16,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cineloop/cineloop/annotate"
-	"github.com/cineloop/cineloop/annotate/intake"
 	"github.com/cineloop/cineloop/annotate/policy"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/stats"
@@ -30,11 +27,14 @@ type annotateOptions struct {
 	As      string
 	JSON    bool
 
-	Name  string // init
-	Seed  uint64
-	Roles []string // member
-	Model string
-	Lock  bool // import
+	Name   string // init
+	Seed   uint64
+	Roles  []string // member
+	Model  string
+	Import importOptions
+
+	Each                   string // cases
+	Captures, Deidentified bool
 
 	Generate, Remove bool // user
 
@@ -76,7 +76,7 @@ another process, 8 out of disk, 130 interrupted.`,
 	serveAnnotate(cmd, io)
 	cmd.PersistentFlags().StringVar(&opts.As, "as", "", "member in whose name it is done")
 	cmd.PersistentFlags().BoolVar(&opts.JSON, "json", false, "print the result as JSON")
-	for _, sub := range slices.Concat(annotateSetup, annotateResults, annotateServing) {
+	for _, sub := range slices.Concat(annotateSetup, annotateResults, annotateServing, annotateIdentity) {
 		c := &cobra.Command{Use: strings.TrimSpace(sub.use + " PROJECT " + sub.rest), Short: sub.short, Long: sub.long, Example: sub.example, Args: cobra.ExactArgs(1),
 			RunE: func(cmd *cobra.Command, args []string) error {
 				opts.Project, opts.Rest = args[0], args[1:]
@@ -120,11 +120,26 @@ Exit status: 0 done, 2 no such role, or not allowed, 7 there is a member of that
 when they were opened.
 
 Exit status: 0 done, 2 a fault in the file (the message names the key), or not allowed, 6 no file, 7 another revision is next.`},
-	{use: "cases", rest: "TABLE", short: "Add cases", run: runAnnotateCases, args: cobra.ExactArgs(2),
-		long: `Adds a case for every value of the column "case" in the CSV file TABLE (or for every row, where there is no such column): columns "file", a DICOM
-image relative to the project's folder or absolute, and "patient", a pseudonym. Cases that are there already are passed over.
+	{use: "cases", rest: "SOURCE [KEYWORD=VALUE…]", short: "Add cases", run: runAnnotateCases, args: cobra.MinimumNArgs(2),
+		long: `Adds cases from SOURCE:
 
-Exit status: 0 done, 2 not allowed, 3 a table or picture that does not fit (the message has the row), 6 no such file.`},
+a folder    every study under it is a case (--each series or image: those). Reports, segmentations and secondary captures are passed over: they could
+            hold results of others. Studies are known by pseudonyms, the header's own where it says that the identity was removed.
+an archive  the same of what its catalogue finds by KEYWORD=VALUE, as cineloop archive find takes them
+a CSV file  a case for every value of the column "case" (or for every row, where there is no such column): columns "file", a DICOM image relative to the
+            project's folder or absolute, and "patient", a pseudonym
+
+Cases that are there already are passed over. With --deidentified nothing is added unless every header says Patient Identity Removed.
+
+Exit status: 0 done, 2 not allowed, 3 a table or picture that does not fit (the message has the row), pictures that are not de-identified, 6 no such source.`,
+		example: `  cineloop annotate cases study research/ --as cora
+  cineloop annotate cases study archive Modality=US StudyDate=2024 --as cora --dry-run`,
+		flags: func(c *cobra.Command, o *annotateOptions) {
+			c.Flags().StringVar(&o.Each, "each", "study", "what a case is, in a folder or archive: study, series, image")
+			c.Flags().BoolVar(&o.Captures, "secondary-captures", false, "take secondary captures too")
+			c.Flags().BoolVar(&o.Deidentified, "deidentified", false, "take nothing unless every header says that the identity was removed")
+			c.Flags().BoolVar(&o.DryRun, "dry-run", false, "say what would be added")
+		}},
 	{use: "assign", short: "Give cases to readers by the protocol's design", run: simple(annotate.Assigned, nil),
 		long: `Lays out all assignments: who reads which case in which arm, session and order, from the project's seed.
 
@@ -136,16 +151,7 @@ Exit status: 0 done, 2 not allowed, 3 the design does not fit the members, 7 the
 		long: `Phases do not come back. Agreement, exports and truth are for those in the project when reading is over.
 
 Exit status: 0 done, 2 no such phase, or not allowed, 7 it is past.`},
-	{use: "import", rest: "TABLE", short: "Bring readings that were made elsewhere", run: runAnnotateImport, args: cobra.ExactArgs(2),
-		long: `Takes the rows of the CSV file TABLE as answers of --as: a model's readings, or earlier ones. Columns: file, item, and one of choice, value, text,
-cannot_assess, points; image, frame, confidence where they are asked for. The cases must be assigned to the member, and points are
-measured by the project. With --lock every reading is locked when its answers are in. What was brought before is passed over.
-
-Exit status: 0 done, 2 not allowed, 3 a row that does not fit (the message has its number), 6 no such file.`,
-		example: `  cineloop annotate import study predictions.csv --as net --lock`,
-		flags: func(c *cobra.Command, o *annotateOptions) {
-			c.Flags().BoolVar(&o.Lock, "lock", false, "lock the readings")
-		}},
+	annotateImport,
 	{use: "worklist", short: "What a member has to read", run: runAnnotateWorklist,
 		long: `Lists the assignments of --as, in their order.
 
@@ -214,89 +220,6 @@ func runAnnotateProtocol(ctx context.Context, o annotateOptions, io ioStreams) e
 		return fault.New(fault.NotFound, "the protocol: %w", err)
 	}
 	return simple(annotate.ProtocolSet, map[string]string{"yaml": string(b)})(ctx, o, io)
-}
-
-// caseRow is a case of a table.
-type caseRow struct {
-	line    int
-	Patient string   `json:"patient"`
-	Files   []string `json:"files"`
-}
-
-// readCases groups a table's rows by case.
-func readCases(path string) ([]*caseRow, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fault.New(fault.NotFound, "the table: %w", err)
-	}
-	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
-	if err != nil || len(rows) == 0 {
-		return nil, fault.New(fault.Input, "%s: it can't be read as a table", path)
-	}
-	file, patient, id := slices.Index(rows[0], "file"), slices.Index(rows[0], "patient"), slices.Index(rows[0], "case")
-	if file < 0 || patient < 0 {
-		return nil, fault.New(fault.Input, "%s: it has no columns file and patient", path)
-	}
-	var out []*caseRow
-	by := map[string]*caseRow{}
-	for i, r := range rows[1:] {
-		c := &caseRow{line: i + 2, Patient: r[patient]}
-		if id >= 0 && by[r[id]] != nil {
-			c = by[r[id]]
-			if c.Patient != r[patient] {
-				return nil, fault.New(fault.Input, "%s, row %d: the case has another patient above", path, i+2)
-			}
-		} else {
-			out = append(out, c)
-			if id >= 0 {
-				by[r[id]] = c
-			}
-		}
-		c.Files = append(c.Files, r[file])
-	}
-	return out, nil
-}
-
-func runAnnotateCases(ctx context.Context, o annotateOptions, io ioStreams) error {
-	cases, err := readCases(o.Rest[0])
-	if err != nil {
-		return err
-	}
-	return withProject(o, func(p *annotate.Project) error {
-		added, there := 0, 0
-		for _, c := range cases {
-			switch err := doOp(ctx, p, o.As, annotate.CaseAdded, c); {
-			case fault.CodeOf(err) == fault.Conflict:
-				there++
-			case err != nil:
-				return fmt.Errorf("row %d: %w", c.line, err)
-			default:
-				added++
-			}
-		}
-		fmt.Fprintf(io.Out, "%d cases added, %d were there\n", added, there)
-		return nil
-	})
-}
-
-func runAnnotateImport(ctx context.Context, o annotateOptions, io ioStreams) error {
-	f, err := os.Open(o.Rest[0])
-	if err != nil {
-		return fault.New(fault.NotFound, "the table: %w", err)
-	}
-	defer f.Close()
-	return withProject(o, func(p *annotate.Project) error {
-		s, err := intake.CSV(ctx, p, o.As, f, o.Lock)
-		if err != nil {
-			return fmt.Errorf("%s: %w", filepath.Base(o.Rest[0]), err)
-		}
-		if o.JSON {
-			return json.NewEncoder(io.Out).Encode(s)
-		}
-		fmt.Fprintf(io.Out, "%d rows: %d answers in %d readings, %d locked; %d rows of readings that were locked before\n", s.Rows, s.Answers, s.Readings, s.Locked, s.Before)
-		return nil
-	})
 }
 
 // reading gives a project for reading, which a server may have open.

@@ -35,13 +35,14 @@ Exit status: 0 done, 2 not allowed, or no such rule, 3 an adjudicator who has re
 	{use: "export", short: "Write readings for other programs", run: runAnnotateExport,
 		long: `Writes the locked readings into the new folder --out, with a manifest of digests. Readers are masked. Formats: csv (one row an answer), coco (COCO's
 JSON, with shapes, masks and labels), nifti (a volume for every mask), sr (a DICOM structured report a reading, TID 1500), seg (a DICOM
-segmentation an image and reading), gsps (a DICOM presentation state with the shapes, an image and reading). DICOM results carry the patient
+segmentation an image and reading), gsps (a DICOM presentation state with the shapes, an image and reading), sc (frames with shapes, masks and values
+drawn into the pixels, as a DICOM secondary capture). DICOM results carry the patient
 and study of the pictures, whose files must be there. With --as the export is noted in the project's log, and is only allowed when reading is over.
 
 Exit status: 0 done, 2 no such format, or not allowed, 3 no protocol yet, 6 no such project, or a picture is gone, 7 the folder is not empty,
 or a picture is another one, 8 out of disk.`,
 		example: `  cineloop annotate export study --format csv,coco,nifti --out results --as cora
-  cineloop annotate export study --format sr,seg,gsps --out dicom --as cora`,
+  cineloop annotate export study --format sr,seg,gsps,sc --out dicom --as cora`,
 		flags: func(c *cobra.Command, o *annotateOptions) {
 			c.Flags().StringSliceVar(&o.Formats, "format", export.Formats, "formats")
 			c.Flags().StringVar(&o.Out, "out", "", "new folder")

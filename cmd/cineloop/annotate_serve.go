@@ -92,7 +92,7 @@ func runAnnotateServe(ctx context.Context, o annotateServeOptions, io ioStreams)
 	if err != nil {
 		return err
 	}
-	s, err := readingweb.New(p, readingweb.Options{Sources: sources, Idle: o.Idle, Absolute: o.Absolute})
+	s, err := readingweb.New(p, readingweb.Options{Sources: sources, Idle: o.Idle, Absolute: o.Absolute, Log: opts.Log})
 	if err != nil {
 		return err
 	}

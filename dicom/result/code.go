@@ -150,3 +150,16 @@ func oneCharset(ds *dicom.DataSet) error {
 	}
 	return nil
 }
+
+// ValueName is the name of a measured value by its concept; "" where it is none that package annotate/measure gives.
+func ValueName(c code.Concept) string {
+	for name, known := range values {
+		if same(c, known) {
+			return name
+		}
+	}
+	if c.Scheme == Scheme {
+		return c.Value
+	}
+	return ""
+}

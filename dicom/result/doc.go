@@ -1,6 +1,6 @@
 // Package result writes and reads what was found in images, as DICOM objects that other programs take: structured reports of measurements
-// ([Report], Comprehensive 3D SR by TID 1500), segmentations ([Segmentation], BINARY) and
-// presentation states with what was drawn ([Presentation]).
+// ([Report], Comprehensive 3D SR or Comprehensive SR by TID 1500), segmentations ([Segmentation], BINARY),
+// presentation states with what was drawn ([Presentation]), and pictures that it is drawn into ([Capture]).
 //
 // Nouns: an [Image] is a picture that results are about, known by its header; a [Reference] is an image, or some of its frames; a [Region] is
 // points in one frame; a [Group] is one answer: what it is of, where it lies, its numbers and its words; an [Observer] is who says so, person

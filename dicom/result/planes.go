@@ -120,10 +120,15 @@ func set(t tag.Tag, value string) *dicom.DataSet {
 func dimension(organization string, pointer, group tag.Tag) *dicom.DataSet {
 	ds := set(tag.DimensionOrganizationUID, organization)
 	for t, v := range map[tag.Tag]tag.Tag{tag.DimensionIndexPointer: pointer, tag.FunctionalGroupPointer: group} {
-		g, e := v.Group(), v.Element()
-		ds.SetBytes(t, vr.AT, []byte{byte(g), byte(g >> 8), byte(e), byte(e >> 8)})
+		ds.SetBytes(t, vr.AT, attribute(v))
 	}
 	return ds
+}
+
+// attribute is a tag as a value of VR AT.
+func attribute(t tag.Tag) []byte {
+	g, e := t.Group(), t.Element()
+	return []byte{byte(g), byte(g >> 8), byte(e), byte(e >> 8)}
 }
 
 // pack is a bit a pixel, the first in the lowest bit, frames one after the other without a gap (PS3.5 8.1.1, annex D), to an even length.

@@ -27,21 +27,41 @@ func (rd *reader) children(ds *dicom.DataSet) ([]*dicom.DataSet, error) {
 	return list, nil
 }
 
+// Refused is a part of an object that can't be read, from 1: a group of a report, a frame of a segmentation.
+type Refused struct {
+	Part int
+	Err  error
+}
+
 // ReadReport reads a report of TID 1500 from a structured report of any class that can have one. Its images have no headers; times and equipment are not
-// read. Parts that the template doesn't have are passed over. Code input where it is none.
+// read. Parts that the template doesn't have are passed over. Code input where it is none, or a group can't be read.
 func ReadReport(ds *dicom.DataSet) (*Report, error) {
+	r, refused, err := ReadReportParts(ds)
+	if err == nil && len(refused) > 0 {
+		err = refused[0].Err
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// ReadReportParts is [ReadReport] for reports of which some groups can't be read: these are left out, and named.
+func ReadReportParts(ds *dicom.DataSet) (*Report, []Refused, error) {
 	if m := ds.String(tag.Modality); m != "SR" || !isContent(ds, "CONTAINER", codeOf(first(ds, tag.ConceptNameCodeSequence))) {
-		return nil, fault.New(fault.Input, "this is no structured report")
+		return nil, nil, fault.New(fault.Input, "this is no structured report")
 	}
 	if t := first(ds, tag.ContentTemplateSequence); t == nil || t.String(tag.TemplateIdentifier) != "1500" {
-		return nil, fault.New(fault.Input, "this structured report does not follow TID 1500")
+		return nil, nil, fault.New(fault.Input, "this structured report does not follow TID 1500")
 	}
 	r := &Report{Made: Made{SOP: ds.String(tag.SOPInstanceUID), Series: ds.String(tag.SeriesInstanceUID), SeriesDescription: ds.String(tag.SeriesDescription)}}
 	r.Images = imagesOf(ds)
 	rd := &reader{left: maxItems}
+	var refused []Refused
+	place := 0
 	list, err := rd.children(ds)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, c := range list {
 		switch {
@@ -52,18 +72,20 @@ func ReadReport(ds *dicom.DataSet) (*Report, error) {
 		case isContent(c, "CONTAINER", imagingMeasurements):
 			groups, err := rd.children(c)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			for _, g := range groups {
 				if !isContent(g, "CONTAINER", measurementGroup) {
 					continue
 				}
-				if len(r.Groups) == maxGroups {
-					return nil, fault.New(fault.Input, "a report of more than %d groups", maxGroups)
+				if place == maxGroups {
+					return nil, nil, fault.New(fault.Input, "a report of more than %d groups", maxGroups)
 				}
+				place++
 				group, err := rd.group(g)
 				if err != nil {
-					return nil, err
+					refused = append(refused, Refused{place, err})
+					continue
 				}
 				r.Groups = append(r.Groups, group)
 			}
@@ -71,7 +93,7 @@ func ReadReport(ds *dicom.DataSet) (*Report, error) {
 			readObserver(r, c)
 		}
 	}
-	return r, nil
+	return r, refused, nil
 }
 
 // readObserver adds what an item says of an observer to the last one; one without a type is a person.

@@ -67,7 +67,17 @@ func (g *Group) outlined() bool {
 	return len(g.Regions) == 1 && (g.Regions[0].Closed() || g.Regions[0].Type == OnePoint)
 }
 
-// DataSet is the report as Comprehensive 3D SR. Code input for what can't be written, usage for a report that lacks what it must have.
+// class is Comprehensive 3D SR where an image has a frame of reference, else Comprehensive SR, which more programs take: both hold the same tree.
+func (r *Report) class() string {
+	for _, im := range r.Images {
+		if im.Header != nil && im.Header.String(tag.FrameOfReferenceUID) != "" {
+			return uid.Comprehensive3DSRStorage
+		}
+	}
+	return uid.ComprehensiveSRStorage
+}
+
+// DataSet is the report as Comprehensive 3D SR, or Comprehensive SR of images without a frame of reference. Code input for what can't be written, usage for a report that lacks what it must have.
 func (r *Report) DataSet() (*dicom.DataSet, error) {
 	if err := oneStudy(r.Images); err != nil {
 		return nil, err
@@ -81,7 +91,7 @@ func (r *Report) DataSet() (*dicom.DataSet, error) {
 	}
 	ds := root.done()
 	copyIdentity(ds, r.Images[0].Header)
-	if err := r.Made.general(ds, uid.Comprehensive3DSRStorage, "SR"); err != nil {
+	if err := r.Made.general(ds, r.class(), "SR"); err != nil {
 		return nil, err
 	}
 	ds.SetSequence(tag.ReferencedPerformedProcedureStepSequence)

@@ -169,6 +169,12 @@ func (p *Passwords) Stamp(name string) (stamp string, ok bool) {
 	return "", false
 }
 
+// Any says whether anybody is in the file.
+func (p *Passwords) Any() bool {
+	list, err := ReadUsers(p.path)
+	return err == nil && len(list) > 0
+}
+
 // Check says whether it is the user's password. An unknown name takes as long as a wrong password.
 func (p *Passwords) Check(name, password string) bool {
 	if len(password) > maxPassword {

@@ -88,6 +88,8 @@ var outside = []struct {
 	{"golang.org/x/", []string{""}},
 	{"gocloud.dev", []string{"store"}},
 	{"github.com/coder/websocket", []string{"web", "bench"}},
+	{"github.com/coreos/go-oidc/v3", []string{"web"}},
+	{"github.com/zitadel/oidc/v3", []string{"web"}}, // a provider for tests
 	{"github.com/parquet-go/parquet-go", []string{"deid", "cohort"}},
 	{"filippo.io/age", []string{"store", "deid", "cmd"}},
 	{"modernc.org/sqlite", []string{"store"}},

@@ -56,7 +56,7 @@ export async function study({ protocol, members, cases, phase = 'reading', assig
 		await cineloop('annotate', 'protocol', dir, join(root, 'protocol.yaml'), '--as', 'cora');
 	}
 	if (cases) {
-		writeFileSync(join(root, 'cases.csv'), 'patient,file\n' + cases.flatMap((files, i) => files.map((f) => `p${i + 1},${f}\n`)).join(''));
+		writeFileSync(join(root, 'cases.csv'), 'case,patient,file\n' + cases.flatMap((files, i) => files.map((f) => `${i + 1},p${i + 1},${f}\n`)).join(''));
 		await cineloop('annotate', 'cases', dir, join(root, 'cases.csv'), '--as', 'cora');
 	}
 	if (assign) await cineloop('annotate', 'assign', dir, '--as', 'cora');

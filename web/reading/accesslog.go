@@ -11,7 +11,8 @@ import (
 // entry is a line of the access log. It names members, routes and random ids; never a patient, a file, or what was typed.
 type entry struct {
 	At      time.Time `json:"at"`
-	Event   string    `json:"event"` // login, login refused, logout, query, view, annotate, refused
+	Event   string    `json:"event"`        // login, login refused, logout, step-up, step-up refused, query, view, annotate, refused
+	By      string    `json:"by,omitempty"` // how one logged in: password, oidc
 	Who     string    `json:"who,omitempty"`
 	Session string    `json:"session,omitempty"`
 	Route   string    `json:"route,omitempty"`

@@ -40,6 +40,8 @@ func refuse(err error) refusal {
 		out.Status = http.StatusNotFound
 	case errors.Is(err, annotate.ErrDenied):
 		out.Status = http.StatusForbidden
+	case errors.Is(err, errStepUp), errors.Is(err, errStepUpWrong):
+		out.Status, out.Code = http.StatusForbidden, codeStepUp
 	case errors.Is(err, errNobody), errors.Is(err, errLogin):
 		out.Status = http.StatusUnauthorized
 	case errors.Is(err, errOften):

@@ -16,6 +16,7 @@ import (
 type caseView struct {
 	ID     string      `json:"id"` // the assignment's
 	Images []imageView `json:"images"`
+	Stacks []stackView `json:"stacks,omitempty"` // of frames whose place in the patient is known
 }
 
 type imageView struct {
@@ -31,8 +32,10 @@ type imageView struct {
 	Inverse bool     `json:"inverse"` // low values are bright
 	Aspect  float64  `json:"aspect"`  // height over width of a pixel
 	Rescale *rescale `json:"rescale,omitempty"`
-	Windows []window `json:"windows,omitempty"` // in values after rescaling
-	VOI     *table   `json:"voi_lut,omitempty"`
+	// Rescales are the frames' own, where they differ.
+	Rescales []rescale `json:"rescales,omitempty"`
+	Windows  []window  `json:"windows,omitempty"` // in values after rescaling
+	VOI      *table    `json:"voi_lut,omitempty"`
 	// TimesMS are the frames' times since the first; none where the header does not say.
 	TimesMS []float64 `json:"times_ms,omitempty"`
 	Marks   []mark    `json:"marks,omitempty"`
@@ -72,8 +75,10 @@ func (s *Server) caseOf(who, assignment string) (*caseView, error) {
 		return nil, err
 	}
 	out := &caseView{ID: assignment, Images: make([]imageView, len(pics))}
+	var planes []plane
 	for i, p := range pics {
 		if err := s.pictures.with(p, func(im *pixel.Image) error {
+			planes = append(planes, planesOf(im, i+1, p.Series)...)
 			out.Images[i], err = describe(im)
 			out.Images[i].Number = i + 1
 			out.Images[i].Series = 1 + slices.IndexFunc(pics, func(o annotate.Picture) bool { return o.Series == p.Series })
@@ -82,6 +87,7 @@ func (s *Server) caseOf(who, assignment string) (*caseView, error) {
 			return nil, err
 		}
 	}
+	out.Stacks = stacksOf(planes)
 	return out, nil
 }
 
@@ -119,6 +125,7 @@ func describe(im *pixel.Image) (imageView, error) {
 	if finite(m.Slope) && finite(m.Intercept) && m.Slope != 0 && (m.Slope != 1 || m.Intercept != 0) {
 		v.Rescale = &rescale{m.Slope, m.Intercept}
 	}
+	v.Rescales = rescales(im)
 	function := "linear"
 	if voi, ok := im.VOI(0); ok {
 		switch voi.Function {
@@ -141,6 +148,26 @@ func describe(im *pixel.Image) (imageView, error) {
 		}
 	}
 	return v, nil
+}
+
+// rescales are those of the frames of an enhanced multi-frame image, nil where all have the first one's.
+func rescales(im *pixel.Image) (out []rescale) {
+	if len(im.DataSet().Sequence(tag.PerFrameFunctionalGroupsSequence)) < im.Frames {
+		return nil
+	}
+	same := true
+	for f := range im.Frames {
+		m, err := im.Modality(f)
+		if err != nil || !finite(m.Slope) || !finite(m.Intercept) || m.Slope == 0 {
+			return nil
+		}
+		out = append(out, rescale{m.Slope, m.Intercept})
+		same = same && out[f] == out[0]
+	}
+	if same {
+		return nil
+	}
+	return out
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

@@ -118,7 +118,7 @@ func TestCoordinatorWhoReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The next study has them among its readers.
-	st = newStudyWith(t, "panel", map[string][]policy.Role{"both": {policy.Coordinator, policy.Reader, policy.Auditor}}, loop, loop)
+	st = newStudyWith(t, fmt.Sprintf(rules, "panel"), map[string][]policy.Role{"both": {policy.Coordinator, policy.Reader, policy.Auditor}}, loop, loop)
 	if o, err = st.Overview("both"); err != nil {
 		t.Fatal(err)
 	}

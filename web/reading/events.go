@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/coder/websocket"
@@ -68,14 +69,17 @@ func (s *Server) follow(ctx context.Context, v *visitor, after int, send func([]
 	}
 }
 
-// after is the number of the last event that the browser has.
-func after(r *http.Request) (int, error) {
+// after is the number of the last event that the browser has; end stands for all there are now.
+func (s *Server) after(r *http.Request, v *visitor) (int, error) {
 	text := r.Header.Get("Last-Event-ID")
 	if text == "" {
 		text = r.URL.Query().Get("after")
 	}
-	if text == "" {
+	switch text {
+	case "":
 		return 0, nil
+	case "end":
+		return s.project.LastEvent(v.who)
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 {
@@ -85,7 +89,7 @@ func after(r *http.Request) (int, error) {
 }
 
 func (s *Server) getEvents(w http.ResponseWriter, r *http.Request, v *visitor) error {
-	from, err := after(r)
+	from, err := s.after(r, v)
 	if err != nil {
 		return err
 	}
@@ -94,23 +98,59 @@ func (s *Server) getEvents(w http.ResponseWriter, r *http.Request, v *visitor) e
 		return errOften
 	}
 	defer leave()
+	st := s.together.open(v)
+	defer s.together.close(st)
 	if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
-		return s.socket(w, r, v, from)
+		return s.socket(w, r, st, from)
 	}
-	return s.serverSent(w, r, v, from)
+	return s.serverSent(w, r, st, from)
 }
 
-// serverSent is the stream where WebSockets do not get through; ops are sent by POST.
-func (s *Server) serverSent(w http.ResponseWriter, r *http.Request, v *visitor, from int) error {
+// deliver sends what comes into a stream's mailbox, until ctx ends or sending fails.
+func (st *stream) deliver(ctx context.Context, send func(letter) error) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-st.box.wake:
+		}
+		for _, l := range st.box.drain() {
+			if send(l) != nil {
+				return
+			}
+		}
+	}
+}
+
+// serverSent is the stream where WebSockets do not get through; ops are sent by POST. It begins with its name, by which what is said by POST belongs
+// to it. Events of the log have numbers; the others have names and none.
+func (s *Server) serverSent(w http.ResponseWriter, r *http.Request, st *stream, from int) error {
 	rc := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // of a proxy
 	w.WriteHeader(http.StatusOK)
-	if _, err := fmt.Fprint(w, "retry: 1000\n\n"); err != nil {
+	if _, err := fmt.Fprintf(w, "retry: 1000\nevent: stream\ndata: {\"stream\":%q,\"after\":%d}\n\n", st.id, from); err != nil {
 		return nil
 	}
 	_ = rc.Flush()
-	_ = s.follow(r.Context(), v, from, func(events []streamed) error {
+	ctx, cancel := context.WithCancel(r.Context())
+	var writing sync.Mutex // by the log's events and the others
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		st.deliver(ctx, func(l letter) error {
+			writing.Lock()
+			defer writing.Unlock()
+			if _, err := fmt.Fprintf(w, "event: %s\ndata: %s\n\n", l.kind, l.value); err != nil {
+				return err
+			}
+			return rc.Flush()
+		})
+	})
+	defer ended.Wait()
+	defer cancel()
+	_ = s.follow(ctx, st.v, from, func(events []streamed) error {
+		writing.Lock()
+		defer writing.Unlock()
 		if len(events) == 0 {
 			if _, err := fmt.Fprint(w, ": \n\n"); err != nil {
 				return err
@@ -130,16 +170,39 @@ func (s *Server) serverSent(w http.ResponseWriter, r *http.Request, v *visitor, 
 	return nil // the answer has begun: there is no other to give
 }
 
-// message is what goes over a socket to the browser: one of the three.
+// message is what goes over a socket to the browser: one of these.
 type message struct {
-	Events  []streamed `json:"events,omitempty"`
-	Receipt *receipt   `json:"receipt,omitempty"`
-	Refused *refusal   `json:"refused,omitempty"`
-	Op      string     `json:"op,omitempty"` // that was refused
+	Events   []streamed      `json:"events,omitempty"`
+	Receipt  *receipt        `json:"receipt,omitempty"`
+	Refused  *refusal        `json:"refused,omitempty"`
+	Op       string          `json:"op,omitempty"` // that was refused
+	Stream   *begun          `json:"stream,omitempty"`
+	Presence json.RawMessage `json:"presence,omitempty"`
+	Live     json.RawMessage `json:"live,omitempty"`
+	Leases   json.RawMessage `json:"leases,omitempty"`
+}
+
+// begun is what a stream begins with: its name, and the number of the event that it goes on after.
+type begun struct {
+	Stream string `json:"stream"`
+	After  int    `json:"after"`
+}
+
+func (l letter) message() (m message) {
+	switch l.kind {
+	case "presence":
+		m.Presence = l.value
+	case "live":
+		m.Live = l.value
+	case "leases":
+		m.Leases = l.value
+	}
+	return m
 }
 
 // socket is the stream and the ops over one connection. Ops of a connection are taken one after the other.
-func (s *Server) socket(w http.ResponseWriter, r *http.Request, v *visitor, from int) error {
+func (s *Server) socket(w http.ResponseWriter, r *http.Request, st *stream, from int) error {
+	v := st.v
 	c, err := websocket.Accept(w, r, nil) // of the same origin only; it has answered where it was refused
 	if err != nil {
 		return nil
@@ -158,6 +221,9 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request, v *visitor, from
 		defer stop()
 		return c.Write(limit, websocket.MessageText, b)
 	}
+	if send(message{Stream: &begun{st.id, from}}) != nil {
+		return nil
+	}
 	go func() {
 		defer cancel()
 		_ = s.follow(ctx, v, from, func(events []streamed) error {
@@ -169,15 +235,24 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request, v *visitor, from
 			return send(message{Events: events})
 		})
 	}()
+	go func() {
+		defer cancel()
+		st.deliver(ctx, func(l letter) error { return send(l.message()) })
+	}()
 	for {
 		kind, b, err := c.Read(ctx)
 		if err != nil {
 			break
 		}
-		if !s.sessions.use(v.session) {
+		op, ok := parseOp(kind, b)
+		if op.Kind == kindPresence && !s.sessions.alive(v.session) || op.Kind != kindPresence && !s.sessions.use(v.session) { // being there is no use
 			break
 		}
-		if err := send(s.answer(ctx, v, kind, b)); err != nil {
+		m, told := s.answer(ctx, st, op, ok)
+		if !told {
+			continue
+		}
+		if err := send(m); err != nil {
 			break
 		}
 	}
@@ -187,14 +262,23 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request, v *visitor, from
 	return nil
 }
 
-// answer takes one message of a browser.
-func (s *Server) answer(ctx context.Context, v *visitor, kind websocket.MessageType, b []byte) message {
-	var op annotate.Op
-	err := error(errBody)
-	if kind == websocket.MessageText && json.Unmarshal(b, &op) == nil {
+func parseOp(kind websocket.MessageType, b []byte) (op annotate.Op, ok bool) {
+	ok = kind == websocket.MessageText && json.Unmarshal(b, &op) == nil
+	return op, ok
+}
+
+// answer takes one message of a browser. told is false where there is nothing to answer.
+func (s *Server) answer(ctx context.Context, st *stream, op annotate.Op, ok bool) (m message, told bool) {
+	v, err := st.v, error(errBody)
+	if ok {
 		var out receipt
-		if out, err = s.perform(ctx, v, op); err == nil {
-			return message{Receipt: &out}
+		if passing[op.Kind] {
+			out, err = s.say(ctx, st, op)
+		} else {
+			out, err = s.perform(ctx, v, op)
+		}
+		if err == nil {
+			return message{Receipt: &out}, out.Kind != ""
 		}
 	}
 	_ = s.log.add(entry{Event: "refused", Who: v.who, Session: v.session.tag, Route: "socket", Kind: string(op.Kind), Object: op.Object, Code: string(fault.CodeOf(err))})
@@ -202,5 +286,5 @@ func (s *Server) answer(ctx context.Context, v *visitor, kind websocket.MessageT
 		err = errNobody
 	}
 	no := refuse(err)
-	return message{Refused: &no, Op: op.ID}
+	return message{Refused: &no, Op: op.ID}, true
 }

@@ -1,55 +1,14 @@
 package reading
 
-import (
-	"net"
-	"net/http"
-	"sync"
-	"time"
-
-	"golang.org/x/time/rate"
-)
-
-// attempts slow guessing down, by address and by name. A success costs nothing.
-type attempts struct {
-	mu sync.Mutex
-	of map[string]*rate.Limiter
-}
-
-// take is one attempt; back gives it back. ok is false where there were too many.
-func (a *attempts) take(key string, every time.Duration, burst int, now time.Time) (back func(), ok bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	l := a.of[key]
-	if l == nil {
-		if a.of == nil || len(a.of) > 10_000 { // forgetting all is better than growing
-			a.of = map[string]*rate.Limiter{}
-		}
-		l = rate.NewLimiter(rate.Every(every), burst)
-		a.of[key] = l
-	}
-	r := l.ReserveN(now, 1)
-	if r.DelayFrom(now) > 0 {
-		r.CancelAt(now)
-		return nil, false
-	}
-	return func() { r.CancelAt(now) }, true
-}
+import "net/http"
 
 // login checks a password and begins a session. Whoever is no member, has no password, or a wrong one, is told the same.
 func (s *Server) login(w http.ResponseWriter, r *http.Request, name, password string) error {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	back, err := s.attempt(r, name)
 	if err != nil {
-		host = r.RemoteAddr
+		return err
 	}
-	now := s.now()
-	back, ok := s.attempts.take("from "+host, 6*time.Second, 10, now)
-	if !ok {
-		return errOften
-	}
-	backName, ok := s.attempts.take("as "+name, 15*time.Second, 20, now)
-	if !ok {
-		return errOften
-	}
+	stamp, _ := s.users.Stamp(name) // before the check: a password that changes meanwhile ends the session
 	good := s.users.Check(name, password)
 	if _, err := s.project.Me(name); err != nil || !good {
 		known := ""
@@ -60,15 +19,28 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request, name, password st
 		return errLogin
 	}
 	back()
-	backName()
+	return s.enter(w, r, name, "password", func() bool {
+		now, ok := s.users.Stamp(name)
+		return ok && now == stamp && s.isMember(name)
+	})
+}
+
+// isMember says whether the project has a member of that name.
+func (s *Server) isMember(name string) bool {
+	_, err := s.project.Me(name)
+	return err == nil
+}
+
+// enter begins a session for a member who has proved who they are; it holds as long as still does.
+func (s *Server) enter(w http.ResponseWriter, r *http.Request, name, by string, still func() bool) error {
 	if key, ok := keyOf(r); ok { // the browser's older session ends
 		s.sessions.mu.Lock()
 		s.sessions.drop(key)
 		s.sessions.mu.Unlock()
 	}
-	v := s.sessions.begin(w, name)
-	if err := s.log.durable(entry{Event: "login", Who: name, Session: v.tag}); err != nil {
-		v.end()
+	v := s.sessions.begin(w, name, by, still)
+	if err := s.log.durable(entry{Event: "login", Who: name, Session: v.tag, By: by}); err != nil {
+		s.sessions.close(v)
 		return err
 	}
 	return nil

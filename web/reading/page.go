@@ -20,11 +20,11 @@ func show(w http.ResponseWriter, status int, name string, data any) error {
 }
 
 func (s *Server) pageLogin(w http.ResponseWriter, r *http.Request, _ *visitor) error {
-	if _, ok := s.sessions.find(r); ok {
+	if _, ok := s.sessions.find(r, false); ok {
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return nil
 	}
-	return show(w, http.StatusOK, "login.html", "")
+	return show(w, http.StatusOK, "login.html", s.loginView(""))
 }
 
 func (s *Server) formLogin(w http.ResponseWriter, r *http.Request, _ *visitor) error {
@@ -32,11 +32,7 @@ func (s *Server) formLogin(w http.ResponseWriter, r *http.Request, _ *visitor) e
 		return errBody
 	}
 	if err := s.login(w, r, r.PostForm.Get("name"), r.PostForm.Get("password")); err != nil {
-		v := refuse(err)
-		if v.Status == http.StatusTooManyRequests {
-			w.Header().Set("Retry-After", "60")
-		}
-		return show(w, v.Status, "login.html", v.Message)
+		return s.pageError(w, r, err)
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 	return nil
@@ -45,6 +41,9 @@ func (s *Server) formLogin(w http.ResponseWriter, r *http.Request, _ *visitor) e
 func (s *Server) formLogout(w http.ResponseWriter, r *http.Request, v *visitor) error {
 	if err := s.logout(w, r, v); err != nil {
 		return err
+	}
+	if s.loggedOutOIDC(w, r, v) {
+		return nil
 	}
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 	return nil

@@ -8,13 +8,16 @@ import (
 	"github.com/cineloop/cineloop/annotate"
 	"github.com/cineloop/cineloop/annotate/policy"
 	"github.com/cineloop/cineloop/internal/fault"
+	"github.com/cineloop/cineloop/web/reading/oidc"
 )
 
 // route is one way in.
 type route struct {
 	Method, Path string
 	Asks         []policy.Action // of the policy, through the project; none: that one is a member
+	ByKind       bool            // which of them is asked follows from the op; see opAsks
 	Open         bool            // without a session
+	Passive      bool            // is no use of the session: it does not keep it
 	Page         bool            // whoever has no session is sent to log in
 	Logged       bool            // as a query in the access log; pictures and ops have entries of their own
 	MaxBody      int64
@@ -33,16 +36,21 @@ const (
 func (s *Server) routes() []route {
 	return []route{
 		{Method: "POST", Path: "/api/session", Open: true, MaxBody: maxLogin, handle: s.postSession, Does: "log in: `{name, password}`; 204 and the cookie"},
+		{Method: "GET", Path: "/api/session", handle: s.getSession, Does: "how long the session's last proof holds, and how a new one is given"},
+		{Method: "POST", Path: "/api/session/step-up", MaxBody: maxLogin, handle: s.postStepUp, Does: "`{password}` once more, before unblinding, exporting or signing; 204"},
 		{Method: "DELETE", Path: "/api/session", handle: s.deleteSession, Does: "log out; 204"},
 		{Method: "GET", Path: "/api/me", Logged: true, handle: s.getMe, Does: "name, roles, and whether one is a model"},
 		{Method: "GET", Path: "/api/protocol", Logged: true, handle: s.getProtocol, Does: "what is asked"},
 		{Method: "GET", Path: "/api/worklist", Asks: []policy.Action{policy.OwnProgress}, Logged: true, handle: s.getWorklist, Does: "one's own assignments in their order"},
 		{Method: "GET", Path: "/api/progress", Asks: []policy.Action{policy.ViewProgress}, Logged: true, handle: s.getProgress, Does: "how far each masked reader is"},
-		{Method: "GET", Path: "/api/cases/{id}", Asks: []policy.Action{policy.ViewCase}, Logged: true, handle: s.getCase, Does: "pictures of an assignment: size, depth, windows, times, marks"},
+		{Method: "GET", Path: "/api/cases/{id}", Asks: []policy.Action{policy.ViewCase}, Logged: true, handle: s.getCase, Does: "pictures of an assignment: size, depth, windows, times, marks, places in the patient"},
 		{Method: "GET", Path: "/api/cases/{id}/images/{image}/frames/{frame}", Asks: []policy.Action{policy.ViewCase}, handle: s.getFrame, Does: "the pixels of a frame"},
 		{Method: "POST", Path: "/api/cases/{id}/measure", Asks: []policy.Action{policy.ViewCase}, MaxBody: maxMeasure, Logged: true, handle: s.postMeasure, Does: "`{shapes}` to numbers, without writing"},
 		{Method: "GET", Path: "/api/readings/{id}", Asks: []policy.Action{policy.ViewReading}, Logged: true, handle: s.getReading, Does: "a reading as one may see it"},
-		{Method: "POST", Path: "/api/ops", Asks: opActions, MaxBody: maxOp, handle: s.postOp, Does: "an op; its receipt"},
+		{Method: "GET", Path: "/api/readings/{id}/comments", Asks: []policy.Action{policy.ViewComments, policy.Comment}, Logged: true, handle: s.getComments, Does: "what was said of a reading, as one may see it"},
+		{Method: "GET", Path: "/api/shared", Asks: []policy.Action{policy.ViewReading}, Logged: true, handle: s.getShared, Does: "readings that others shared with one"},
+		{Method: "POST", Path: "/api/live", Asks: []policy.Action{policy.Attend, policy.EditReading}, Passive: true, MaxBody: 2 * maxLive, handle: s.postLive, Does: "where one is, what one draws and paints, without a socket"},
+		{Method: "POST", Path: "/api/ops", Asks: opActions, ByKind: true, MaxBody: maxOp, handle: s.postOp, Does: "an op; its receipt"},
 		{Method: "GET", Path: "/api/events", Asks: []policy.Action{policy.ViewReading, policy.ViewProgress}, Logged: true, handle: s.getEvents, Does: "one's stream, and over a WebSocket ops too"},
 
 		{Method: "GET", Path: "/api/study", Asks: []policy.Action{policy.ViewProgress}, Logged: true, handle: s.getStudy, Does: "the study for those who lay it out or watch over it: readers by mask, cases by number"},
@@ -68,6 +76,8 @@ func (s *Server) routes() []route {
 
 		{Method: "GET", Path: "/login", Open: true, handle: s.pageLogin, Does: "page: log in"},
 		{Method: "POST", Path: "/login", Open: true, MaxBody: maxLogin, handle: s.formLogin, Does: "form: log in"},
+		{Method: "GET", Path: "/login/oidc", Open: true, handle: s.beginOIDC, Does: "to the organisation's log-in; with `?step-up` for a fresh proof"},
+		{Method: "GET", Path: oidc.CallbackPath, Open: true, handle: s.endOIDC, Does: "back from there"},
 		{Method: "POST", Path: "/logout", Page: true, handle: s.formLogout, Does: "form: log out"},
 		{Method: "GET", Path: "/{$}", Page: true, handle: pageApp, Does: "page: worklist"},
 		{Method: "GET", Path: "/cases/{id}", Page: true, handle: pageApp, Does: "page: read a case"},
@@ -95,6 +105,11 @@ func (s *Server) perform(ctx context.Context, v *visitor, op annotate.Op) (recei
 	}
 	if len(op.ID) > 128 {
 		return receipt{}, fault.New(fault.Usage, "an op's name has at most 128 bytes")
+	}
+	if opNeedsProof(op.Kind) {
+		if err := s.needProof(v); err != nil {
+			return receipt{}, err
+		}
 	}
 	if err := v.session.ops.Wait(ctx); err != nil {
 		return receipt{}, fault.New(fault.Interrupted, "the op was given up")

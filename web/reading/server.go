@@ -4,8 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"io/fs"
+	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -14,6 +17,7 @@ import (
 	"github.com/cineloop/cineloop/internal/access"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/internal/serve"
+	"github.com/cineloop/cineloop/web/reading/oidc"
 )
 
 // Files in a project's folder.
@@ -26,7 +30,9 @@ const (
 type Options struct {
 	Idle     time.Duration // without use after which a session ends; 0: 30 min
 	Absolute time.Duration // after which it ends in any case; 0: 12 h
+	Fresh    time.Duration // for which a proof of who asks counts as fresh; 0: 5 min
 	OpRate   float64       // ops a second of one session, more have to wait; 0: 200
+	Log      *slog.Logger  // why logins with the issuer come to nothing; nil: nothing is logged
 	Sources  []Source      // of cases that coordinators may add
 }
 
@@ -38,7 +44,10 @@ type Server struct {
 	sessions *sessions
 	log      *accessLog
 	pictures *pictures
+	together *together
 	attempts attempts
+	issuer   *oidc.Client // nil: there is none
+	pending  pendings
 	etags    [32]byte // key
 
 	coordinate coordination
@@ -48,13 +57,21 @@ type Server struct {
 }
 
 // New prepares to serve p, which stays the caller's to close after the server. Members log in with the passwords of UsersFile in the project's
-// folder. Code conflict where another server has the project.
+// folder, and with the issuer of oidc.File where there is one. Codes: conflict where another server has the project, usage, input and notfound of
+// the issuer's file.
 func New(p *annotate.Project, opts Options) (*Server, error) {
+	issuer, err := oidc.Open(p.Dir())
+	if err != nil && !noFile(p.Dir()) {
+		return nil, err
+	}
 	if opts.Idle <= 0 {
 		opts.Idle = 30 * time.Minute
 	}
 	if opts.Absolute <= 0 {
 		opts.Absolute = 12 * time.Hour
+	}
+	if opts.Fresh <= 0 {
+		opts.Fresh = 5 * time.Minute
 	}
 	if opts.OpRate <= 0 {
 		opts.OpRate = 200
@@ -67,10 +84,18 @@ func New(p *annotate.Project, opts Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{project: p, opts: opts, users: access.OpenPasswords(filepath.Join(p.Dir(), UsersFile)), log: log,
-		pictures: &pictures{root: p.Dir()}, done: make(chan struct{}), now: time.Now}
-	s.sessions = &sessions{opts: opts, stamp: s.users.Stamp, now: func() time.Time { return s.now() }}
+		pictures: &pictures{root: p.Dir()}, issuer: issuer, done: make(chan struct{}), now: time.Now}
+	s.sessions = &sessions{opts: opts, now: func() time.Time { return s.now() }}
+	s.together = newTogether(p, func() time.Time { return s.now() })
+	go s.together.run(s.done)
 	rand.Read(s.etags[:])
 	return s, nil
+}
+
+// noFile says that the project has no issuer.
+func noFile(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, oidc.File))
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // Close ends all streams and the access log.
@@ -139,7 +164,7 @@ func (s *Server) guard(rt route) http.Handler {
 		}
 		v := &visitor{}
 		if !rt.Open {
-			sess, ok := s.sessions.find(r)
+			sess, ok := s.sessions.find(r, rt.Passive)
 			if !ok {
 				if rt.Page {
 					http.Redirect(w, r, "/login", http.StatusSeeOther)
@@ -157,7 +182,13 @@ func (s *Server) guard(rt route) http.Handler {
 				}
 			}
 		}
-		err := rt.handle(w, r, v)
+		var err error
+		if rt.needsProof() {
+			err = s.needProof(v)
+		}
+		if err == nil {
+			err = rt.handle(w, r, v)
+		}
 		if err == nil {
 			return
 		}

@@ -28,14 +28,17 @@ type session struct {
 	key     [sha256.Size]byte // of the cookie
 	tag     string            // names it in the access log; tells nothing of the cookie
 	created time.Time
-	stamp   string // of the password
+	by      string      // how they logged in: password, oidc
+	still   func() bool // says whether what it was begun with still holds: the password, or the identity provider's member
 	ops     *rate.Limiter
+	live    *rate.Limiter   // of what is being drawn
 	ctx     context.Context // ends with it
 	end     context.CancelFunc
 
 	// Under the lock of sessions.
 	seen    time.Time
 	checked time.Time
+	proved  time.Time // when who it is was last proved anew; zero: never
 	viewed  map[view]bool
 	streams int
 }
@@ -47,23 +50,21 @@ type view struct {
 }
 
 type sessions struct {
-	opts  Options
-	stamp func(name string) (string, bool)
-	now   func() time.Time
+	opts Options
+	now  func() time.Time
 
 	mu sync.Mutex
 	of map[[sha256.Size]byte]*session
 }
 
-// begin makes a session and gives it to the browser.
-func (s *sessions) begin(w http.ResponseWriter, who string) *session {
+// begin makes a session, which holds as long as still does, and gives it to the browser.
+func (s *sessions) begin(w http.ResponseWriter, who, by string, still func() bool) *session {
 	secret := rand.Text() + rand.Text() // 260 bits
 	key := sha256.Sum256([]byte(secret))
 	tag := sha256.Sum256(key[:])
-	stamp, _ := s.stamp(who)
 	now := s.now()
-	v := &session{who: who, key: key, tag: hex.EncodeToString(tag[:8]), created: now, seen: now, checked: now, stamp: stamp, viewed: map[view]bool{},
-		ops: rate.NewLimiter(rate.Limit(s.opts.OpRate), int(s.opts.OpRate)+1)}
+	v := &session{who: who, key: key, tag: hex.EncodeToString(tag[:8]), created: now, seen: now, checked: now, by: by, still: still, viewed: map[view]bool{},
+		ops: rate.NewLimiter(rate.Limit(s.opts.OpRate), int(s.opts.OpRate)+1), live: rate.NewLimiter(liveRate, liveBurst)}
 	v.ctx, v.end = context.WithCancel(context.Background())
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,8 +117,8 @@ func keyOf(r *http.Request) ([sha256.Size]byte, bool) {
 	return sha256.Sum256([]byte(c.Value)), true
 }
 
-// find is the session of a request, which counts as its use.
-func (s *sessions) find(r *http.Request) (*session, bool) {
+// find is the session of a request, which counts as its use unless it is passive.
+func (s *sessions) find(r *http.Request, passive bool) (*session, bool) {
 	key, ok := keyOf(r)
 	if !ok {
 		return nil, false
@@ -128,11 +129,13 @@ func (s *sessions) find(r *http.Request) (*session, bool) {
 	if v == nil || !s.holds(key, v) {
 		return nil, false
 	}
-	v.seen = s.now()
+	if !passive {
+		v.seen = s.now()
+	}
 	return v, true
 }
 
-// holds says whether a session still does, and ends it if not: by time, or because its password is no more. Callers hold mu.
+// holds says whether a session still does, and ends it if not: by time, or because what it was begun with is no more. Callers hold mu.
 func (s *sessions) holds(key [sha256.Size]byte, v *session) bool {
 	now := s.now()
 	if s.over(v, now) {
@@ -140,7 +143,7 @@ func (s *sessions) holds(key [sha256.Size]byte, v *session) bool {
 		return false
 	}
 	if now.Sub(v.checked) >= recheck {
-		if stamp, ok := s.stamp(v.who); !ok || stamp != v.stamp {
+		if !v.still() {
 			s.drop(key)
 			return false
 		}
@@ -193,6 +196,13 @@ func (s *sessions) stream(v *session) (leave func(), ok bool) {
 		v.streams--
 		s.mu.Unlock()
 	}, true
+}
+
+// close ends a session.
+func (s *sessions) close(v *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drop(v.key)
 }
 
 // leave ends the session of r.

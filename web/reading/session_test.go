@@ -96,14 +96,15 @@ func TestSessions(t *testing.T) {
 func (b *browser) withCookie(value string) *browser { b.cookie = value; return b }
 
 func TestManySessionsOfOne(t *testing.T) {
-	s := &sessions{opts: Options{Idle: time.Hour, Absolute: time.Hour, OpRate: 1}, stamp: func(string) (string, bool) { return "s", true }, now: time.Now}
+	s := &sessions{opts: Options{Idle: time.Hour, Absolute: time.Hour, OpRate: 1}, now: time.Now}
 	w := http.Header{}
 	var all []*session
 	at := time.Now()
 	s.now = func() time.Time { at = at.Add(time.Millisecond); return at }
-	other := s.begin(header2{w}, "bob")
+	yes := func() bool { return true }
+	other := s.begin(header2{w}, "bob", "password", yes)
 	for range maxOfOne + 3 {
-		all = append(all, s.begin(header2{w}, "ann"))
+		all = append(all, s.begin(header2{w}, "ann", "password", yes))
 	}
 	for i, v := range all {
 		if got := s.alive(v); got != (i >= 3) || (v.ctx.Err() == nil) != got {

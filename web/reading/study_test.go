@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,12 +34,13 @@ items:
   - {name: severity, kind: ordinal, options: [{name: none}, {name: mild}, {name: severe}], positive: [severe], required: true}
   - {name: septum, kind: measurement, shape: length}
   - {name: note, kind: text}
+  - {name: lv, kind: mask, scope: frame}
 `
 
 type m = map[string]any
 
 // secrets are planted in every picture and must reach no browser of a reader.
-var secrets = []string{"Secret", "Person", "Aortic horror", "Hidden words", "2.25.9", "2.25.8", "2.25.7", "picture", "pseudo", "lvnet", "19400101", "4711-MRN", "JPEG tells"}
+var secrets = []string{"Secret", "Person", "Aortic horror", "Hidden words", "2.25.9", "2.25.8", "2.25.7", "2.25.6", "217.3", "-88.25", "picture", "pseudo", "lvnet", "19400101", "4711-MRN", "JPEG tells"}
 
 // header is what all pictures have, with everything that must not be told.
 func header(n, rows, columns, frames int) *dicom.DataSet {
@@ -122,13 +124,13 @@ var members = map[string][]policy.Role{"ann": {policy.Reader}, "bob": {policy.Re
 // newStudy is a project in its reading phase, with a file of passwords.
 func newStudy(t testing.TB, design string, files ...func(testing.TB, string, int) string) *study {
 	t.Helper()
-	return newStudyWith(t, design, nil, files...)
+	return newStudyWith(t, fmt.Sprintf(rules, design), nil, files...)
 }
 
-// newStudyWith has more members.
-func newStudyWith(t testing.TB, design string, more map[string][]policy.Role, files ...func(testing.TB, string, int) string) *study {
+// newStudyWith is newStudy under a protocol of its own and with more members.
+func newStudyWith(t testing.TB, yaml string, more map[string][]policy.Role, files ...func(testing.TB, string, int) string) *study {
 	t.Helper()
-	s := unassignedWith(t, design, more, files...)
+	s := unassignedWith(t, yaml, more, files...)
 	s.do("cora", annotate.Assigned, "", 0, nil)
 	s.do("cora", annotate.PhaseSet, "", 0, m{"phase": annotate.InReading})
 	return s
@@ -137,10 +139,10 @@ func newStudyWith(t testing.TB, design string, more map[string][]policy.Role, fi
 // unassigned is a study that is being laid out.
 func unassigned(t testing.TB, design string, files ...func(testing.TB, string, int) string) *study {
 	t.Helper()
-	return unassignedWith(t, design, nil, files...)
+	return unassignedWith(t, fmt.Sprintf(rules, design), nil, files...)
 }
 
-func unassignedWith(t testing.TB, design string, more map[string][]policy.Role, files ...func(testing.TB, string, int) string) *study {
+func unassignedWith(t testing.TB, yaml string, more map[string][]policy.Role, files ...func(testing.TB, string, int) string) *study {
 	t.Helper()
 	dir := t.TempDir()
 	p, err := annotate.Create(context.Background(), dir, "study", 7, "eve")
@@ -156,9 +158,9 @@ func unassignedWith(t testing.TB, design string, more map[string][]policy.Role, 
 		s.do("eve", annotate.MemberAdded, "", 0, m{"name": name, "roles": roles})
 	}
 	s.do("eve", annotate.MemberAdded, "", 0, m{"name": "net", "roles": []policy.Role{policy.Service}, "model": "lvnet 1.2"})
-	s.do("cora", annotate.ProtocolSet, "", 0, m{"yaml": fmt.Sprintf(rules, design)})
+	s.do("cora", annotate.ProtocolSet, "", 0, m{"yaml": yaml})
 	for i, f := range files {
-		s.do("cora", annotate.CaseAdded, "", 0, m{"patient": fmt.Sprintf("pseudo%d", i), "files": []string{f(t, dir, i)}})
+		s.do("cora", annotate.CaseAdded, "", 0, m{"patient": fmt.Sprintf("pseudo%d", i), "files": strings.Fields(f(t, dir, i))})
 	}
 	for _, name := range []string{"ann", "bob", "carl", "dora", "otto", "cora", "eve", "net"} {
 		if err := access.SetPassword(filepath.Join(dir, UsersFile), name, password(name)); err != nil {

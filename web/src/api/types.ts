@@ -15,6 +15,8 @@ export interface Shape {
 	readonly kind: ShapeKind;
 	/** from 0 */
 	readonly frame: number;
+	/** of a caliper through a cine: frame of its second point, after frame */
+	readonly to?: number;
 	readonly points: readonly Point[];
 }
 
@@ -152,6 +154,11 @@ export interface VoiWindow {
 	readonly function: 'linear' | 'linear_exact' | 'sigmoid';
 }
 
+export interface Rescale {
+	readonly slope: number;
+	readonly intercept: number;
+}
+
 export interface Image {
 	/** from 1 */
 	readonly number: number;
@@ -170,7 +177,9 @@ export interface Image {
 	readonly inverse: boolean;
 	/** height over width of a pixel */
 	readonly aspect: number;
-	readonly rescale?: { readonly slope: number; readonly intercept: number };
+	readonly rescale?: Rescale;
+	/** the frames' own, where they differ */
+	readonly rescales?: readonly Rescale[];
 	readonly windows?: readonly VoiWindow[];
 	readonly voi_lut?: { readonly first: number; readonly bits: number; readonly data: readonly number[] };
 	/** since the first frame; absent where the header does not say */
@@ -178,10 +187,46 @@ export interface Image {
 	readonly marks?: readonly { readonly frame: number; readonly name: string }[];
 }
 
+/** mm, or direction cosines, in the axes of the first stack of the same space */
+export type Vector = readonly [number, number, number];
+
+/** Frames of one series that are parallel planes, in their order along the normal. */
+export interface Stack {
+	/** from 1 */
+	readonly number: number;
+	/** stacks with the same one lie in one frame of reference */
+	readonly space: number;
+	/** where columns go: of an image's x */
+	readonly row: Vector;
+	/** where rows go: of an image's y */
+	readonly column: Vector;
+	/** mm */
+	readonly pixel: readonly [height: number, width: number];
+	/** of the body: R L A P H F, the nearest first */
+	readonly sides: readonly [left: string, right: string, top: string, bottom: string];
+	/** mm between slices; 0 of a single one */
+	readonly spacing: number;
+	/** slices lie so far apart everywhere */
+	readonly even: boolean;
+	readonly slices: readonly Slice[];
+}
+
+export interface Slice {
+	/** from 1 */
+	readonly image: number;
+	/** from 0 */
+	readonly frame: number;
+	/** along the normal, from the first slice */
+	readonly mm: number;
+	/** of the first pixel's middle */
+	readonly at: Vector;
+}
+
 export interface Case {
 	/** the assignment's */
 	readonly id: string;
 	readonly images: readonly Image[];
+	readonly stacks?: readonly Stack[];
 }
 
 export interface Op {
