@@ -110,7 +110,7 @@ func (s *Server) say(ctx context.Context, st *stream, op annotate.Op) (receipt, 
 		}
 		return receipt{Op: op.ID, Kind: op.Kind}, s.together.move(st, to)
 	}
-	var at annotate.Place
+	var at annotate.PaintPlace
 	if err := strictly(op.Data, &at); err != nil {
 		return receipt{}, err
 	}

@@ -75,6 +75,8 @@ export interface Answer {
 	/** 0–100 */
 	readonly confidence?: number;
 	readonly cannot_assess?: string;
+	/** the model's answer that it began as a copy of */
+	readonly derived_from?: string;
 	readonly value?: number;
 	readonly unit?: string;
 	readonly results?: readonly Result[];
@@ -121,7 +123,7 @@ export interface Code {
 }
 
 export type ItemKind =
-	| 'choice' | 'multi' | 'ordinal' | 'number' | 'text' | 'measurement' | 'ejection' | 'mask' | 'frame' | 'preference';
+	| 'choice' | 'multi' | 'ordinal' | 'number' | 'text' | 'measurement' | 'ejection' | 'mask' | 'frame' | 'preference' | 'origin';
 
 export interface Item {
 	readonly name: string;

@@ -1,5 +1,5 @@
 /** The board of one image: shapes by the desk's reducer, masks as bits, one history for both. */
-import type { Image, MaskRuns } from '../api/types';
+import type { Drawn, Image, MaskRuns } from '../api/types';
 import type { Board, Change, Input, Placed, PlacedMask, Scene, ToolName, Unsubscribe } from './contract';
 import { combine, copyMask, decode, emptyMask, type BitMask } from './masks/bits';
 import { between } from './masks/interpolate';
@@ -8,7 +8,7 @@ import { MaskLayer } from './masks/layer';
 import { applyPatch, patch, type MaskPatch } from './masks/patch';
 import { strokeTool, type Painting } from './masks/painting';
 import { shapeBetween } from './tools/between';
-import { changed, draft, emptyDesk, own, reduce, removed, seen, type Desk } from './tools/desk';
+import { changed, draft, emptyDesk, own, placing, reduce, removed, seen, type Desk } from './tools/desk';
 import { apply, inverse, nothing, record, type Edit, type Entry } from './tools/history';
 import type { Picture } from './tools/plane';
 import { outline } from './tools/strokes';
@@ -208,6 +208,12 @@ export class LocalBoard implements Board {
 	select(id: string | undefined): void {
 		this.#desk = { ...this.#desk, selected: own(this.#desk, id)?.id, handle: undefined, hold: undefined };
 		this.#show();
+	}
+
+	add(shape: Drawn, target: Board['target']): string {
+		const id = this.#newId();
+		this.#edit(placing(this.#desk.shapes, { ...shape, image: this.image.number }, target, id));
+		return id;
 	}
 
 	remove(id: string): void {

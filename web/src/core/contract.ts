@@ -191,6 +191,8 @@ export interface Board {
 	threshold: readonly [number, number];
 	/** Own shape that is selected; undefined: none. */
 	select(id: string | undefined): void;
+	/** Adds an own shape that was not drawn here (in an M-mode picture, say, or another's that one agrees with); its id. */
+	add(shape: Drawn, target: Board['target']): string;
 	/** Takes a shape away, as Delete does. */
 	remove(id: string): void;
 	/** Takes what somebody does. True: the board used it; false: it is the viewport's (pan, scroll). */

@@ -14,7 +14,7 @@ export function random(seed: number): () => number {
 }
 
 export const image = (rows = 200, columns = 300, aspect = 1): Image => ({
-	number: 1, rows, columns, frames: 10, samples: 1, bits: 8, bits_stored: 8, signed: false, inverse: false, aspect,
+	number: 1, rows, columns, series: 1, frames: 10, samples: 1, bits: 8, bits_stored: 8, signed: false, inverse: false, aspect,
 });
 
 export type Key = Extract<Input, { type: 'key' }>['key'];

@@ -2,7 +2,7 @@
  * What is drawn over a frame: an SVG in screen space over a canvas with the masks. Lines keep their width whatever the zoom, and have a dark
  * border, so that they are seen on bright tissue and on dark. Nothing here takes pointers: the app listens on the canvas beneath.
  */
-import type { Point } from '../../api/types';
+import type { Point, Shape } from '../../api/types';
 import type { Placed, PlacedMask, Scene } from '../contract';
 import { apply, type Affine } from '../geometry';
 import { area } from '../masks/bits';
@@ -69,7 +69,7 @@ export class Overlay {
 		this.svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
 		const out: Element[] = [], labels: Label[] = [];
 		for (const p of masks) this.#border(p, m, out, labels);
-		const shown = scene.shapes.filter((p) => p.shape.frame === view.frame);
+		const shown = scene.shapes.filter((p) => isIn(p.shape, view.frame));
 		// The selected one on top, and its label first.
 		shown.sort((a, b) => Number(a.id === scene.selected) - Number(b.id === scene.selected));
 		for (const p of shown) this.#shape(p, scene, view, out, labels);
@@ -178,6 +178,9 @@ export class Overlay {
 		this.#canvas.element.remove();
 	}
 }
+
+/** Calipers through a cine are seen from their first frame to their last. */
+const isIn = (s: Shape, frame: number): boolean => (s.to ? s.frame <= frame && frame <= s.to : s.frame === frame);
 
 const sameView = (a: View, b: View): boolean =>
 	a.frame === b.frame && a.width === b.width && a.height === b.height && a.picture === b.picture &&

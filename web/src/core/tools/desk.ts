@@ -90,20 +90,20 @@ export function penned(desk: Desk, s: pens.PenStep, env: Env): Step {
 		const points = redraw(old.shape.points, pen.kind !== 'trace', s.done, near);
 		if (points && points.length >= 5 && points.length <= 4096) return edited(next, [changed(desk, old.id, { ...old.shape, points })]);
 	}
-	const { item = '', role, one } = env.target ?? {};
+	const role = env.target?.role;
 	const shape: Drawn = { kind: pen.kind, frame: pen.frame, points: s.done, image: env.image, ...(role ? { role } : {}) };
-	const former = desk.shapes.filter(
-		(p) => p.layer === 'own' && p.item === item && p.shape.role === role && (one || role) && (one !== 'frame' || p.shape.frame === pen.frame),
-	);
+	return edited({ ...next, selected: env.id, handle: undefined }, placing(desk.shapes, shape, env.target, env.id));
+}
+
+/** Edits that put a new shape where it answers its item, and take the former one away where there may be one only. */
+export function placing(shapes: readonly Placed[], shape: Drawn, target: Board['target'], id: string): Edit[] {
+	const { item = '', one } = target ?? {}, { role, frame } = shape;
 	const edits: Edit[] = [];
-	let shapes = desk.shapes;
-	for (const f of former) {
-		const e = removed({ ...desk, shapes }, f.id);
-		edits.push(e);
-		shapes = apply(shapes, [e]);
+	for (const p of shapes) {
+		if (p.layer !== 'own' || p.item !== item || p.shape.role !== role || !(one || role) || (one === 'frame' && p.shape.frame !== frame)) continue;
+		edits.push({ at: shapes.indexOf(p) - edits.length, before: p, after: undefined });
 	}
-	edits.push({ at: shapes.length, before: undefined, after: { id: env.id, shape, item, layer: 'own' } });
-	return edited({ ...next, selected: env.id, handle: undefined }, edits);
+	return [...edits, { at: shapes.length - edits.length, before: undefined, after: { id, shape, item, layer: 'own' } }];
 }
 
 /** A stroke that goes round once more is a new contour, not a part of the old one. */
