@@ -109,11 +109,11 @@ export const tests = {
 			const told = p.getByTestId('password');
 			await again.or(told).first().waitFor();
 			if (await again.isVisible()) {
-				await again.getByLabel('Password').fill('not my password');
+				await again.getByLabel('Password', { exact: true }).fill('not my password');
 				await again.getByRole('button', { name: 'Go on' }).click();
 				await again.getByRole('alert').waitFor();
-				await again.getByLabel('Password').fill(st.passwords.eve);
-				await again.getByLabel('Password').press('Enter');
+				await again.getByLabel('Password', { exact: true }).fill(st.passwords.eve);
+				await again.getByLabel('Password', { exact: true }).press('Enter');
 			}
 			await told.waitFor();
 			eve.findings.length = 0; // 403s that were meant
@@ -197,8 +197,8 @@ export const tests = {
 			await p.getByRole('button', { name: 'Export', exact: true }).click();
 			await again.or(p.getByText(/^Writing|^Packing|The download has begun/)).first().waitFor();
 			if (await again.isVisible()) {
-				await again.getByLabel('Password').fill(st.passwords.eve);
-				await again.getByLabel('Password').press('Enter');
+				await again.getByLabel('Password', { exact: true }).fill(st.passwords.eve);
+				await again.getByLabel('Password', { exact: true }).press('Enter');
 				eve.findings.length = 0;
 			}
 			const zip = unzip(readFileSync(await (await download).path()));
