@@ -267,6 +267,17 @@ func (r *Reader) shapes(it *protocol.Item, g *result.Group, first place) ([]anno
 		}
 		return p, err
 	}
+	if it.Shape == measure.Caliper && len(g.Regions) == 2 { // a point in each of two frames
+		p, err := at(g.Regions[1])
+		if err != nil {
+			return nil, err
+		}
+		if g.Regions[0].Type != result.OnePoint || g.Regions[1].Type != result.OnePoint || p.image != first.image {
+			return nil, fault.New(fault.Input, "its regions are no caliper through a loop")
+		}
+		s := measure.Shape{Kind: measure.Caliper, Frame: first.frame, To: p.frame, Points: append(points(g.Regions[0].Points), points(g.Regions[1].Points)...)}
+		return []annotate.Drawn{{Image: first.image, Shape: s}}, s.Check()
+	}
 	if it.Kind == protocol.Measurement {
 		for _, reg := range g.Regions {
 			if p, err := at(reg); err != nil || p.image != first.image || p.frame != first.frame {
