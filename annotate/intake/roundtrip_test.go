@@ -30,13 +30,13 @@ items:
   - {name: note, label: Befund, kind: text}
   - {name: ed, kind: frame}
   - {name: best, kind: frame, scope: exam}
-  - {name: septum, kind: measurement, shape: length, code: {scheme: LN, value: 18155-2, meaning: Septum}}
+  - {name: septum, kind: measurement, shape: length, code: {scheme: LN, value: 18155-2, meaning: Septum}, cannot_assess: [cut]}
   - {name: path, kind: measurement, shape: polyline}
   - {name: tilt, kind: measurement, shape: angle}
   - {name: cobb, kind: measurement, shape: angle}
   - {name: axes, kind: measurement, shape: bidirectional, scope: frame}
   - {name: box, kind: measurement, shape: rectangle}
-  - {name: oval, kind: measurement, shape: ellipse}
+  - {name: oval, kind: measurement, shape: ellipse, cannot_assess: [cut]}
   - {name: outline, kind: measurement, shape: polygon, scope: exam, confidence: true}
   - {name: curve, kind: measurement, shape: spline}
   - {name: hand, kind: measurement, shape: freehand}
@@ -96,7 +96,7 @@ func exported(t *testing.T, formats ...string) (p *annotate.Project, out string)
 	answer(t, p, "ann", "loop.dcm", given()...)
 	line := given()[11] // here without a scale
 	line.Shapes[0].Frame = 0
-	answer(t, p, "ann", "still.dcm", annotate.Answer{Item: "severity", CannotAssess: "quality"}, annotate.Answer{Item: "lvef", Number: new(float64)}, line, annotate.Answer{Item: "lv", Image: 1, Mask: given()[27].Mask})
+	answer(t, p, "ann", "still.dcm", annotate.Answer{Item: "severity", CannotAssess: "quality"}, annotate.Answer{Item: "lvef", Number: new(float64)}, line, annotate.Answer{Item: "oval", Image: 1, CannotAssess: "cut"}, annotate.Answer{Item: "lv", Image: 1, Mask: given()[27].Mask})
 	out = filepath.Join(t.TempDir(), "out")
 	if _, err := export.Write(t.Context(), p.Records(), ledger.Head{}, formats, out); err != nil {
 		t.Fatal(err)
@@ -128,16 +128,16 @@ func TestRoundTripDICOM(t *testing.T) {
 	p, out := exported(t, "sr", "seg", "gsps", "sc")
 	read := func(r *Reader) error { return r.Path(t.Context(), out) }
 	s := bring(t, p, "bob", Settings{}, Options{Lock: true}, read)
-	if s.Answers != 33 || s.Locked != 2 || len(s.Refused) > 0 || len(s.Warnings) > 0 || s.Passed != 5 {
+	if s.Answers != 34 || s.Locked != 2 || len(s.Refused) > 0 || len(s.Warnings) > 0 || s.Passed != 5 {
 		t.Fatalf("%s: %+v %+v", counts(s), s.Refused, s.Warnings)
 	}
 	equal(t, p)
-	if s := bring(t, p, "bob", Settings{}, Options{Lock: true}, read); s.Answers+s.Changed != 0 || s.Before != 33 {
+	if s := bring(t, p, "bob", Settings{}, Options{Lock: true}, read); s.Answers+s.Changed != 0 || s.Before != 34 {
 		t.Error(counts(s))
 	}
 	// A model takes them as well, and as a draft they are the same again.
 	bring(t, p, "net", Settings{}, Options{}, read)
-	if s := bring(t, p, "net", Settings{}, Options{}, read); s.Same != 33 || s.Answers+s.Changed != 0 {
+	if s := bring(t, p, "net", Settings{}, Options{}, read); s.Same != 34 || s.Answers+s.Changed != 0 {
 		t.Error(counts(s))
 	}
 }
@@ -146,7 +146,7 @@ func TestRoundTripDICOM(t *testing.T) {
 func TestRoundTripCOCO(t *testing.T) {
 	p, out := exported(t, "coco")
 	s := bring(t, p, "bob", Settings{}, Options{Lock: true}, func(r *Reader) error { return r.Path(t.Context(), filepath.Join(out, "coco.json")) })
-	if s.Answers != 33 || s.Locked != 2 || len(s.Refused) > 0 || len(s.Warnings) > 0 {
+	if s.Answers != 34 || s.Locked != 2 || len(s.Refused) > 0 || len(s.Warnings) > 0 {
 		t.Fatalf("%s: %+v %+v", counts(s), s.Refused, s.Warnings)
 	}
 	equal(t, p)
@@ -165,7 +165,7 @@ func TestRoundTripCOCO(t *testing.T) {
 	}
 	mask := p.Records().Readings[0].Reader
 	s = bring(t, p, "net", Settings{From: mask}, Options{}, func(r *Reader) error { return r.Path(t.Context(), file) })
-	if s.Answers != 33 || len(s.Refused) > 0 {
+	if s.Answers != 34 || len(s.Refused) > 0 {
 		t.Errorf("%s: %+v", counts(s), s.Refused)
 	}
 	if r, err = NewReader(p, "net", Settings{From: "R-0"}); err != nil || r.Path(t.Context(), file) == nil {
@@ -191,7 +191,7 @@ func TestNumbersByHand(t *testing.T) {
 	for k := range got {
 		keys = append(keys, k)
 	}
-	if slices.Sort(keys); len(keys) != 33 {
+	if slices.Sort(keys); len(keys) != 34 {
 		t.Errorf("%d answers: %q", len(keys), keys)
 	}
 }

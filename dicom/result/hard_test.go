@@ -148,7 +148,7 @@ func TestNoFrameNumbersOfSingleFrames(t *testing.T) {
 	im := picture(t, uid.UltrasoundImageStorage, "still", 1)
 	in := Reference{im.SOP, []int{0}}
 	report := &Report{Made: made("sr"), Images: []Image{im}, Observers: []Observer{{Person: "R-1^"}}, Groups: []Group{
-		{TrackingID: "x", TrackingUID: "2.25.1", Regions: []Region{{Polyline, []Point{{1, 1}, {2, 2}}, in}}, Numbers: []Number{{ValueConcept("length"), 1, "mm"}}},
+		{TrackingID: "x", TrackingUID: "2.25.1", Regions: []Region{{Polyline, []Point{{1, 1}, {2, 2}}, in}}, Numbers: []Number{{Concept: ValueConcept("length"), Value: 1, Unit: "mm"}}},
 		{TrackingID: "y", TrackingUID: "2.25.2", Images: []Reference{in}, Evaluations: []Evaluation{{Concept: Comment, Text: "x"}}}}}
 	state := &Presentation{Made: made("pr"), Image: im, Marks: []Mark{{Region: Region{Polyline, []Point{{1, 1}, {2, 2}}, in}}}}
 	im.Header.SetString(tag.PhotometricInterpretation, "MONOCHROME2")
@@ -197,7 +197,7 @@ func TestWhatTheSourceLacks(t *testing.T) {
 func TestUnits(t *testing.T) {
 	im := cine(t)
 	write := func(unit string) (*Report, error) {
-		r := &Report{Made: made("sr"), Images: []Image{im}, Observers: []Observer{{Person: "R-1^"}}, Groups: []Group{{TrackingID: "x", TrackingUID: "2.25.1", Numbers: []Number{{Own("v", ""), -1.5, unit}}}}}
+		r := &Report{Made: made("sr"), Images: []Image{im}, Observers: []Observer{{Person: "R-1^"}}, Groups: []Group{{TrackingID: "x", TrackingUID: "2.25.1", Numbers: []Number{{Concept: Own("v", ""), Value: -1.5, Unit: unit}}}}}
 		ds, err := r.DataSet()
 		if err != nil {
 			return nil, err
@@ -237,6 +237,23 @@ func TestPartsThatCannotBeRead(t *testing.T) {
 		t.Errorf("%+v, %+v, %v", s, refused, err)
 	}
 	if _, err := ReadSegmentation(ds); fault.CodeOf(err) != fault.Input {
+		t.Error(err)
+	}
+}
+
+// TestNoValue: a number that could not be given has a coded reason and neither value nor unit, and comes back so.
+func TestNoValue(t *testing.T) {
+	im := cine(t)
+	r := &Report{Made: made("sr"), Images: []Image{im}, Observers: []Observer{{Person: "R-1^"}}, Groups: []Group{{TrackingID: "x", TrackingUID: "2.25.1",
+		Numbers: []Number{{Concept: Own("v", ""), Qualifier: Indeterminate}}, Evaluations: []Evaluation{{Concept: Own("reason", ""), Text: "quality"}}}}}
+	ds := reread(t, dataSet(t, r))
+	silent(t, judge(t, ds, "dciodvfy", "-new"), "Unrecognized defined term = <99CINELOOP>")
+	back, err := ReadReport(ds)
+	if err != nil || len(back.Groups[0].Numbers) != 1 || !same(back.Groups[0].Numbers[0].Qualifier, Indeterminate) || back.Groups[0].Numbers[0].Unit != "" {
+		t.Errorf("%+v, %v", back, err)
+	}
+	r.Groups[0].Numbers[0].Qualifier.Scheme = ""
+	if _, err := r.DataSet(); fault.CodeOf(err) != fault.Input {
 		t.Error(err)
 	}
 }
