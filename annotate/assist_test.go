@@ -154,13 +154,13 @@ func TestAssisted(t *testing.T) {
 
 // TestOrder: a coordinator moves what nobody has opened, where the protocol allows it; readers learn the order and not why.
 func TestOrder(t *testing.T) {
-	places := func(list []Unopened, by func(i int) float64) (out []Place) {
+	places := func(list []Unopened, by func(i int) float64) (out []Turn) {
 		for i, u := range list {
-			out = append(out, Place{Assignment: u.Assignment, Priority: by(i), Random: i%5 == 0})
+			out = append(out, Turn{Assignment: u.Assignment, Priority: by(i), Random: i%5 == 0})
 		}
 		return out
 	}
-	order := func(p []Place) m { return m{"by": "entropy", "random_share": .2, "seed": 1, "places": p} }
+	order := func(p []Turn) m { return m{"by": "entropy", "random_share": .2, "seed": 1, "places": p} }
 	// A study by chance keeps its order, and one that compares readers cannot have another.
 	s := newStudy(t, "independent", 4)
 	list, err := s.Unopened("cora")
@@ -209,7 +209,7 @@ func TestOrder(t *testing.T) {
 	// What is open keeps its place, and an order that was made before is refused whole.
 	s.do("ann", ReadingOpened, after[0].Assignment, 0, nil)
 	s.refused(fault.Conflict, "cora", Ordered, "", 0, data)
-	for _, bad := range []m{order(nil), {"by": "", "places": places(list[1:], func(int) float64 { return 1 })}, order([]Place{{Assignment: "nothing"}}),
+	for _, bad := range []m{order(nil), {"by": "", "places": places(list[1:], func(int) float64 { return 1 })}, order([]Turn{{Assignment: "nothing"}}),
 		{"by": "x", "random_share": 2, "places": places(list[5:], func(int) float64 { return 1 })},
 		order(append(places(list[5:6], func(int) float64 { return 1 }), places(list[5:6], func(int) float64 { return 2 })...))} {
 		if _, err := s.try("cora", Ordered, "", 0, bad); err == nil {
@@ -239,10 +239,10 @@ func TestOrderIsAnOrder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var p []Place
+		var p []Turn
 		for _, u := range list {
 			if rng.IntN(3) > 0 {
-				p = append(p, Place{Assignment: u.Assignment, Priority: math.Round(rng.NormFloat64()*4) / 2})
+				p = append(p, Turn{Assignment: u.Assignment, Priority: math.Round(rng.NormFloat64()*4) / 2})
 			}
 		}
 		if len(p) > 0 {

@@ -10,8 +10,8 @@ import (
 	"github.com/cineloop/cineloop/internal/fault"
 )
 
-// Place is where an assignment that nobody has opened stands in its reader's order.
-type Place struct {
+// Turn is where an assignment that nobody has opened stands in its reader's order.
+type Turn struct {
 	Assignment string  `json:"assignment"`
 	Priority   float64 `json:"priority"` // higher ones first
 	Random     bool    `json:"random"`   // its place comes from chance: such cases stand for all
@@ -23,7 +23,7 @@ type ordered struct {
 	Source string  `json:"source,omitempty"` // SHA-256 of the scores
 	Share  float64 `json:"random_share"`     // of cases whose place comes from chance
 	Seed   uint64  `json:"seed"`
-	Places []Place `json:"places"`
+	Places []Turn  `json:"places"`
 }
 
 func (d *decision) setOrder() (any, error) {

@@ -18,6 +18,7 @@ type state struct {
 	phase Phase
 
 	protocols   []*protocol.Protocol // by revision, from 1
+	published   []PublishedProtocol  // as they were written
 	members     map[string]*Member
 	cases       map[string]*Case
 	caseOrder   []string
@@ -130,6 +131,7 @@ func (s *state) apply(e Event) error {
 			var p *protocol.Protocol
 			if p, err = protocol.Read("protocol", []byte(d.YAML)); err == nil {
 				s.protocols = append(s.protocols, p)
+				s.published = append(s.published, PublishedProtocol{d.Revision, d.Digest, e.At, d.YAML})
 			}
 		}
 	case CaseAdded:

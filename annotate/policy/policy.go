@@ -47,11 +47,12 @@ const (
 	ViewNames     Action = "view names" // who a masked reader is, and which one is AI
 	Unblind       Action = "unblind"
 	ViewLog       Action = "view log"
+	ViewAccess    Action = "view access log" // who asked and looked, not what was found
 )
 
 // Actions are all of them.
 var Actions = []Action{ManageMembers, ManageStudy, ViewCase, OpenReading, ViewReading, EditReading, LockReading, ShareReading, Comment, ViewComments, Attend, ViewProgress, OwnProgress,
-	ViewAgreement, Dispatch, SignTruth, Export, ViewNames, Unblind, ViewLog}
+	ViewAgreement, Dispatch, SignTruth, Export, ViewNames, Unblind, ViewLog, ViewAccess}
 
 // Facts are what holds of the subject and the thing that is asked about; a set of bits.
 type Facts uint16

@@ -61,6 +61,11 @@ func TestTable(t *testing.T) {
 		{"comments of a shared draft", Reader, ViewComments, Shared | Draft | Reading, true, false},
 		{"not before one's own reading", Reader, ViewComments, Shared | Draft | Reading | MustRead, false, false},
 		{"what a team says is nothing for those who decide", Adjudicator, ViewComments, Source | Locked | Deciding, false, false},
+		{"who asked and looked is audited while it happens, readers masked", Auditor, ViewAccess, Reading, true, true},
+		{"not by who has cases to read", Auditor, ViewAccess, Reading | MustRead, false, false},
+		{"with names when the study is closed", Auditor, ViewAccess, Closed, true, false},
+		{"a coordinator does not see who looked at what", Coordinator, ViewAccess, Closed, false, false},
+		{"nor does a reader", Reader, ViewAccess, Closed | Own, false, false},
 		{"a model reads", Service, EditReading, Own | Draft | Reading | FromAI, true, false},
 		{"and sees nobody else's", Service, ViewReading, Locked | Closed | Shared | Revealed, false, false},
 		{"somebody without a role", "", ViewCase, ^Facts(0), false, false},
@@ -129,6 +134,10 @@ func TestNever(t *testing.T) {
 					never = "results leave while there is reading"
 				case a == ViewLog && f&Closed == 0:
 					never = "the log is read while answers can still be steered"
+				case a == ViewAccess && f&MustRead != 0 && f&Closed == 0:
+					never = "somebody who has to read sees who else reads, and when"
+				case a == ViewAccess && !is(Admin) && f&Closed == 0 && !d.Masked:
+					never = "the access log names readers while they read"
 				case a == ViewNames && !is(Admin) && f&Unmasked == 0:
 					never = "names without unblinding"
 				case a == ViewReading && len(roles) == 1 && (is(Admin) || is(Auditor)):

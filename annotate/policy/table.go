@@ -58,7 +58,11 @@ var table = []Rule{
 	{Role: Admin, Action: ViewNames, Why: "who added the members knows them; readings are not shown to administrators"},
 	{Role: Admin, Action: ViewLog, Needs: Closed, Why: "the log holds every answer: it is opened when the study is closed"},
 
-	// An auditor: the whole log when the study is closed.
+	{Role: Admin, Action: ViewAccess, Not: MustRead, Why: "who comes and asks is an administrator's to watch; it holds nothing that was found"},
+
+	// An auditor: who came and asked, and the whole log when the study is closed.
 	{Role: Auditor, Action: ViewProgress, Masked: true, Why: "how far readers are, not what they found"},
+	{Role: Auditor, Action: ViewAccess, Not: MustRead, Masked: true, Why: "who comes and asks is looked at while it happens, readers by mask"},
+	{Role: Auditor, Action: ViewAccess, Needs: Closed, Why: "an audit of a closed study names people"},
 	{Role: Auditor, Action: ViewLog, Needs: Closed, Why: "the log holds every answer: it is opened when the study is closed"},
 }

@@ -31,6 +31,9 @@ var unitOf = map[string]string{"length": "mm", "angle": "deg", "long axis": "mm"
 var metrics = map[ItemKind][]string{Choice: {"different"}, Multi: {"different"}, Ordinal: {"different", "steps"}, Number: {"difference", "percent"},
 	Measurement: {"difference", "percent"}, Ejection: {"difference", "percent"}, Mask: {"dice", "hd95"}, Frame: {"frames"}, Prefer: {"different"}, Origin: nil}
 
+// Metrics are the ways to tell how far apart two answers to an item of a kind are; the first is the usual one.
+func Metrics(k ItemKind) []string { return slices.Clone(metrics[k]) }
+
 func (p *Protocol) check(file string) error {
 	var faults []string
 	bad := func(format string, args ...any) { faults = append(faults, file+": "+fmt.Sprintf(format, args...)) }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -77,7 +76,7 @@ func runAnnotateAdjudicate(ctx context.Context, o annotateOptions, io ioStreams)
 		return reading(o, func(p *annotate.Project) error {
 			list := agree.Queue(p.Records())
 			if o.Method != "" {
-				results, err := settled(ctx, p.Records(), o.Method)
+				results, err := agree.SettleOpen(ctx, p.Records(), list, o.Method)
 				if err != nil {
 					return err
 				}
@@ -94,7 +93,7 @@ func runAnnotateAdjudicate(ctx context.Context, o annotateOptions, io ioStreams)
 	return withProject(o, func(p *annotate.Project) error {
 		r := p.Records()
 		if o.Method != "" {
-			results, err := settled(ctx, r, o.Method)
+			results, err := agree.SettleOpen(ctx, r, agree.Queue(r), o.Method)
 			if err != nil {
 				return err
 			}
@@ -106,34 +105,10 @@ func runAnnotateAdjudicate(ctx context.Context, o annotateOptions, io ioStreams)
 			fmt.Fprintf(io.Out, "%d cases settled by %s\n", len(results), o.Method)
 			return nil
 		}
-		type sending struct {
-			Case   string   `json:"case"`
-			Items  []string `json:"items"`
-			To     []string `json:"adjudicators"`
-			Reason string   `json:"reason"`
-			Due    string   `json:"due,omitempty"`
-		}
-		var cases []*sending
-		by := map[string]*sending{}
-		for _, d := range agree.Queue(r) {
-			if d.Decided {
-				continue
-			}
-			s := by[d.Case]
-			if s == nil {
-				s = &sending{Case: d.Case, To: o.To, Due: o.Due}
-				by[d.Case], cases = s, append(cases, s)
-			}
-			if !slices.Contains(s.Items, d.Item) {
-				s.Items = append(s.Items, d.Item)
-			}
-		}
+		cases := agree.Sendings(agree.Queue(r), o.To, o.Due)
 		if len(cases) == 0 {
 			fmt.Fprintln(io.Out, "nothing to decide")
 			return nil
-		}
-		for _, s := range cases {
-			s.Reason = "readers differ on " + strings.Join(s.Items, ", ")
 		}
 		if err := doOp(ctx, p, o.As, annotate.Sent, map[string]any{"cases": cases}); err != nil {
 			return err
@@ -141,26 +116,6 @@ func runAnnotateAdjudicate(ctx context.Context, o annotateOptions, io ioStreams)
 		fmt.Fprintf(io.Out, "%d cases sent to %s\n", len(cases), strings.Join(o.To, ", "))
 		return nil
 	})
-}
-
-// settled are a rule's results for what is disagreed on and not decided: the cases with a disagreement, and of these the items.
-func settled(ctx context.Context, r *annotate.Records, method string) ([]agree.Result, error) {
-	open := map[[2]string]bool{}
-	for _, d := range agree.Queue(r) {
-		open[[2]string{d.Case, d.Item}] = !d.Decided || open[[2]string{d.Case, d.Item}]
-	}
-	all, err := agree.Settle(ctx, r, method)
-	if err != nil {
-		return nil, err
-	}
-	var out []agree.Result
-	for _, res := range all {
-		res.Answers = slices.DeleteFunc(res.Answers, func(a *annotate.Answer) bool { return !open[[2]string{res.Case, a.Item}] })
-		if len(res.Answers) > 0 {
-			out = append(out, res)
-		}
-	}
-	return out, nil
 }
 
 func runAnnotateExport(ctx context.Context, o annotateOptions, io ioStreams) error {

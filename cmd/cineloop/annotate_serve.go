@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +35,7 @@ type annotateServeOptions struct {
 	Idle     time.Duration
 	Absolute time.Duration
 	Quiet    bool
+	From     []string
 }
 
 // serveAnnotate makes the bare command serve.
@@ -48,6 +50,7 @@ func serveAnnotate(cmd *cobra.Command, io ioStreams) {
 	o.TLS.flags(f)
 	f.DurationVar(&o.Idle, "idle", 30*time.Minute, "time without use after which a session ends")
 	f.DurationVar(&o.Absolute, "session", 12*time.Hour, "time after which a session ends in any case")
+	f.StringSliceVar(&o.From, "cases-from", nil, "folders of DICOM files that coordinators may add cases from, as DIR or NAME=DIR; sources.yaml in the project names more")
 	f.BoolVar(&o.Quiet, "quiet", false, "log no requests on the standard error output")
 	cmd.RunE = func(c *cobra.Command, _ []string) error {
 		if o.Project == "" && !o.Demo {
@@ -88,7 +91,11 @@ func runAnnotateServe(ctx context.Context, o annotateServeOptions, io ioStreams)
 		opts.TLS.NextProtos = []string{"http/1.1"} // a WebSocket is taken over from HTTP/1.1
 		scheme = "https"
 	}
-	s, err := readingweb.New(p, readingweb.Options{Idle: o.Idle, Absolute: o.Absolute, Log: opts.Log})
+	sources, err := caseSources(o.Project, o.From)
+	if err != nil {
+		return err
+	}
+	s, err := readingweb.New(p, readingweb.Options{Sources: sources, Idle: o.Idle, Absolute: o.Absolute, Log: opts.Log})
 	if err != nil {
 		return err
 	}
@@ -101,6 +108,32 @@ func runAnnotateServe(ctx context.Context, o annotateServeOptions, io ioStreams)
 	}
 	fmt.Fprintf(io.Out, "%s://%s/\n", scheme, ln.Addr())
 	return s.Serve(ctx, ln, opts)
+}
+
+// caseSources are the folders that cases may come from: those of the project's sources.yaml, and the command line's.
+func caseSources(project string, from []string) ([]readingweb.Source, error) {
+	out, err := readingweb.ReadSources(project)
+	if err != nil {
+		return nil, err
+	}
+	for i, text := range from {
+		name, dir, named := strings.Cut(text, "=")
+		if !named {
+			name, dir = fmt.Sprintf("folder %d", i+1), text // a folder's own name could be a patient's
+		}
+		if st, err := os.Stat(dir); err != nil || !st.IsDir() {
+			return nil, fault.New(fault.NotFound, "--cases-from: %s is no folder", dir)
+		}
+		if slices.ContainsFunc(out, func(s readingweb.Source) bool { return s.Name == name }) {
+			return nil, fault.New(fault.Usage, "--cases-from: there are two sources called %q", name)
+		}
+		abs, err := filepath.Abs(dir)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, readingweb.Source{Name: name, Path: abs})
+	}
+	return out, nil
 }
 
 // annotateServing are the sub-commands about who comes to the server.

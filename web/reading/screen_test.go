@@ -54,6 +54,7 @@ func TestInBrowser(t *testing.T) {
 		t.Errorf("%v", errs)
 	}
 	b.Open(s.url + "/")
+	b.Wait(`document.querySelector("header form")`)
 	b.Eval(`document.querySelector("header form").submit()`)
 	b.Wait(`location.pathname === "/login"`)
 	b.Open(s.url + "/")

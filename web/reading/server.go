@@ -34,6 +34,7 @@ type Options struct {
 	Fresh    time.Duration // for which a proof of who asks counts as fresh; 0: 5 min
 	OpRate   float64       // ops a second of one session, more have to wait; 0: 200
 	Log      *slog.Logger  // why logins with the issuer come to nothing; nil: nothing is logged
+	Sources  []Source      // of cases that coordinators may add
 }
 
 // Server serves one project. Its methods may be called from many goroutines.
@@ -49,9 +50,11 @@ type Server struct {
 	issuer   *oidc.Client // nil: there is none
 	pending  pendings
 	etags    [32]byte // key
-	done     chan struct{}
-	close    sync.Once
-	now      func() time.Time
+
+	coordinate coordination
+	done       chan struct{}
+	close      sync.Once
+	now        func() time.Time
 }
 
 // New prepares to serve p, which stays the caller's to close after the server. Members log in with the passwords of UsersFile in the project's
@@ -73,6 +76,9 @@ func New(p *annotate.Project, opts Options) (*Server, error) {
 	}
 	if opts.OpRate <= 0 {
 		opts.OpRate = 200
+	}
+	if err := sweepExports(p.Dir()); err != nil {
+		return nil, err
 	}
 	log, err := openAccessLog(filepath.Join(p.Dir(), AccessFile))
 	if err != nil {
@@ -101,6 +107,7 @@ func (s *Server) Close() error {
 	var err error
 	s.close.Do(func() {
 		close(s.done)
+		s.closeExports()
 		err = errors.Join(s.pictures.closeAll(), s.log.add(entry{Event: trail.Stop, Account: trail.Account()}), s.log.Close())
 	})
 	return err

@@ -124,11 +124,25 @@ var members = map[string][]policy.Role{"ann": {policy.Reader}, "bob": {policy.Re
 // newStudy is a project in its reading phase, with a file of passwords.
 func newStudy(t testing.TB, design string, files ...func(testing.TB, string, int) string) *study {
 	t.Helper()
-	return newStudyWith(t, fmt.Sprintf(rules, design), files...)
+	return newStudyWith(t, fmt.Sprintf(rules, design), nil, files...)
 }
 
-// newStudyWith is newStudy under a protocol of its own.
-func newStudyWith(t testing.TB, yaml string, files ...func(testing.TB, string, int) string) *study {
+// newStudyWith is newStudy under a protocol of its own and with more members.
+func newStudyWith(t testing.TB, yaml string, more map[string][]policy.Role, files ...func(testing.TB, string, int) string) *study {
+	t.Helper()
+	s := unassignedWith(t, yaml, more, files...)
+	s.do("cora", annotate.Assigned, "", 0, nil)
+	s.do("cora", annotate.PhaseSet, "", 0, m{"phase": annotate.InReading})
+	return s
+}
+
+// unassigned is a study that is being laid out.
+func unassigned(t testing.TB, design string, files ...func(testing.TB, string, int) string) *study {
+	t.Helper()
+	return unassignedWith(t, fmt.Sprintf(rules, design), nil, files...)
+}
+
+func unassignedWith(t testing.TB, yaml string, more map[string][]policy.Role, files ...func(testing.TB, string, int) string) *study {
 	t.Helper()
 	dir := t.TempDir()
 	p, err := annotate.Create(context.Background(), dir, "study", 7, "eve")
@@ -137,6 +151,9 @@ func newStudyWith(t testing.TB, yaml string, files ...func(testing.TB, string, i
 	}
 	s := &study{Project: p, t: t}
 	t.Cleanup(func() { p.Close() })
+	for name, roles := range more {
+		s.do("eve", annotate.MemberAdded, "", 0, m{"name": name, "roles": roles})
+	}
 	for name, roles := range members {
 		s.do("eve", annotate.MemberAdded, "", 0, m{"name": name, "roles": roles})
 	}
@@ -145,8 +162,6 @@ func newStudyWith(t testing.TB, yaml string, files ...func(testing.TB, string, i
 	for i, f := range files {
 		s.do("cora", annotate.CaseAdded, "", 0, m{"patient": fmt.Sprintf("pseudo%d", i), "files": strings.Fields(f(t, dir, i))})
 	}
-	s.do("cora", annotate.Assigned, "", 0, nil)
-	s.do("cora", annotate.PhaseSet, "", 0, m{"phase": annotate.InReading})
 	for _, name := range []string{"ann", "bob", "carl", "dora", "otto", "cora", "eve", "net"} {
 		if err := access.SetPassword(filepath.Join(dir, UsersFile), name, password(name)); err != nil {
 			t.Fatal(err)

@@ -34,7 +34,7 @@ type team struct {
 
 func newTeam(t testing.TB) *team {
 	t.Helper()
-	st := newStudyWith(t, withMask, loop)
+	st := newStudyWith(t, withMask, nil, loop)
 	tm := &team{site: serveIt(t, st, Options{OpRate: 100_000})}
 	rest := []string{}
 	for _, who := range []string{"ann", "bob", "carl"} {
