@@ -54,8 +54,9 @@ func TestInBrowser(t *testing.T) {
 		t.Errorf("%v", errs)
 	}
 	b.Open(s.url + "/")
-	b.Wait(`document.querySelector("header form")`)
-	b.Eval(`document.querySelector("header form").submit()`)
+	logout := `[...document.querySelectorAll("header button")].find((b) => b.textContent.includes("Log out"))`
+	b.Wait(`!!` + logout)
+	b.Eval(logout + `.click()`)
 	b.Wait(`location.pathname === "/login"`)
 	b.Open(s.url + "/")
 	b.Wait(`location.pathname === "/login"`)
