@@ -29,6 +29,7 @@ var opAsks = map[annotate.Kind]policy.Action{
 	annotate.Assigned: policy.ManageStudy, annotate.ReadingOpened: policy.OpenReading, annotate.AnswerPut: policy.EditReading, annotate.AnswerRemoved: policy.EditReading,
 	annotate.TimeSpent: policy.EditReading, annotate.ReadingLocked: policy.LockReading, annotate.ReadingShared: policy.ShareReading, annotate.Commented: policy.Comment,
 	annotate.Sent: policy.Dispatch, annotate.Decided: policy.Dispatch, annotate.TruthSigned: policy.SignTruth, annotate.Unblinded: policy.Unblind, annotate.Exported: policy.Export,
+	annotate.CaseTaken: policy.TakeCase, annotate.PutBack: policy.ManageStudy, annotate.DueSet: policy.ManageStudy,
 }
 
 // opNeedsProof says whether an op of this kind needs a fresh proof.
