@@ -7,6 +7,7 @@ import (
 
 	"github.com/cineloop/cineloop/annotate"
 	"github.com/cineloop/cineloop/annotate/policy"
+	"github.com/cineloop/cineloop/annotate/trail"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/web/reading/oidc"
 )
@@ -115,11 +116,14 @@ func (s *Server) perform(ctx context.Context, v *visitor, op annotate.Op) (recei
 	if err := v.session.ops.Wait(ctx); err != nil {
 		return receipt{}, fault.New(fault.Interrupted, "the op was given up")
 	}
-	if err := s.log.add(entry{Event: "annotate", Who: v.who, Session: v.session.tag, Kind: string(op.Kind), Object: op.Object}); err != nil {
+	if err := s.log.add(entry{Event: trail.EventOf(op.Kind), Who: v.who, Session: v.session.tag, Kind: string(op.Kind), Object: op.Object}); err != nil {
 		return receipt{}, err
 	}
 	e, err := s.project.Do(ctx, v.who, op)
 	if err != nil {
+		return receipt{}, err
+	}
+	if err := s.revealed(v, e); err != nil {
 		return receipt{}, err
 	}
 	return receipt{Op: op.ID, Kind: e.Kind, Object: e.Object, Version: e.Version, Data: e.Data}, nil
