@@ -22,7 +22,9 @@ async function session(args, work) {
 		await page.goto(o.url + '/login');
 		const status = await page.evaluate(async ([name, password]) => (await fetch('/api/session', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ name, password }) })).status, [o.name, o.password]);
 		if (status !== 204) throw new Error(`login: ${status}`);
-		const out = await work(page, browser);
+		const out = await work(page, browser).catch((e) => {
+			throw new Error([String(e), ...wrong].join('; '));
+		});
 		if (wrong.length) throw new Error(wrong.join('; '));
 		return out;
 	} finally {
@@ -67,6 +69,22 @@ for (let i = 0; i < o.repeat; i++) {
 		out.free.push(await call(page, 'scroll', 5000));
 	});
 }
+/** The peer in its two ways: painted by the processor, and through WebGL as Chromium starts. */
+async function peer(args, cpu) {
+	const r = { first: [], play: [], scroll: [] };
+	for (let i = 0; i < o.repeat; i++) await session(args, async (page) => {
+		const go = async (id) => {
+			await page.goto(`${o.url}/bench/peer/peer.html?case=${id}&cpu=${cpu}`);
+			return page.evaluate(async () => (await window.bench).first);
+		};
+		r.first.push(await go(o.loop));
+		r.play.push(await call(page, 'play', 10_000));
+		await go(o.stack);
+		r.scroll.push(await call(page, 'scroll', 5000));
+	});
+	return r;
+}
+if (o.peer) out.peers = { cpu: await peer(plain, 1), webgl: await peer(['--no-sandbox', '--disable-quic', '--hide-scrollbars'], 0) };
 /** What is seen is what the header says. */
 out.exact = { loop: 0, stack: 0 };
 await session(plain, async (page) => {
