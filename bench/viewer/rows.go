@@ -32,6 +32,7 @@ type paint struct {
 // results are what the driver measured.
 type results struct {
 	paint
+	App       []*float64 // null: no picture
 	Free      []scrolled
 	Windowing []played // beats only
 	Loaded    []float64
@@ -81,6 +82,17 @@ func (r results) print() {
 		v = sorted(v, high)
 		line("viewer: "+name+", best", v[0], 0, limit)
 		line("viewer: "+name+", median", middle(v), 0, limit)
+	}
+	var app []float64
+	for _, v := range r.App {
+		if v != nil {
+			app = append(app, *v)
+		}
+	}
+	if len(app) == len(r.App) {
+		own("640x480x60 RGB in the app itself, navigation to the case until its first frame is on the screen, ms", "250", false, app)
+	} else {
+		fmt.Printf("viewer: 640x480x60 RGB in the app itself: no picture in %d of %d runs | | | | 250\n", len(r.App)-len(app), len(r.App))
 	}
 	own("640x480x60 RGB, viewport made until its first frame is painted, ms", "250", false, each(r.First, func(x struct{ Navigation, Next, Viewport float64 }) float64 { return x.Viewport }))
 	own("512x512x200 of 16 bits scrolled without the screen's limit, slices/s", "60", true, each(r.Free, scrolled.rate))

@@ -52,7 +52,27 @@ function resident() {
 }
 
 const out = { first: [], app: [], play: [], scroll: [], free: [], windowing: [], loaded: [], memory: {} };
+/** ms from navigating to a case in the app itself until its canvas has a picture; NaN where it has none after ten seconds. */
+const app = async (page, id) => {
+	await page.addInitScript(() => {
+		window.painted = new Promise((done) => {
+			const look = () => {
+				for (const c of document.querySelectorAll('canvas')) {
+					if (c.width < 300) continue; // thumbnails
+					const { data } = c.getContext('2d').getImageData(c.width >> 1, c.height >> 1, 8, 8);
+					if (data.some((v, i) => i % 4 < 3 && v > 0)) return requestAnimationFrame(() => done(performance.now()));
+				}
+				if (performance.now() > 10_000) return done(NaN);
+				requestAnimationFrame(look);
+			};
+			requestAnimationFrame(look);
+		});
+	});
+	await page.goto(`${o.url}/cases/${id}`);
+	return page.evaluate(() => window.painted);
+};
 for (let i = 0; i < o.repeat; i++) {
+	await session(plain, async (page) => out.app.push(await app(page, o.loop)));
 	await session(plain, async (page) => {
 		out.first.push(await open(page, o.loop));
 		out.play.push(await call(page, 'play', 10_000));
