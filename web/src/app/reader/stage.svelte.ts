@@ -1,7 +1,7 @@
 import { frame as fetchFrame, measure } from '../../api/client';
-import type { Answer, Case, Drawn, Image, Item, Result, ShapeKind, TraceRole } from '../../api/types';
+import type { Answer, Case, Drawn, Image, Item, ReadingView, Result, ShapeKind, TraceRole } from '../../api/types';
 import { createBoard, type LocalBoard } from '../../core/board';
-import type { FrameSource, Input, Layer, Place as FramePlace, PlacedMask, Scene, ToolName, Viewport } from '../../core/contract';
+import type { FrameSource, Input, Layer, Place as FramePlace, Placed, PlacedMask, Scene, ToolName, Viewport } from '../../core/contract';
 import { sharing, type Shared } from '../../core/frames/source';
 import { displaysOf, findFrame, sourceOf, type Display } from '../../core/stack/series';
 import { depthOf, dot, normal, placeAt, sliceAt } from '../../core/stack/space';
@@ -51,6 +51,9 @@ export class Stage {
 	canRedo = $state(false);
 	/** frames that are here, of how many, of the active image */
 	here = $state.raw<readonly [number, number]>([0, 0]);
+	/** what others draw at this moment, in a reading that is shared */
+	others = $state.raw<readonly Placed[]>([]);
+	#drawing = false;
 	/** arrows move the selected shape or its handle: it was chosen with keys */
 	nudging = false;
 	/** traces that wait for others, by role: counts changes, for whoever asks the drawing */
@@ -78,10 +81,16 @@ export class Stage {
 		this.#preview = new Preview((shapes) => measure(session.assignment, shapes));
 		this.drawing = new Drawing(session.items, session.answers!);
 		this.#ends.push(session.answers!.onChange(() => this.#label()), this.drawing.onLoose(() => this.waiting++));
+		this.#ends.push(
+			session.stream.live.subscribe((all) => {
+				const here = all.filter((d) => d.reading === session.reading?.id && d.shape && !d.done);
+				this.others = here.map((d): Placed => ({ id: `live/${d.who}/${d.object ?? ''}`, shape: { ...d.shape!, image: d.image, frame: d.frame }, item: d.item ?? '', layer: 'live', label: d.who }));
+			}),
+		);
 		const beside = session.beside.filter((r) => /^[AB]$/.test(r.reader));
 		if (beside.length === 2 && session.task?.arm === 'preference') {
 			this.layout = '1×2';
-			this.panes = beside.map((r) => ({ display: first, only: [r.reader.toLowerCase() as Layer], caption: r.reader }));
+			this.panes = beside.map((r) => ({ display: first, only: [r.reader.toLowerCase() as Layer, 'own', 'live'], caption: r.reader }));
 		} else {
 			this.panes = [{ display: first }];
 		}
@@ -156,7 +165,7 @@ export class Stage {
 			},
 		});
 		this.#boards.set(image, b);
-		const { shapes, masks } = this.drawing.on(image, this.session.beside);
+		const { shapes, masks } = this.drawing.on(image, this.#beside());
 		b.put(shapes, masks);
 		b.tool = this.session.locked ? 'select' : this.tool;
 		b.brush = this.brush;
@@ -175,9 +184,22 @@ export class Stage {
 		return b;
 	}
 
+	/** readers whose drawings are hidden for now, by letter */
+	#hidden: ReadonlySet<string> = new Set();
+
+	/** Hides the drawings of some of those beside, and shows the others'. */
+	hide(readers: ReadonlySet<string>) {
+		this.#hidden = readers;
+		this.refreshAll();
+	}
+
+	#beside(): readonly ReadingView[] {
+		return this.session.beside.filter((r) => !this.#hidden.has(r.reader));
+	}
+
 	/** Puts what the answers say on an image's board: after a conflict, or when a shape of another image took its place. */
 	refresh(image: number) {
-		const { shapes, masks } = this.drawing.on(image, this.session.beside);
+		const { shapes, masks } = this.drawing.on(image, this.#beside());
 		this.#boards.get(image)?.put(shapes, masks);
 		this.#label();
 	}
@@ -194,9 +216,20 @@ export class Stage {
 		}
 		const item = this.current;
 		if (s.draft && item) this.#ask(item.name, s.draft);
+		this.#show(image, s.draft);
 		const held = s.shapes.find((p) => p.id === s.selected);
 		// While a handle is held the board has taken the label away.
 		if (held && !s.draft && held.label === undefined && held.layer === 'own' && held.id !== this.#moving) this.#ask(held.item, held.shape, held.id);
+	}
+
+	/** Shows others in the reading what is being drawn. */
+	#show(image: number, draft: Drawn | undefined) {
+		const { stream, reading } = this.session;
+		if (!reading || (!draft && !this.#drawing)) return;
+		if (stream.presence.get().length === 0 && !this.#drawing) return;
+		this.#drawing = !!draft;
+		const at = { reading: reading.id, image, frame: draft?.frame ?? this.look.frame, item: this.item };
+		stream.draw(draft ? { ...at, shape: draft } : { ...at, done: true });
 	}
 
 	/** Asks for numbers of what is not kept yet. */
