@@ -209,3 +209,8 @@ func (s *Server) getShared(w http.ResponseWriter, _ *http.Request, v *visitor) e
 	list, err := s.project.Shared(v.who)
 	return tell(w, list, err)
 }
+
+func (s *Server) getPool(w http.ResponseWriter, _ *http.Request, v *visitor) error {
+	pool, err := s.project.Pool(v.who)
+	return tell(w, pool, err)
+}

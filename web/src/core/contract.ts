@@ -100,6 +100,8 @@ export interface Viewport {
 	zoomAt(screen: Point, factor: number): void;
 	/** CSS pixels for an image pixel's width, as it is now: also where it fits. */
 	scale(): number;
+	/** That at which the whole image fits into the canvas. */
+	fit(): number;
 	/** Moves by CSS pixels. */
 	panBy(dx: number, dy: number): void;
 	/** From image space to screen space. */
