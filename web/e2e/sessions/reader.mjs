@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assert, browser, loops, study } from '../lib.mjs';
+import { wire } from '../wire.mjs';
 
 const protocol = `version: 1
 revision: 1
@@ -18,12 +19,14 @@ items:
   - {name: rate, label: Heart rate, kind: number, unit: /min, min: 20, max: 250}
 `;
 
-/** A study of two loops for ann, and its images' pixel size in mm. */
+/** A study of two loops for ann, over a wire that can be cut. */
 async function begin(frames = 16) {
 	const data = mkdtempSync(join(tmpdir(), 'cineloop-e2e-'));
 	const files = await loops(data, { patients: 2, frames });
 	const st = await study({ protocol, members: { cora: ['coordinator'], ann: ['reader'] }, cases: files.map((f) => [f]) });
-	return { st, async end() { await st.close(); rmSync(data, { recursive: true, force: true }); } };
+	const line = await wire(st.url);
+	st.url = line.url;
+	return { st, line, async end() { await st.close(); await line.close(); rmSync(data, { recursive: true, force: true }); } };
 }
 
 /** JSON of the API, with the page's session. */
@@ -71,7 +74,7 @@ const near = (a, b, by, what) => assert.ok(Math.abs(a - b) <= by, `${what}: ${a}
 
 export const tests = {
 	'a case is read with the mouse, also without a connection for a while, and locked': async () => {
-		const { st, end } = await begin();
+		const { st, line, end } = await begin();
 		try {
 			const b = await browser(st, 'ann');
 			const { page } = b;
@@ -147,11 +150,11 @@ export const tests = {
 			await page.getByText('20 to 250 per minute').waitFor();
 
 			// Without a connection for a moment: kept here, sent later.
-			await page.context().setOffline(true);
+			line.cut();
 			await card(page, 'rate').getByRole('textbox').fill('72');
 			await page.locator('[data-saved=waiting]').waitFor();
 			await b.shot('offline');
-			await page.context().setOffline(false);
+			line.mend();
 			await saved(page);
 			assert.equal((await answers(page, 'rate'))[0].value, 72);
 			b.findings.length = 0; // what the browser said of the connection

@@ -1,7 +1,8 @@
 import { frame as fetchFrame, measure } from '../../api/client';
 import type { Answer, Case, Drawn, Image, Item, Result, ShapeKind, TraceRole } from '../../api/types';
 import { createBoard, type LocalBoard } from '../../core/board';
-import type { FrameSource, Input, Layer, Place as FramePlace, PlacedMask, Scene, ToolName, Viewport } from '../../core/contract';
+import type { FrameSource, Input, Layer, Place as FramePlace, Placed, PlacedMask, Scene, ToolName, Viewport } from '../../core/contract';
+import { sampler } from '../../core/frames/pixels';
 import { sharing, type Shared } from '../../core/frames/source';
 import { displaysOf, findFrame, sourceOf, type Display } from '../../core/stack/series';
 import { depthOf, dot, normal, placeAt, sliceAt } from '../../core/stack/space';
@@ -52,6 +53,9 @@ export class Stage {
 	canRedo = $state(false);
 	/** frames that are here, of how many, of the active image */
 	here = $state.raw<readonly [number, number]>([0, 0]);
+	/** what others draw at this moment, in a reading that is shared */
+	others = $state.raw<readonly Placed[]>([]);
+	#drawing = false;
 	/** arrows move the selected shape or its handle: it was chosen with keys */
 	nudging = false;
 	/** traces that wait for others, by role: counts changes, for whoever asks the drawing */
@@ -79,10 +83,16 @@ export class Stage {
 		this.#preview = new Preview((shapes) => measure(session.assignment, shapes));
 		this.drawing = new Drawing(session.items, session.answers!);
 		this.#ends.push(session.answers!.onChange(() => this.#label()), this.drawing.onLoose(() => this.waiting++));
+		this.#ends.push(
+			session.stream.live.subscribe((all) => {
+				const here = all.filter((d) => d.reading === session.reading?.id && d.shape && !d.done);
+				this.others = here.map((d): Placed => ({ id: `live/${d.who}/${d.object ?? ''}`, shape: { ...d.shape!, image: d.image, frame: d.frame }, item: d.item ?? '', layer: 'live', label: d.who }));
+			}),
+		);
 		const beside = session.beside.filter((r) => /^[AB]$/.test(r.reader));
 		if (beside.length === 2 && session.task?.arm === 'preference') {
 			this.layout = '1×2';
-			this.panes = beside.map((r) => ({ display: first, only: [r.reader.toLowerCase() as Layer], caption: r.reader }));
+			this.panes = beside.map((r) => ({ display: first, only: [r.reader.toLowerCase() as Layer, 'own', 'live'], caption: r.reader }));
 		} else {
 			this.panes = [{ display: first }];
 		}
@@ -145,6 +155,13 @@ export class Stage {
 		return s;
 	}
 
+	readonly #samplers = new Map<string, ReturnType<typeof sampler>>();
+	#sampler(d: Display): ReturnType<typeof sampler> {
+		let s = this.#samplers.get(d.id);
+		if (!s) this.#samplers.set(d.id, (s = sampler(this.source(d))));
+		return s;
+	}
+
 	boardOf(image: number): LocalBoard {
 		let b = this.#boards.get(image);
 		if (b) return b;
@@ -152,8 +169,7 @@ export class Stage {
 		b = createBoard(im, {
 			sample: (frame, x, y) => {
 				const at = findFrame(this.displays, image, frame);
-				const f = at && this.source(at.display).peek(at.frame);
-				return f?.kind === 'grey' ? f.samples[y * im.columns + x] : undefined;
+				return at && this.#sampler(at.display)(at.frame, x, y);
 			},
 		});
 		this.#boards.set(image, b);
@@ -195,9 +211,20 @@ export class Stage {
 		}
 		const item = this.current;
 		if (s.draft && item) this.#ask(item.name, s.draft);
+		this.#show(image, s.draft);
 		const held = s.shapes.find((p) => p.id === s.selected);
 		// While a handle is held the board has taken the label away.
 		if (held && !s.draft && held.label === undefined && held.layer === 'own' && held.id !== this.#moving) this.#ask(held.item, held.shape, held.id);
+	}
+
+	/** Shows others in the reading what is being drawn. */
+	#show(image: number, draft: Drawn | undefined) {
+		const { stream, reading } = this.session;
+		if (!reading || (!draft && !this.#drawing)) return;
+		if (stream.presence.get().length === 0 && !this.#drawing) return;
+		this.#drawing = !!draft;
+		const at = { reading: reading.id, image, frame: draft?.frame ?? this.look.frame, item: this.item };
+		stream.draw(draft ? { ...at, shape: draft } : { ...at, done: true });
 	}
 
 	/** Asks for numbers of what is not kept yet. */
