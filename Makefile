@@ -21,8 +21,10 @@ e2e: build ## sessions of a reader, a coordinator and an adjudicator in Chromium
 	@scripts/setup web
 	@scripts/e2e
 
-demo: build ## the main job on the built-in phantom study; ends with the path of the report
+demo: build ## the main job on the built-in phantom study; ends with the path of the report, and at a terminal with a study to read
 	@bin/cineloop run examples/demo.yaml
+	@if [ -t 1 ]; then echo 'Experts read such studies in the browser; try it (Ctrl-C ends it):'; bin/cineloop annotate --demo --quiet; \
+	else echo 'A study to read in the browser: bin/cineloop annotate --demo'; fi
 
 test: ## everything that must hold: formatting, vet, staticcheck, tests, the race detector
 	@scripts/setup test

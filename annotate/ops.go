@@ -48,6 +48,9 @@ func init() { // after the functions that look things up in it
 		TruthSigned:   {decide: (*decision).sign},
 		Unblinded:     {decide: (*decision).unblind},
 		Exported:      {decide: (*decision).export},
+		CaseTaken:     {decide: (*decision).takeNext},
+		PutBack:       {decide: (*decision).putBack},
+		DueSet:        {decide: (*decision).setDue},
 		Ordered:       {decide: (*decision).setOrder},
 	}
 }

@@ -31,6 +31,8 @@ type state struct {
 	versions    map[string]int        // of each answer, also of removed ones
 	machine     map[string][]*Reading // by case: the models' locked readings, so that nobody has to look through others' for them
 	truths      []Truth
+	pool        []*Assignment              // for whoever is free, in their order
+	known       map[string]map[string]bool // by member: cases that they know of, beside their own
 
 	taken   map[string]Event   // by actor and op
 	streams map[string][]Event // what each member has been given to see, numbered from 1
@@ -47,7 +49,7 @@ type Truth struct {
 
 func newState() *state {
 	return &state{phase: Setup, members: map[string]*Member{}, cases: map[string]*Case{}, assignments: map[string]*Assignment{}, tasks: map[string][]*Assignment{},
-		readings: map[string]*Reading{}, machine: map[string][]*Reading{}, answers: map[string]string{}, versions: map[string]int{}, taken: map[string]Event{}, streams: map[string][]Event{}}
+		readings: map[string]*Reading{}, machine: map[string][]*Reading{}, answers: map[string]string{}, versions: map[string]int{}, known: map[string]map[string]bool{}, taken: map[string]Event{}, streams: map[string][]Event{}}
 }
 
 // What events hold.
@@ -86,6 +88,7 @@ type (
 		Image   int      `json:"image,omitempty"`
 		Frame   int      `json:"frame,omitempty"`
 		Reply   string   `json:"reply,omitempty"` // to another comment
+		Shown   []Shown  `json:"shown,omitempty"`
 		Method  string   `json:"method,omitempty"`
 		Reason  string   `json:"rationale,omitempty"`
 	}
@@ -147,6 +150,11 @@ func (s *state) apply(e Event) error {
 		if parse(&d) {
 			for _, a := range d.Assignments {
 				s.assignments[a.ID] = a
+				if a.Reader == "" {
+					a.pooled, a.place = true, a.Order
+					s.pool = append(s.pool, a)
+					continue
+				}
 				s.tasks[a.Reader] = append(s.tasks[a.Reader], a)
 			}
 		}
@@ -183,7 +191,7 @@ func (s *state) apply(e Event) error {
 			r := s.readings[d.Reading]
 			switch e.Kind {
 			case TimeSpent:
-				r.Seconds += d.Seconds
+				r.spend(e.Actor, d)
 			case ReadingLocked:
 				r.LockedAt, r.Method, r.Rationale = e.At, d.Method, d.Reason
 				if by := s.members[r.Reader]; by != nil && by.AI() && r.Arm != protocol.Deciding {
@@ -191,6 +199,9 @@ func (s *state) apply(e Event) error {
 				}
 			case ReadingShared:
 				r.SharedWith = d.With
+				for _, who := range d.With {
+					s.learn(who, r.Case)
+				}
 			case Commented:
 				r.comments = append(r.comments, newComment(e, d, r))
 			}
@@ -213,6 +224,18 @@ func (s *state) apply(e Event) error {
 		var d unblinding
 		if parse(&d) {
 			s.members[d.Member].unblinded = true
+		}
+	case CaseTaken, PutBack:
+		var d took
+		if parse(&d) && e.Kind == CaseTaken {
+			s.take(e.Actor, d)
+		} else if err == nil {
+			s.putBack(d)
+		}
+	case DueSet:
+		var d dueSet
+		if parse(&d) {
+			s.due(d)
 		}
 	case Ordered:
 		var d ordered

@@ -66,14 +66,23 @@ func pathOf(r *annotate.Records, p annotate.Picture) string {
 	return path
 }
 
-// made says which object a reading becomes. UIDs follow from the reading: a second export gives the same.
-func made(r *annotate.Records, x *annotate.ReadingRecord, of result.Image, kind string, series, number int, more string) result.Made {
+// made says which object a reading becomes. UIDs follow from the reading: a second export gives the same. A reading's reports, states and captures are a series each; every
+// segmentation is one by itself, because viewers open the first of a series.
+func made(r *annotate.Records, x *annotate.ReadingRecord, of result.Image, kind string, seriesNumber, number int, more string) result.Made {
 	by := x.Reader
 	if by == "" {
 		by = x.Method
 	}
-	return result.Made{SOP: uid.Derive("cineloop", kind, r.Name, x.ID, of.SOP, more), Series: uid.Derive("cineloop", kind, "series", r.Name, by, x.Arm, of.Study),
-		SeriesNumber: series, Number: number, SeriesDescription: fmt.Sprintf("Reading by %s, %s", by, x.Arm), Label: "Reading by " + by, At: x.Locked, By: program}
+	series := uid.Derive("cineloop", kind, "series", r.Name, x.ID, of.Study, more)
+	if kind == "SEG" {
+		series = uid.Derive("cineloop", kind, "series", r.Name, x.ID, of.SOP)
+	}
+	words := fmt.Sprintf("Reading by %s, %s", by, x.Arm)
+	if more != "" {
+		words += ": " + more
+	}
+	return result.Made{SOP: uid.Derive("cineloop", kind, r.Name, x.ID, of.SOP, more), Series: series,
+		SeriesNumber: seriesNumber, Number: number, SeriesDescription: words, Label: "Reading by " + by, At: x.Locked, By: program}
 }
 
 // observers are the reader by mask, a person or a program, and what measured.

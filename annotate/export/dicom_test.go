@@ -142,7 +142,7 @@ func exported(t *testing.T) (out string, r *annotate.Records, mm, mm2 float64, m
 	for _, f := range m.Files {
 		names = append(names, f.Path)
 	}
-	want := []string{"gsps/ca_image1_r1.dcm", "sc/ca_image1_r1.dcm", "sc/ca_image1_r2.dcm", "sc/ca_image1_r3.dcm", "seg/ca_image1_r1.dcm", "seg/ca_image1_r2.dcm", "seg/ca_image1_r3.dcm", "sr/ca_r1.dcm", "sr/ca_r2.dcm", "sr/ca_r3.dcm"}
+	want := []string{"gsps/ca_image1_r1.dcm", "sc/ca_image1_r1.dcm", "sc/ca_image1_r2.dcm", "sc/ca_image1_r3.dcm", "seg/ca_image1_r1.dcm", "seg/ca_image1_r2.dcm", "seg/ca_image1_r3.dcm", "sr/ca_r1.dcm", "sr/ca_r1_judgements.dcm", "sr/ca_r2_judgements.dcm", "sr/ca_r3_judgements.dcm"}
 	if !slices.Equal(names, want) {
 		t.Fatal(names)
 	}
@@ -170,9 +170,14 @@ func TestDICOM(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(rep.Groups) != 10 || len(rep.Observers) != 2 || rep.Observers[0].Person != "R-1^" || rep.Observers[1].Device.Name != "cineloop" {
-		t.Fatalf("%d groups, %+v", len(rep.Groups), rep.Observers)
+	rest, err := result.ReadReport(open(t, filepath.Join(out, "sr/ca_r1_judgements.dcm")))
+	if err != nil {
+		t.Fatal(err)
 	}
+	if len(rep.Groups) != 3 || len(rest.Groups) != 7 || rep.SOP == rest.SOP || rep.Series == rest.Series || len(rep.Observers) != 2 || rep.Observers[0].Person != "R-1^" || rep.Observers[1].Device.Name != "cineloop" {
+		t.Fatalf("%d and %d groups, %+v", len(rep.Groups), len(rest.Groups), rep.Observers)
+	}
+	rep.Groups = append(rep.Groups, rest.Groups...)
 	near := func(g, n int, want float64, unit, value string) {
 		t.Helper()
 		x := rep.Groups[g].Numbers[n]
@@ -216,7 +221,7 @@ func TestDICOM(t *testing.T) {
 		state.Marks[0].In.Frames[0] != r.Readings[0].Answers[0].Shapes[0].Frame {
 		t.Errorf("%+v, %v", state, err)
 	}
-	ai, err := result.ReadReport(open(t, filepath.Join(out, "sr/ca_r2.dcm")))
+	ai, err := result.ReadReport(open(t, filepath.Join(out, "sr/ca_r2_judgements.dcm")))
 	if err != nil || ai.Observers[0].Device.Name != "R-2" || ai.Groups[1].Evaluations[0].Value.Value != "cannot_assess" || ai.Groups[1].Evaluations[1].Text != "quality" {
 		t.Errorf("%+v, %v", ai, err)
 	}

@@ -15,10 +15,12 @@ import (
 	"github.com/cineloop/cineloop/internal/fault"
 )
 
-// writeReports writes a structured report a reading: sr/CASE_READING.dcm. One without answers has none.
+// writeReports writes up to two structured reports a reading: what was drawn, sr/CASE_READING.dcm, and what was judged without a shape, with the areas of masks,
+// sr/CASE_READING_judgements.dcm. They are apart, each in a series of its own, because viewers that look for coordinates in every group (OHIF 3.13) open neither where one has none.
 func writeReports(ctx context.Context, w *folder, r *annotate.Records) error {
 	return byReading(ctx, r, func(number int, x *annotate.ReadingRecord, c *annotate.Case, im []result.Image) error {
-		rep := &result.Report{Made: made(r, x, im[0], "SR", reportSeries, number, ""), Images: im, Observers: observers(r, x)}
+		drawn := &result.Report{Made: made(r, x, im[0], "SR", reportSeries, number, ""), Images: im, Observers: observers(r, x)}
+		judged := &result.Report{Made: made(r, x, im[0], "SR", reportSeries, number, "judgements"), Images: im, Observers: observers(r, x)}
 		for _, a := range x.Answers {
 			it := r.Protocol.Item(a.Item)
 			if it == nil {
@@ -28,16 +30,25 @@ func writeReports(ctx context.Context, w *folder, r *annotate.Records) error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", a.Item, err)
 			}
-			rep.Groups = append(rep.Groups, g)
+			if len(g.Regions) > 0 {
+				drawn.Groups = append(drawn.Groups, g)
+			} else {
+				judged.Groups = append(judged.Groups, g)
+			}
 		}
-		if len(rep.Groups) == 0 {
-			return nil
+		for name, rep := range map[string]*result.Report{"": drawn, "_judgements": judged} {
+			if len(rep.Groups) == 0 {
+				continue
+			}
+			ds, err := rep.DataSet()
+			if err != nil {
+				return err
+			}
+			if err := writeDICOM(w, fmt.Sprintf("sr/%s_%s%s.dcm", c.ID, x.ID, name), ds); err != nil {
+				return err
+			}
 		}
-		ds, err := rep.DataSet()
-		if err != nil {
-			return err
-		}
-		return writeDICOM(w, fmt.Sprintf("sr/%s_%s.dcm", c.ID, x.ID), ds)
+		return nil
 	})
 }
 

@@ -73,7 +73,7 @@ type bringer struct {
 // Bring gives what was read to the readings of the member, and measures and checks it. What does not fit is in the summary, not an error; errors are
 // those of the project: what was brought before one is there, and bringing the same again goes on.
 func (r *Reader) Bring(ctx context.Context, opt Options) (*Summary, error) {
-	s := &Summary{Files: r.files, Items: len(r.found) + len(r.refused), Passed: r.passed, DryRun: opt.DryRun, Refused: []Refused{}, Warnings: append([]Warning{}, r.warnings...)}
+	s := &Summary{Files: r.files, Items: len(r.found) + len(r.refused), Passed: r.passed, DryRun: opt.DryRun, Refused: []Refused{}, Warnings: []Warning{}}
 	b := &bringer{ctx: ctx, p: r.project, who: r.who, opt: opt, s: s, opened: map[string]*annotate.ReadingView{}, barred: map[string]bool{}, answers: map[[2]string]bool{}}
 	lost := map[int]bool{} // files with an item that nobody knows the case of
 	for _, x := range r.refused {

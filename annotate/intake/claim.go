@@ -90,7 +90,8 @@ func pixels(a *annotate.Answer) []measure.Value {
 	return r.Values
 }
 
-func (c claim) judge(ours, raw []measure.Value) (string, error) {
+func (c claim) judge(all, raw []measure.Value) (string, error) {
+	ours := all
 	if c.name != "" {
 		if v, ok := (measure.Result{Values: ours}).Value(c.name); ok {
 			ours = []measure.Value{v}
@@ -155,7 +156,7 @@ func (c claim) judge(ours, raw []measure.Value) (string, error) {
 	case inPixels:
 		return "", err.WithHint("it is the number of pixels, labelled %s", c.unit)
 	}
-	for _, v := range ours {
+	for _, v := range all {
 		if d.of == "area" && v.Unit == measure.Millimetre && (agrees(c.value, 1, v.Number) || agrees(c.value, 10, v.Number)) {
 			return "", err.WithHint("it is the %s, labelled as an area", v.Name)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/csv"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -36,12 +35,11 @@ type Reader struct {
 	pictures *Pictures
 	set      Settings
 
-	files    int
-	name     string // of the file under way
-	found    []found
-	refused  []Refused
-	warnings []Warning
-	passed   int
+	files   int
+	name    string // of the file under way
+	found   []found
+	refused []Refused
+	passed  int
 }
 
 // NewReader is one for the member's readings. Codes: notfound (no such member, no protocol), usage (an item that there is not).
@@ -179,10 +177,6 @@ func (r *Reader) at(item string) string {
 
 func (r *Reader) refuse(item string, k Key, err error) {
 	r.refused = append(r.refused, Refused{Where: r.at(item), Reason: err.Error(), key: k, file: r.files})
-}
-
-func (r *Reader) warn(item, format string, args ...any) {
-	r.warnings = append(r.warnings, Warning{r.at(item), fmt.Sprintf(format, args...)})
 }
 
 // keep notes an answer that was found.

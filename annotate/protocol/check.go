@@ -65,6 +65,9 @@ func (p *Protocol) check(file string) error {
 	if d.Readers != 0 && !free {
 		bad("design.readers: in a %s design every reader reads every case", d.Kind)
 	}
+	if d.Pool && (d.Kind != Independent && d.Kind != Assisted || d.Repeat > 0) {
+		bad("design.pool: in independent and assisted designs without repeats")
+	}
 	if d.Repeat < 0 || d.Repeat > 100 || d.Repeat > 0 && d.Kind != Independent {
 		bad("design.repeat: 0 to 100 per cent, in independent designs")
 	}

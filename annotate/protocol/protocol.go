@@ -44,6 +44,7 @@ type Design struct {
 	AI          string     `yaml:"ai"`           // member whose readings are shown in aided arms, or preferred; needed by sequential, crossed, preference and assisted
 	Repeat      int        `yaml:"repeat"`       // per cent of cases that a reader gets twice, to know the reader's own noise; independent designs only
 	Order       string     `yaml:"order"`        // chance (default); priority: the coordinator may have the most instructive cases read first; independent and assisted designs
+	Pool        bool       `yaml:"pool"`         // cases wait for whoever is free instead of being dealt out; independent and assisted designs
 }
 
 // The orders.

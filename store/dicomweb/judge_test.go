@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,63 +15,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/cineloop/cineloop/dicom"
 	"github.com/cineloop/cineloop/dicom/tag"
 	"github.com/cineloop/cineloop/dicom/uid"
 	"github.com/cineloop/cineloop/dicom/web"
+	"github.com/cineloop/cineloop/internal/judges"
 	"github.com/cineloop/cineloop/internal/testdata"
 )
-
-// orthanc starts Orthanc with its DICOMweb plugin, which knows the service at peer by the name "cineloop".
-func orthanc(t *testing.T, peer string) (base string) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("-short: no judge is heard")
-	}
-	path, err := exec.LookPath("Orthanc")
-	if err != nil {
-		t.Skip("Orthanc is not installed")
-	}
-	const plugin = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
-	if _, err := os.Stat(plugin); err != nil {
-		t.Skip("Orthanc's DICOMweb plugin is not installed")
-	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := ln.Addr().(*net.TCPAddr).Port
-	ln.Close()
-	dir := t.TempDir()
-	config, err := json.Marshal(map[string]any{"StorageDirectory": dir, "IndexDirectory": dir, "HttpPort": port, "DicomServerEnabled": false, "RemoteAccessAllowed": false,
-		"AuthenticationEnabled": false, "Plugins": []string{plugin}, "DicomWeb": map[string]any{"Enable": true, "Root": "/dicom-web/", "Servers": map[string]any{"cineloop": []string{peer + "/"}}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(dir, "orthanc.json")
-	if err := os.WriteFile(file, config, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(path, file)
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
-		t.Skipf("Orthanc does not start here: %v", err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	base = fmt.Sprintf("http://127.0.0.1:%d", port)
-	for range 600 {
-		if resp, err := http.Get(base + "/system"); err == nil {
-			resp.Body.Close()
-			return base
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatal("Orthanc does not answer")
-	return ""
-}
 
 // ask sends JSON to Orthanc's own interface.
 func ask(t *testing.T, method, url string, body any) []byte {
@@ -126,7 +76,7 @@ func judged(t *testing.T) map[string][]byte {
 
 // TestJudgeOrthancAsServer sends to Orthanc, searches it and reads back, with our client.
 func TestJudgeOrthancAsServer(t *testing.T) {
-	base := orthanc(t, "http://127.0.0.1:1")
+	base := judges.Orthanc(t, "http://127.0.0.1:1")
 	c, err := web.NewClient(base+"/dicom-web", web.ClientOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -202,7 +152,7 @@ func TestJudgeOrthancAsServer(t *testing.T) {
 // TestJudgeOrthancAsClient lets Orthanc send to us, search and retrieve.
 func TestJudgeOrthancAsClient(t *testing.T) {
 	ours, srv, _ := service(t)
-	base := orthanc(t, srv.URL+"/dicom-web")
+	base := judges.Orthanc(t, srv.URL+"/dicom-web")
 	theirs, err := web.NewClient(base+"/dicom-web", web.ClientOptions{})
 	if err != nil {
 		t.Fatal(err)
