@@ -5,6 +5,7 @@ import type { FrameSource, Input, Layer, Place as FramePlace, Placed, PlacedMask
 import { sharing, type Shared } from '../../core/frames/source';
 import { displaysOf, findFrame, sourceOf, type Display } from '../../core/stack/series';
 import { depthOf, dot, normal, placeAt, sliceAt } from '../../core/stack/space';
+import { counts } from '../../core/tools/kinds';
 import { Drawing } from './drawing';
 import { marksOf, neighbour } from './marks';
 import { placeOf, type Look, type Place } from './place';
@@ -222,7 +223,7 @@ export class Stage {
 	/** Asks for numbers of what is not kept yet. */
 	#ask(item: string, shape: Drawn, id?: string) {
 		const it = this.session.items.find((i) => i.name === item);
-		if ((it?.kind !== 'measurement' && it?.kind !== 'ejection') || shape.points.length < (shape.kind === 'point' ? 1 : 2)) return;
+		if ((it?.kind !== 'measurement' && it?.kind !== 'ejection') || shape.points.length < counts[shape.kind][0]) return;
 		const value = it.kind === 'ejection' ? 'volume (discs)' : it.value;
 		const { role: _role, ...plain } = shape;
 		this.#preview.measure([plain], (of) => {
@@ -267,6 +268,7 @@ export class Stage {
 		v.on('grey', () => pane === this.active && (this.invert = v.grey.invert));
 		v.source.onProgress((here, of) => pane === this.active && (this.here = [here, of]));
 		if (pane === this.active) this.#sync(v);
+		else if (this.together && this.view) this.#along(this.display, this.view, this.displayOf(pane), v);
 	}
 
 	detach(pane: number, v: Viewport) {
