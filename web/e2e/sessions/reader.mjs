@@ -220,7 +220,9 @@ export const tests = {
 			near(a.value, known.values[0].number, 1e-9, 'the length in mm');
 			await press('v', 'n', 'n', 'n', 'd'); // the frame at end of systole
 			await saved(page);
-			await press('ArrowRight', 'ArrowRight', 'd');
+			await press('ArrowRight', 'ArrowRight');
+			await page.locator('[data-frame="2"]').waitFor(); // one takes what one sees
+			await press('d');
 			await page.waitForFunction(() => document.querySelector('[data-item=es]').textContent.includes('Frame 3 is taken'));
 			await saved(page);
 			assert.equal((await answers(page, 'es'))[0].value, 2);
