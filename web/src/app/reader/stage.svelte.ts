@@ -1,7 +1,8 @@
 import { frame as fetchFrame, measure } from '../../api/client';
-import type { Answer, Case, Drawn, Image, Item, Point, Result, ShapeKind, Sync, TraceRole, Vector } from '../../api/types';
+import type { Answer, Case, Drawn, Image, Item, Point, ReadingView, Result, ShapeKind, Sync, TraceRole, Vector } from '../../api/types';
 import { createBoard, type LocalBoard } from '../../core/board';
 import type { FrameSource, Input, Layer, Place as FramePlace, Placed, PlacedMask, Scene, ToolName, Viewport } from '../../core/contract';
+import { sampler } from '../../core/frames/pixels';
 import { sharing, type Shared } from '../../core/frames/source';
 import { GRIDS } from '../../core/layout/grid';
 import { Group, type Member } from '../../core/layout/group';
@@ -189,6 +190,13 @@ export class Stage {
 		return s;
 	}
 
+	readonly #samplers = new Map<string, ReturnType<typeof sampler>>();
+	#sampler(d: Display): ReturnType<typeof sampler> {
+		let s = this.#samplers.get(d.id);
+		if (!s) this.#samplers.set(d.id, (s = sampler(this.source(d))));
+		return s;
+	}
+
 	boardOf(image: number): LocalBoard {
 		let b = this.#boards.get(image);
 		if (b) return b;
@@ -196,12 +204,11 @@ export class Stage {
 		b = createBoard(im, {
 			sample: (frame, x, y) => {
 				const at = findFrame(this.displays, image, frame);
-				const f = at && this.source(at.display).peek(at.frame);
-				return f?.kind === 'grey' ? f.samples[y * im.columns + x] : undefined;
+				return at && this.#sampler(at.display)(at.frame, x, y);
 			},
 		});
 		this.#boards.set(image, b);
-		const { shapes, masks } = this.drawing.on(image, this.session.beside);
+		const { shapes, masks } = this.drawing.on(image, this.#beside());
 		b.put(shapes, masks);
 		b.tool = this.session.locked ? 'select' : this.tool;
 		b.brush = this.brush;
@@ -220,9 +227,22 @@ export class Stage {
 		return b;
 	}
 
+	/** readers whose drawings are hidden for now, by letter */
+	#hidden: ReadonlySet<string> = new Set();
+
+	/** Hides the drawings of some of those beside, and shows the others'. */
+	hide(readers: ReadonlySet<string>) {
+		this.#hidden = readers;
+		this.refreshAll();
+	}
+
+	#beside(): readonly ReadingView[] {
+		return this.session.beside.filter((r) => !this.#hidden.has(r.reader));
+	}
+
 	/** Puts what the answers say on an image's board: after a conflict, or when a shape of another image took its place. */
 	refresh(image: number) {
-		const { shapes, masks } = this.drawing.on(image, this.session.beside);
+		const { shapes, masks } = this.drawing.on(image, this.#beside());
 		this.#boards.get(image)?.put(shapes, masks);
 		this.#label();
 	}
