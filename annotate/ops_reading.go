@@ -59,7 +59,7 @@ func completeAnswer(ctx context.Context, p *Project, who string, op Op) (any, er
 		return nil, nil // decide says so, in one place
 	}
 	it, c, rev := p.state.rules(r).Item(v.Answer.Item), p.state.cases[r.Case], r.Revision
-	a, arm := p.state.assignments[r.Assignment], r.Arm
+	a, arm, of := p.state.assignments[r.Assignment], r.Arm, r.Assignment
 	p.mu.RUnlock()
 	if it == nil || a != nil && len(a.Items) > 0 && !slices.Contains(a.Items, it.Name) || !it.Asked(arm) {
 		return nil, fault.New(fault.Input, "the reading does not ask for this item")
@@ -67,7 +67,7 @@ func completeAnswer(ctx context.Context, p *Project, who string, op Op) (any, er
 	if it.Kind == protocol.Origin && len(v.Answer.Choice) == 1 && !slices.Contains(protocol.Origins(arm), v.Answer.Choice[0]) {
 		return nil, fault.New(fault.Input, "%s: the answers are %v", it.Name, protocol.Origins(arm))
 	}
-	if err := v.Answer.complete(it, c, p.pictures.calibration); err != nil {
+	if err := v.Answer.complete(it, c, p.pictures.of(of)); err != nil {
 		return nil, err
 	}
 	return &completed{v, rev}, ctx.Err()

@@ -149,12 +149,9 @@ func (p *Project) Reading(who, id string) (*ReadingView, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := p.state.readings[id]
-	if r == nil {
-		return nil, ErrUnknown
-	}
+	r, there := p.state.lookUp(id)
 	v := p.state.show(m, r, p.now(), "")
-	if v == nil {
+	if v == nil || !there {
 		return nil, ErrUnknown
 	}
 	return v, nil

@@ -48,6 +48,8 @@ type annotateOptions struct {
 	KeyFile   string // truth
 	PublicKey string
 	Trail     auditOfTrail
+
+	Assist assistOptions // assist, order
 }
 
 // annotateCommand is one sub-command: a project and what is done with it.
@@ -80,7 +82,7 @@ another process, 8 out of disk, 130 interrupted.`,
 	serveAnnotate(cmd, io)
 	cmd.PersistentFlags().StringVar(&opts.As, "as", "", "member in whose name it is done")
 	cmd.PersistentFlags().BoolVar(&opts.JSON, "json", false, "print the result as JSON")
-	for _, sub := range slices.Concat(annotateSetup, annotateResults, annotateServing, annotateIdentity) {
+	for _, sub := range slices.Concat(annotateSetup, annotateAssisting, annotateResults, annotateServing, annotateIdentity) {
 		addAnnotate(cmd, sub, "", &opts, io)
 	}
 	return cmd

@@ -3,7 +3,7 @@ import type { Point } from '../api/types';
 import type { Change, Placed, PlacedMask, ToolName } from './contract';
 import { area, decode, get } from './masks/bits';
 import { bitsOf } from './masks/layer';
-import { Hand, image, random, type Key } from './testing';
+import { Hand, image, random, type Key } from './testing/hand';
 import { counts } from './tools/kinds';
 
 const state = (h: Hand): unknown => ({

@@ -1,5 +1,6 @@
 import * as api from '../../api/client';
-import type { Answer, Case, Item, Op, Protocol, ReadingView, Receipt, Task, Me } from '../../api/types';
+import type { Stream } from '../../api/stream';
+import type { Answer, Case, Item, Op, Protocol, ReadingView, Receipt, StreamEvent, Task, Me } from '../../api/types';
 import { nextTask } from '../worklist/tasks';
 import { Answers, chance, type Keeping, type Kept } from './answers';
 import { askedOf, missing, type Missing } from './asked';
@@ -26,17 +27,25 @@ export class Session {
 	#loose = $state.raw<Readonly<Record<string, number>>>({});
 	answers: Answers | undefined;
 	#focus: Focus | undefined;
+	/** ops of this page, whose events are no news */
+	readonly #mine = new Set<string>();
+	#soon: ReturnType<typeof setTimeout> | undefined;
+	/** answers came from elsewhere */
+	onRefreshed = () => {};
 	#ends: (() => void)[] = [];
 
 	readonly items = $derived<readonly Item[]>(this.protocol ? askedOf(this.protocol, this.task?.items) : []);
 	readonly locked = $derived(this.reading?.locked ?? false);
 	readonly list = $derived<readonly Answer[]>(this.kept.flatMap((k) => (k.answer ? [k.answer] : [])));
 	readonly missing = $derived<readonly Missing[]>(missing(this.items, this.list, this.case?.images ?? []));
+	/** what is said of saving: without a connection what is on its way waits */
+	readonly saving = $derived<Keeping>(this.keeping === 'saving' && !this.online ? 'waiting' : this.keeping);
 	readonly beside = $derived<readonly ReadingView[]>(this.reading?.beside ?? []);
 
 	constructor(
 		readonly assignment: string,
 		readonly who: Me,
+		readonly stream: Stream,
 	) {}
 
 	/** Loads the case and opens its reading where there is none. */
@@ -64,6 +73,7 @@ export class Session {
 
 	async #reading(task: Task | undefined): Promise<ReadingView> {
 		if (task?.reading) return api.reading(task.reading);
+		if (!task) return api.reading(this.assignment); // one that somebody shared: known by its own id
 		const r = await api.perform({ id: chance(), kind: 'reading.open', object: this.assignment });
 		return api.reading(r.object!);
 	}
@@ -76,18 +86,43 @@ export class Session {
 			this.keeping = a.keeping;
 		});
 		a.load(reading.answers);
-		if (!reading.locked) this.#watch();
+		this.#ends.push(
+			this.stream.onEvent((e) => this.#event(e)),
+			this.stream.connection.subscribe((c) => (this.online = c.state === 'online' || c.state === 'connecting')),
+		);
+		if (!reading.locked && this.own) this.#watch();
 	}
 
 	async #send(op: Op): Promise<Receipt> {
+		this.#mine.add(op.id!);
 		try {
-			const r = await api.perform(op);
-			this.online = true;
-			return r;
+			return await this.stream.do(op);
 		} catch (e) {
-			if (!(e instanceof api.Refused)) this.online = false;
+			// Both sides are offered beside the item: once is enough.
+			for (const c of this.stream.conflicts.get()) if (c.mine.object === op.object) c.takeTheirs();
 			throw e;
 		}
+	}
+
+	/** Somebody else, or this reader in another window, changed the reading. */
+	#event(e: StreamEvent) {
+		const about = e.kind === 'reading.lock' ? e.object : (e.data as { reading?: string } | undefined)?.reading;
+		if (about !== this.reading?.id || (e.op && this.#mine.has(e.op)) || !/^(answer\.|reading\.lock)/.test(e.kind)) return;
+		clearTimeout(this.#soon);
+		this.#soon = setTimeout(() => void this.#refresh(), 150);
+	}
+
+	async #refresh() {
+		const now = this.reading && (await api.reading(this.reading.id).catch(() => undefined));
+		if (!now) return;
+		this.reading = now;
+		this.answers?.load(now.answers);
+		this.onRefreshed();
+	}
+
+	/** one's own: who it was shared with can't lock it */
+	get own(): boolean {
+		return !this.reading || this.reading.reader === this.who.name;
 	}
 
 	/** Where the answers of an item are looked for, and what is there. */
@@ -131,6 +166,11 @@ export class Session {
 		return nextTask(tasks, this.assignment);
 	}
 
+	/** Shares the draft with members. Rejects with the server's words. */
+	async share(names: readonly string[]) {
+		await api.perform({ id: chance(), kind: 'reading.share', data: { reading: this.reading?.id, with: names } });
+	}
+
 	#watch() {
 		const now = () => performance.now();
 		const seen = () => document.visibilityState === 'visible' && document.hasFocus();
@@ -143,7 +183,6 @@ export class Session {
 		on(window, ['focus', 'blur'], () => focus.see(seen(), now()));
 		on(document, ['visibilitychange'], () => focus.see(seen(), now()));
 		on(window, ['pagehide'], () => void this.#report(true));
-		on(window, ['online'], () => this.answers?.retry());
 		let n = 0;
 		const timer = setInterval(() => {
 			focus.tick(now());
@@ -166,6 +205,7 @@ export class Session {
 	}
 
 	#stop() {
+		clearTimeout(this.#soon);
 		for (const f of this.#ends.splice(0)) f();
 		this.#focus = undefined;
 	}

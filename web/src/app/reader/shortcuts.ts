@@ -15,7 +15,9 @@ const PAN = 40;
 /** The reader's table of shortcuts. Keys that a board takes (a cross, a selected shape) go there first. */
 export function shortcuts(stage: Stage, page: PageActions): Shortcut[] {
 	const open = () => !stage.session.locked;
-	const drawing = () => open() && (stage.tool !== 'select' || stage.board.scene.selected !== undefined);
+	/** The board has arrows and Space while something is drawn, or a shape was chosen with Tab: else arrows are for frames, also when one was just drawn. */
+	const drawing = () => open() && (stage.tool !== 'select' || stage.nudging);
+	const selected = () => drawing() || (open() && stage.board.scene.selected !== undefined);
 	const middle = (): [number, number] => {
 		const e = document.querySelector(`[data-pane="${stage.active}"]`);
 		return e ? [e.clientWidth / 2, e.clientHeight / 2] : [0, 0];
@@ -33,15 +35,12 @@ export function shortcuts(stage: Stage, page: PageActions): Shortcut[] {
 		if (it && o && open()) choose(stage.session, it, stage.placeOf(it), o.name);
 	};
 	const loop = () => stage.view?.setPlay({ loop: [0, stage.display.places.length - 1] });
-	const drawingKey = (key: 'ArrowLeft' | 'ArrowRight' | 'ArrowUp' | 'ArrowDown', shift: boolean, alt: boolean): Shortcut => ({
-		keys: [(alt ? 'Alt+' : '') + (shift ? 'Shift+' : '') + key],
-		group: 'Drawing',
-		label: `Move the cross, the shape or its handle${shift ? ' by 10 pixels' : alt ? ' by a tenth' : ''}`,
-		when: () => drawing() && stage.key(key, shift, alt),
-		run: () => undefined,
-	});
+	/** Arrows of the board: Shift goes 10 pixels, Alt a tenth. It says itself whether it takes them. */
+	const arrows = ['ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown'] as const;
+	const moving = (mod: '' | 'Shift+' | 'Alt+', label: string): Shortcut[] =>
+		arrows.map((key) => ({ keys: [mod + key], shown: [`${mod}← ↑ ↓ →`], group: 'Drawing', label, when: () => drawing() && stage.key(key, mod === 'Shift+', mod === 'Alt+'), run: () => undefined }));
 	const board = (keys: string[], key: 'Enter' | 'Escape' | 'Delete' | 'Backspace' | 'Space', label: string): Shortcut => ({
-		keys, group: 'Drawing', label, when: () => drawing() && stage.key(key), run: () => undefined,
+		keys, group: 'Drawing', label, when: () => (key === 'Space' ? drawing() : selected()) && stage.key(key), run: () => undefined,
 	});
 	const frames = 'Frames', picture = 'Picture', answers = 'Answers', tools = 'Tools';
 	const paint = (keys: string[], tool: 'brush' | 'erase' | 'fill' | 'threshold', label: string): Shortcut => ({
@@ -82,7 +81,7 @@ export function shortcuts(stage: Stage, page: PageActions): Shortcut[] {
 		{ keys: ['n'], group: answers, label: 'Next item', run: () => go(1) },
 		{ keys: ['p'], group: answers, label: 'Previous item', run: () => go(-1) },
 		{ keys: ['d'], group: answers, label: 'Draw, take the frame, or go to the field', when: open, run: () => stage.current && stage.act(stage.current) },
-		...Array.from({ length: 9 }, (_, i): Shortcut => ({ keys: [String(i + 1)], group: answers, label: i ? `Option ${i + 1}` : 'First option, second, …', run: () => option(i) })),
+		{ keys: Array.from({ length: 9 }, (_, i) => String(i + 1)), shown: ['1 … 9'], group: answers, label: 'Options of the item', run: (k) => option(Number(k) - 1) },
 		{ keys: ['Mod+Enter'], group: answers, label: 'Lock the reading', everywhere: true, when: open, run: () => page.lock() },
 
 		{ keys: ['v'], group: tools, label: 'Select and move', when: open, run: () => stage.arm('select') },
@@ -95,7 +94,9 @@ export function shortcuts(stage: Stage, page: PageActions): Shortcut[] {
 		{ keys: ['Mod+z'], group: tools, label: 'Undo', when: open, run: () => stage.undo() },
 		{ keys: ['Mod+Shift+z', 'Mod+y'], group: tools, label: 'Redo', when: open, run: () => stage.redo() },
 
-		...(['ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown'] as const).flatMap((k) => [drawingKey(k, false, false), drawingKey(k, true, false), drawingKey(k, false, true)]),
+		...moving('', 'Move the cross, the shape or its handle'),
+		...moving('Shift+', 'by 10 pixels'),
+		...moving('Alt+', 'by a tenth of a pixel'),
 		board(['Space'], 'Space', 'Set a point; press and let go with hand and brush'),
 		board(['Enter'], 'Enter', 'End the shape'),
 		board(['Escape'], 'Escape', 'Give up, or select nothing'),

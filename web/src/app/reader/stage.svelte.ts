@@ -1,7 +1,7 @@
 import { frame as fetchFrame, measure } from '../../api/client';
 import type { Answer, Case, Drawn, Image, Item, ReadingView, Result, ShapeKind, TraceRole } from '../../api/types';
 import { createBoard, type LocalBoard } from '../../core/board';
-import type { FrameSource, Input, Layer, Place as FramePlace, PlacedMask, Scene, ToolName, Viewport } from '../../core/contract';
+import type { FrameSource, Input, Layer, Place as FramePlace, Placed, PlacedMask, Scene, ToolName, Viewport } from '../../core/contract';
 import { sharing, type Shared } from '../../core/frames/source';
 import { displaysOf, findFrame, sourceOf, type Display } from '../../core/stack/series';
 import { depthOf, dot, normal, placeAt, sliceAt } from '../../core/stack/space';
@@ -51,6 +51,11 @@ export class Stage {
 	canRedo = $state(false);
 	/** frames that are here, of how many, of the active image */
 	here = $state.raw<readonly [number, number]>([0, 0]);
+	/** what others draw at this moment, in a reading that is shared */
+	others = $state.raw<readonly Placed[]>([]);
+	#drawing = false;
+	/** arrows move the selected shape or its handle: it was chosen with keys */
+	nudging = false;
 	/** traces that wait for others, by role: counts changes, for whoever asks the drawing */
 	waiting = $state(0);
 	/** what the server says of what is being drawn or moved */
@@ -76,10 +81,16 @@ export class Stage {
 		this.#preview = new Preview((shapes) => measure(session.assignment, shapes));
 		this.drawing = new Drawing(session.items, session.answers!);
 		this.#ends.push(session.answers!.onChange(() => this.#label()), this.drawing.onLoose(() => this.waiting++));
+		this.#ends.push(
+			session.stream.live.subscribe((all) => {
+				const here = all.filter((d) => d.reading === session.reading?.id && d.shape && !d.done);
+				this.others = here.map((d): Placed => ({ id: `live/${d.who}/${d.object ?? ''}`, shape: { ...d.shape!, image: d.image, frame: d.frame }, item: d.item ?? '', layer: 'live', label: d.who }));
+			}),
+		);
 		const beside = session.beside.filter((r) => /^[AB]$/.test(r.reader));
 		if (beside.length === 2 && session.task?.arm === 'preference') {
 			this.layout = '1×2';
-			this.panes = beside.map((r) => ({ display: first, only: [r.reader.toLowerCase() as Layer], caption: r.reader }));
+			this.panes = beside.map((r) => ({ display: first, only: [r.reader.toLowerCase() as Layer, 'own', 'live'], caption: r.reader }));
 		} else {
 			this.panes = [{ display: first }];
 		}
@@ -163,7 +174,10 @@ export class Stage {
 			if (this.session.locked) return;
 			const elsewhere = this.drawing.take(image, c);
 			if (elsewhere) for (const [n] of this.#boards) if (n !== image) this.refresh(n);
-			if (c.type === 'shape') this.#ask(c.placed.item, c.placed.shape, c.placed.id);
+			if (c.type !== 'shape') return;
+			this.#ask(c.placed.item, c.placed.shape, c.placed.id);
+			// One shape is what was asked for: the next press is not to take its place.
+			if (this.tool !== 'select') queueMicrotask(() => this.arm('select'));
 		});
 		b.onScene((s) => this.#scene(image, s));
 		this.#label();
@@ -202,9 +216,20 @@ export class Stage {
 		}
 		const item = this.current;
 		if (s.draft && item) this.#ask(item.name, s.draft);
+		this.#show(image, s.draft);
 		const held = s.shapes.find((p) => p.id === s.selected);
 		// While a handle is held the board has taken the label away.
 		if (held && !s.draft && held.label === undefined && held.layer === 'own' && held.id !== this.#moving) this.#ask(held.item, held.shape, held.id);
+	}
+
+	/** Shows others in the reading what is being drawn. */
+	#show(image: number, draft: Drawn | undefined) {
+		const { stream, reading } = this.session;
+		if (!reading || (!draft && !this.#drawing)) return;
+		if (stream.presence.get().length === 0 && !this.#drawing) return;
+		this.#drawing = !!draft;
+		const at = { reading: reading.id, image, frame: draft?.frame ?? this.look.frame, item: this.item };
+		stream.draw(draft ? { ...at, shape: draft } : { ...at, done: true });
 	}
 
 	/** Asks for numbers of what is not kept yet. */
@@ -380,6 +405,7 @@ export class Stage {
 	/** Arms a tool for an item. */
 	arm(tool: ToolName, item?: string, role?: TraceRole) {
 		if (this.session.locked) tool = 'select';
+		this.nudging = false;
 		this.tool = tool;
 		if (item) this.item = item;
 		this.role = role;
@@ -514,7 +540,9 @@ export class Stage {
 	key(key: Extract<Input, { type: 'key' }>['key'], shift = false, alt = false): boolean {
 		const b = this.board;
 		b.frame = this.look.frame;
-		return !this.session.locked && b.input({ type: 'key', key, shift, alt });
+		if (this.session.locked || !b.input({ type: 'key', key, shift, alt })) return false;
+		if (key === 'Tab') this.nudging = b.scene.selected !== undefined;
+		return true;
 	}
 
 	undo() {

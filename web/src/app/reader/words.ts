@@ -34,6 +34,7 @@ const sources: Record<string, string> = {
 	PixelSpacing: 'Pixel Spacing of the header',
 	ImagerPixelSpacing: 'Imager Pixel Spacing, at the detector',
 	NominalScannedPixelSpacing: 'Nominal Scanned Pixel Spacing, on the film',
+	SequenceOfUltrasoundRegions: 'ultrasound regions',
 	'frame times': 'the frames’ times',
 };
 

@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
 import type { Point } from '../../api/types';
-import { bilinear, MMode, type Pixels } from './mmode';
+import type { Frame } from '../contract';
+import type { Pixels } from '../frames/pixels';
+import { image } from '../testing/hand';
+import { bilinear, fill, MMode } from './mmode';
 
 /** A bright edge at a height that goes up and down: 10 + 5·sin. */
 const edge = (frame: number): number => 20 + 6 * Math.sin((2 * Math.PI * frame) / 12);
@@ -49,4 +52,14 @@ test('colours, and pixels that are not square', () => {
 	m.add(0, p);
 	expect([...m.data]).toEqual([20, 30, 40, 255]);
 	expect(new MMode({ line: [[0, 0], [0, 10]], frames: 1, width: 1, aspect: 2 }).height).toBe(20);
+});
+
+test('frames come one after the other, and stop when nobody wants them', async () => {
+	const im = { ...image(40, 60), frames: 12 }, m = new MMode({ line: [[30, 0], [30, 40]], frames: 12, width: 24 }), seen: number[] = [];
+	const load = (n: number): Promise<Frame> => Promise.resolve({ kind: 'grey', samples: frame(n).data as Uint8Array });
+	await fill(m, { image: im, load }, (n) => seen.push(n));
+	expect(seen.at(-1)).toBe(12);
+	expect(m.data[(39 * 24 + 5) * 4]).toBe(200);
+	const stop = new AbortController();
+	await expect(fill(m, { image: im, load }, (n) => n === 3 && stop.abort(), stop.signal)).rejects.toThrow();
 });

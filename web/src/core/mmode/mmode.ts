@@ -3,15 +3,10 @@
  * the server as image points and frames.
  */
 import type { Drawn, Point } from '../../api/types';
+import type { FrameSource } from '../contract';
+import type { Codec } from '../frames/decode';
+import { pixelsOf, type Pixels } from '../frames/pixels';
 import { mix } from '../tools/plane';
-
-/** A frame's samples: 1 grey, or 4 red, green, blue and alpha. */
-export interface Pixels {
-	readonly rows: number;
-	readonly columns: number;
-	readonly channels: 1 | 4;
-	readonly data: ArrayLike<number>;
-}
 
 export interface MModeOptions {
 	/** the line in image space: its first end is the picture's top */
@@ -91,4 +86,14 @@ export function bilinear(p: Pixels, x: number, y: number, channel: number): numb
 	const i = Math.min(p.columns - 1, Math.floor(u)), j = Math.min(p.rows - 1, Math.floor(v)), a = u - i, b = v - j;
 	const at = (c: number, r: number): number => p.data[(Math.min(r, p.rows - 1) * p.columns + Math.min(c, p.columns - 1)) * p.channels + channel]!;
 	return (1 - b) * ((1 - a) * at(i, j) + a * at(i + 1, j)) + b * ((1 - a) * at(i, j + 1) + a * at(i + 1, j + 1));
+}
+
+/** Loads a cine's frames one after the other into a picture; says after each how far it is. Rejects as the source does. */
+export async function fill(m: MMode, source: Pick<FrameSource, 'load' | 'image'>, onFrame: (here: number) => void, signal?: AbortSignal, codec?: Pick<Codec, 'pixels'>): Promise<void> {
+	for (let n = 0; n < source.image.frames; n++) {
+		const frame = await source.load(n, signal);
+		signal?.throwIfAborted();
+		m.add(n, pixelsOf(frame, source.image, codec));
+		onFrame(n + 1);
+	}
 }

@@ -24,10 +24,12 @@ export interface Desk {
 	readonly near: number;
 	/** where a pointer was last */
 	readonly last: Point | undefined;
+	/** releases after a click that finished a shape until which a double click is that one's, and puts no point into a line and takes none away */
+	readonly fresh: number;
 }
 
 export const emptyDesk: Desk = {
-	shapes: [], pen: undefined, selected: undefined, handle: undefined, hold: undefined, cross: undefined, near: 0, last: undefined,
+	shapes: [], pen: undefined, selected: undefined, handle: undefined, hold: undefined, cross: undefined, near: 0, last: undefined, fresh: 0,
 };
 
 /** What a step depends on beside the desk. */
@@ -73,11 +75,12 @@ export const removed = (desk: Desk, id: string): Edit => {
 
 export function reduce(desk: Desk, i: Input, env: Env): Step {
 	if (i.type === 'key') return keyboard(desk, i, env);
-	const d = { ...desk, near: i.near, cross: undefined, last: i.point };
+	const d = { ...desk, near: i.near, cross: undefined, last: i.point, fresh: i.type === 'up' ? Math.max(0, desk.fresh - 1) : desk.fresh };
 	if (env.tool === 'select') return selecting(d, i, env);
 	const tool = env.tool in drawing ? drawing[env.tool as Drawn['kind']] : undefined;
 	if (!tool) return stay(d, false);
-	return penned(d, pens.pointer(tool, d.pen, i, env.picture), env);
+	const s = penned(d, pens.pointer(tool, d.pen, i, env.picture), env);
+	return s.edits.length && i.type === 'up' ? { ...s, desk: { ...s.desk, fresh: 2 } } : s;
 }
 
 /** The desk after a step of the pen; a finished shape is put on it, and selected. */
@@ -113,7 +116,7 @@ const wholeAnew = (old: Drawn, stroke: readonly Point[], near: number): boolean 
 function selecting(d: Desk, i: Pointer, env: Env): Step {
 	switch (i.type) {
 		case 'down': {
-			const h = hit(d.shapes, i.point, i.near, i.frame, d.selected, env.picture);
+			const h = hit(d.shapes, i.point, i.near, i.frame, d.selected, env.picture, i.alt);
 			if (!h) return stay({ ...d, selected: undefined, handle: undefined, hold: undefined }, false);
 			const s = own(d, h.id)!;
 			return stay({ ...d, selected: h.id, handle: h.handle, hold: take(h, s.shape, i.point, i.alt, env.picture) }, true);
@@ -133,6 +136,7 @@ function selecting(d: Desk, i: Pointer, env: Env): Step {
 		case 'cancel':
 			return stay({ ...d, hold: undefined }, !!d.hold);
 		case 'double': {
+			if (d.fresh > 0) return stay({ ...d, fresh: 0 }, true);
 			const h = hit(d.shapes, i.point, i.near, i.frame, d.selected, env.picture);
 			const s = h && own(d, h.id), shape = s && double(h, s.shape, i.point, env.picture);
 			if (!shape) return stay(d, !!h);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Drawn, Item } from '../../api/types';
 import type { Placed } from '../contract';
-import { image } from '../testing';
+import { image } from '../testing/hand';
 import { frameFor, next, steps } from './guide';
 
 const item = (name: string, kind: Item['kind'], more: Partial<Item> = {}): Item => ({ name, label: name, kind, scope: 'image', required: true, confidence: false, ...more });
