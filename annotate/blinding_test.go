@@ -49,7 +49,7 @@ func everything(t *testing.T, s *study, who string) string {
 		add(s.Comments(who, id))
 		add(s.Leases(who, id))
 		add(nil, s.Attends(who, id))
-		if _, err := s.TakeLease(who, Place{id, "lv", 1, 0}); fault.CodeOf(err) != fault.Conflict { // that their own is locked they know
+		if _, err := s.TakeLease(who, PaintPlace{id, "lv", 1, 0}); fault.CodeOf(err) != fault.Conflict { // that their own is locked they know
 			add(nil, err)
 		}
 	}

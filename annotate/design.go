@@ -43,10 +43,18 @@ func layout(d protocol.Design, seed stats.Seed, readers []*Member, cases []strin
 		if d.Readers > len(people) {
 			return nil, fault.New(fault.Input, "%d readers a case, and %d readers", d.Readers, len(people))
 		}
+		if d.Pool {
+			l.slots(cases, d.Readers, protocol.Unaided)
+			break
+		}
 		l.balanced(people, cases, d, protocol.Unaided)
 	case protocol.Assisted:
 		if d.Readers > len(people) {
 			return nil, fault.New(fault.Input, "%d readers a case, and %d readers", d.Readers, len(people))
+		}
+		if d.Pool {
+			l.slots(cases, d.Readers, protocol.Aided)
+			break
 		}
 		l.balanced(people, cases, d, protocol.Aided)
 	case protocol.Panel:

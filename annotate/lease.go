@@ -18,8 +18,8 @@ const (
 	maxLeases = 16 // of one member
 )
 
-// Place is what is painted: a mask item of a reading in one frame of one image.
-type Place struct {
+// PaintPlace is what is painted: a mask item of a reading in one frame of one image.
+type PaintPlace struct {
 	Reading string `json:"reading"`
 	Item    string `json:"item"`
 	Image   int    `json:"image"` // from 1
@@ -29,7 +29,7 @@ type Place struct {
 // Lease lets one member paint a place for a short time. Masks are painted stroke by stroke over what is there: of two who paint the same one,
 // one would lose their work. Leases are not in the log and end with the process.
 type Lease struct {
-	Place
+	PaintPlace
 	Holder string    `json:"holder"`
 	Until  time.Time `json:"until"`
 }
@@ -37,11 +37,11 @@ type Lease struct {
 // leases are those that hold. Project.mu comes before mu.
 type leases struct {
 	mu sync.Mutex
-	of map[Place]Lease
+	of map[PaintPlace]Lease
 }
 
 // take gives who the lease or extends theirs; held is somebody else's that is in the way.
-func (l *leases) take(who string, at Place, now time.Time) (given, held Lease, err error) {
+func (l *leases) take(who string, at PaintPlace, now time.Time) (given, held Lease, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	own := 0
@@ -59,7 +59,7 @@ func (l *leases) take(who string, at Place, now time.Time) (given, held Lease, e
 		return Lease{}, Lease{}, fault.New(fault.Conflict, "%d masks are being painted already", own).WithHint("let one go")
 	}
 	if l.of == nil {
-		l.of = map[Place]Lease{}
+		l.of = map[PaintPlace]Lease{}
 	}
 	given = Lease{at, who, now.Add(LeaseTime)}
 	l.of[at] = given
@@ -67,7 +67,7 @@ func (l *leases) take(who string, at Place, now time.Time) (given, held Lease, e
 }
 
 // at is the lease of a place, if one holds.
-func (l *leases) at(p Place, now time.Time) (Lease, bool) {
+func (l *leases) at(p PaintPlace, now time.Time) (Lease, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	o, ok := l.of[p]
@@ -75,7 +75,7 @@ func (l *leases) at(p Place, now time.Time) (Lease, bool) {
 }
 
 // release lets go of who's lease; ok is false where it is not theirs.
-func (l *leases) release(who string, at Place) bool {
+func (l *leases) release(who string, at PaintPlace) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.of[at].Holder != who {
@@ -114,7 +114,7 @@ func (l Lease) refusal(now time.Time) error {
 
 // TakeLease gives a member the lease of a place, or extends the one that they have. Code conflict, with who has it and until when, where somebody
 // else does; ErrUnknown where the reading may not be seen; input where there is no mask to paint.
-func (p *Project) TakeLease(who string, at Place) (Lease, error) {
+func (p *Project) TakeLease(who string, at PaintPlace) (Lease, error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	r, err := p.editable(who, at.Reading)
@@ -134,7 +134,7 @@ func (p *Project) TakeLease(who string, at Place) (Lease, error) {
 }
 
 // ReleaseLease lets go of a place. It is no error where the lease has ended meanwhile.
-func (p *Project) ReleaseLease(who string, at Place) error {
+func (p *Project) ReleaseLease(who string, at PaintPlace) error {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	if _, err := p.editable(who, at.Reading); err != nil {
@@ -169,7 +169,7 @@ func (d *decision) leased(r *Reading, a *Answer) error {
 	if len(r.SharedWith) == 0 || it == nil || it.Kind != protocol.Mask {
 		return nil
 	}
-	o, held := d.p.leases.at(Place{r.ID, a.Item, a.Image, a.Frame}, d.e.At)
+	o, held := d.p.leases.at(PaintPlace{r.ID, a.Item, a.Image, a.Frame}, d.e.At)
 	switch {
 	case held && o.Holder == d.m.Name:
 		return nil

@@ -48,6 +48,9 @@ func init() { // after the functions that look things up in it
 		TruthSigned:   {decide: (*decision).sign},
 		Unblinded:     {decide: (*decision).unblind},
 		Exported:      {decide: (*decision).export},
+		CaseTaken:     {decide: (*decision).takeNext},
+		PutBack:       {decide: (*decision).putBack},
+		DueSet:        {decide: (*decision).setDue},
 		Ordered:       {decide: (*decision).setOrder},
 	}
 }
@@ -80,11 +83,11 @@ func (d *decision) may(a policy.Action) error {
 
 // reading finds a reading that the member may do a to. What they may not see is not there.
 func (d *decision) reading(id string, a policy.Action) (*Reading, error) {
-	r := d.s.readings[id]
-	if r == nil {
+	r, there := d.s.lookUp(id)
+	f := d.s.readingFacts(d.m, r, d.e.At)
+	if !there {
 		return nil, ErrUnknown
 	}
-	f := d.s.readingFacts(d.m, r, d.e.At)
 	if policy.Decide(d.m.Roles, a, f).Allowed {
 		return r, nil
 	}

@@ -59,7 +59,7 @@ func completeAnswer(ctx context.Context, p *Project, who string, op Op) (any, er
 		return nil, nil // decide says so, in one place
 	}
 	it, c, rev := p.state.rules(r).Item(v.Answer.Item), p.state.cases[r.Case], r.Revision
-	a, arm := p.state.assignments[r.Assignment], r.Arm
+	a, arm, of := p.state.assignments[r.Assignment], r.Arm, r.Assignment
 	p.mu.RUnlock()
 	if it == nil || a != nil && len(a.Items) > 0 && !slices.Contains(a.Items, it.Name) || !it.Asked(arm) {
 		return nil, fault.New(fault.Input, "the reading does not ask for this item")
@@ -67,7 +67,7 @@ func completeAnswer(ctx context.Context, p *Project, who string, op Op) (any, er
 	if it.Kind == protocol.Origin && len(v.Answer.Choice) == 1 && !slices.Contains(protocol.Origins(arm), v.Answer.Choice[0]) {
 		return nil, fault.New(fault.Input, "%s: the answers are %v", it.Name, protocol.Origins(arm))
 	}
-	if err := v.Answer.complete(it, c, p.pictures.calibration); err != nil {
+	if err := v.Answer.complete(it, c, p.pictures.of(of)); err != nil {
 		return nil, err
 	}
 	return &completed{v, rev}, ctx.Err()
@@ -157,19 +157,6 @@ func (d *decision) remove() (any, error) {
 	return ofReading{Reading: r.ID}, nil
 }
 
-func (d *decision) spend() (any, error) {
-	v, r, err := d.ofReading(policy.EditReading)
-	if err != nil {
-		return nil, err
-	}
-	// Never more than has passed: a browser's clock is a claim.
-	left := d.e.At.Sub(r.Opened).Seconds() - r.Seconds
-	if !(v.Seconds > 0) || v.Seconds > left+1 {
-		return nil, fault.New(fault.Input, "more time than has passed since the reading was opened")
-	}
-	return ofReading{Reading: r.ID, Seconds: v.Seconds}, nil
-}
-
 func (d *decision) lock() (any, error) {
 	var v ofReading
 	if len(d.op.Data) > 0 {
@@ -197,35 +184,6 @@ func (d *decision) lock() (any, error) {
 	return out, nil
 }
 
-// missing are the required items without an answer. Masks, measurements and frames have to be there once, labels of images for every image, of series for
-// every series.
-func (d *decision) missing(r *Reading) (out []string) {
-	a := d.s.assignments[r.Assignment]
-	for _, it := range d.s.rules(r).Items {
-		if !it.Required || len(a.Items) > 0 && !slices.Contains(a.Items, it.Name) || !it.Asked(r.Arm) {
-			continue
-		}
-		images := map[int]bool{}
-		for _, x := range r.Answers {
-			if x.Item == it.Name {
-				images[x.Image] = true
-			}
-		}
-		label := it.Kind == protocol.Choice || it.Kind == protocol.Multi || it.Kind == protocol.Ordinal
-		c, wanted := d.s.cases[r.Case], 1
-		switch {
-		case it.Scope == protocol.Image && label:
-			wanted = len(c.Images)
-		case it.Scope == protocol.Series && label:
-			wanted = c.series()
-		}
-		if len(images) < wanted {
-			out = append(out, it.Label)
-		}
-	}
-	return out
-}
-
 func (d *decision) share() (any, error) {
 	v, r, err := d.ofReading(policy.ShareReading)
 	if err != nil {
@@ -236,6 +194,9 @@ func (d *decision) share() (any, error) {
 		if m == nil || m.AI() || name == d.m.Name || d.s.mustRead(m, r.Case, d.e.At) {
 			return nil, fault.New(fault.Input, "it can't be shared with everybody named: they have to read the case themselves, or are no readers here")
 		}
+	}
+	if !d.s.enough(r.Case, v.With) {
+		return nil, fault.New(fault.Input, "it can't be shared with everybody named: too few would be left to read the case themselves")
 	}
 	slices.Sort(v.With)
 	return ofReading{Reading: r.ID, With: slices.Compact(v.With)}, nil

@@ -108,7 +108,7 @@ func (s *state) publishOrder(e Event, give func(*Member, string, any)) {
 // Unopened is an assignment that nobody has opened, for whoever lays the study out.
 type Unopened struct {
 	Assignment string
-	Reader     string // mask
+	Reader     string // mask; "" in a pool
 	Case       string
 	Files      []string
 	Priority   float64
@@ -131,6 +131,13 @@ func (p *Project) Unopened(who string) ([]Unopened, error) {
 	}
 	slices.Sort(names)
 	var out []Unopened
+	add := func(mask string, a *Assignment) {
+		u := Unopened{Assignment: a.ID, Reader: mask, Case: a.Case, Priority: a.Priority}
+		for _, pic := range p.state.cases[a.Case].Images {
+			u.Files = append(u.Files, pic.File)
+		}
+		out = append(out, u)
+	}
 	for _, name := range names {
 		by := p.state.members[name]
 		if by.AI() {
@@ -140,11 +147,12 @@ func (p *Project) Unopened(who string) ([]Unopened, error) {
 			if a.reading != "" || a.Arm == protocol.Deciding {
 				continue
 			}
-			u := Unopened{Assignment: a.ID, Reader: by.Mask, Case: a.Case, Priority: a.Priority}
-			for _, pic := range p.state.cases[a.Case].Images {
-				u.Files = append(u.Files, pic.File)
-			}
-			out = append(out, u)
+			add(by.Mask, a)
+		}
+	}
+	for _, a := range p.state.pool {
+		if a.Reader == "" {
+			add("", a)
 		}
 	}
 	return out, nil

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cineloop/cineloop/annotate/measure"
 	"github.com/cineloop/cineloop/dicom"
@@ -15,16 +16,24 @@ import (
 	"github.com/cineloop/cineloop/internal/fault"
 )
 
-// headers reads calibrations of the pictures under a folder and remembers them.
+// headers reads calibrations of the pictures under a folder and remembers them, for each assignment by itself: where they were remembered for all,
+// how long an answer takes would tell a reader that somebody has measured in the picture before, or that they had it before under another assignment.
 type headers struct {
-	root string
-	mu   sync.Mutex
-	seen map[headerKey]measure.Calibration
+	root  string
+	reads atomic.Int64 // headers read from files
+	mu    sync.Mutex
+	seen  map[headerKey]measure.Calibration
 }
 
 type headerKey struct {
-	file  string
-	frame int
+	assignment string
+	file       string
+	frame      int
+}
+
+// of gives the calibrations of the pictures of an assignment.
+func (h *headers) of(assignment string) calibrate {
+	return func(p Picture, frame int) (measure.Calibration, error) { return h.calibration(assignment, p, frame) }
 }
 
 func (h *headers) path(file string) string {
@@ -65,20 +74,24 @@ func (h *headers) describe(ctx context.Context, file string) (Picture, error) {
 	return p, ctx.Err()
 }
 
-// calibration is that of a frame of a picture.
-func (h *headers) calibration(p Picture, frame int) (measure.Calibration, error) {
-	key := headerKey{p.File, frame}
+// calibration is that of a frame of a picture. Files are read without the lock, so that nobody waits for another's.
+func (h *headers) calibration(assignment string, p Picture, frame int) (measure.Calibration, error) {
+	key := headerKey{assignment, p.File, frame}
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	if c, ok := h.seen[key]; ok {
+	c, ok := h.seen[key]
+	h.mu.Unlock()
+	if ok {
 		return c, nil
 	}
+	h.reads.Add(1)
 	d, err := dicom.Open(h.path(p.File), dicom.StopBefore(tag.PixelData))
 	if err != nil {
 		return measure.Calibration{}, fault.New(fault.NotFound, "the picture can't be read any more")
 	}
 	defer d.Close()
-	c := measure.Of(d.DataSet, frame)
+	c = measure.Of(d.DataSet, frame)
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if h.seen == nil || len(h.seen) > 10_000 {
 		h.seen = map[headerKey]measure.Calibration{}
 	}

@@ -15,13 +15,13 @@ func (p *Project) Preview(who, assignment string, drawn []Drawn) ([]measure.Resu
 	if len(drawn) == 0 || len(drawn) > 64 {
 		return nil, fault.New(fault.Input, "%d shapes", len(drawn))
 	}
-	traced := map[string]*measure.Traced{}
+	traced, calibration := map[string]*measure.Traced{}, p.pictures.of(assignment)
 	out := make([]measure.Result, 0, len(drawn))
 	for _, d := range drawn {
 		if d.Image < 1 || d.Image > len(pics) || d.Frame < 0 || max(d.Frame, d.To) >= pics[d.Image-1].Frames {
 			return nil, fault.New(fault.Input, "a shape lies on no picture of the case")
 		}
-		cal, err := p.pictures.calibration(pics[d.Image-1], d.Frame)
+		cal, err := calibration(pics[d.Image-1], d.Frame)
 		if err != nil {
 			return nil, err
 		}

@@ -36,6 +36,7 @@ type ReadingRecord struct {
 	Arm         string
 	Session     int
 	Seconds     float64
+	Screen      []Shown // what was on the screen, as the reader's browser says
 	Locked      time.Time
 	Answers     []*Answer
 	Shown       []string  // readings that were shown with it, in the order shown
@@ -94,7 +95,7 @@ func (s *state) records() *Records {
 			r.Drafts++
 			continue
 		}
-		rec := ReadingRecord{ID: x.ID, Case: x.Case, Arm: x.Arm, Session: x.Session, Seconds: x.Seconds, Locked: x.LockedAt, Answers: slices.Clone(x.Answers),
+		rec := ReadingRecord{ID: x.ID, Case: x.Case, Arm: x.Arm, Session: x.Session, Seconds: x.Seconds, Screen: slices.Clone(x.Screen), Locked: x.LockedAt, Answers: slices.Clone(x.Answers),
 			Shown: slices.Clone(x.Revealed), Prefilled: slices.Clone(x.Prefilled),
 			DerivedFrom: slices.Clone(x.DerivedFrom), Method: x.Method, Rationale: x.Rationale}
 		if m := s.members[x.Reader]; m != nil {

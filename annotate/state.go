@@ -3,6 +3,7 @@ package annotate
 import (
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"time"
 
@@ -25,10 +26,13 @@ type state struct {
 	assignments map[string]*Assignment
 	tasks       map[string][]*Assignment // by reader, in order
 	readings    map[string]*Reading
-	order       []string          // of readings, as they were opened
-	answers     map[string]string // reading of each answer
-	versions    map[string]int    // of each answer, also of removed ones
+	order       []string              // of readings, as they were opened
+	answers     map[string]string     // reading of each answer
+	versions    map[string]int        // of each answer, also of removed ones
+	machine     map[string][]*Reading // by case: the models' locked readings, so that nobody has to look through others' for them
 	truths      []Truth
+	pool        []*Assignment              // for whoever is free, in their order
+	known       map[string]map[string]bool // by member: cases that they know of, beside their own
 
 	taken   map[string]Event   // by actor and op
 	streams map[string][]Event // what each member has been given to see, numbered from 1
@@ -45,7 +49,7 @@ type Truth struct {
 
 func newState() *state {
 	return &state{phase: Setup, members: map[string]*Member{}, cases: map[string]*Case{}, assignments: map[string]*Assignment{}, tasks: map[string][]*Assignment{},
-		readings: map[string]*Reading{}, answers: map[string]string{}, versions: map[string]int{}, taken: map[string]Event{}, streams: map[string][]Event{}}
+		readings: map[string]*Reading{}, machine: map[string][]*Reading{}, answers: map[string]string{}, versions: map[string]int{}, known: map[string]map[string]bool{}, taken: map[string]Event{}, streams: map[string][]Event{}}
 }
 
 // What events hold.
@@ -84,6 +88,7 @@ type (
 		Image   int      `json:"image,omitempty"`
 		Frame   int      `json:"frame,omitempty"`
 		Reply   string   `json:"reply,omitempty"` // to another comment
+		Shown   []Shown  `json:"shown,omitempty"`
 		Method  string   `json:"method,omitempty"`
 		Reason  string   `json:"rationale,omitempty"`
 	}
@@ -145,6 +150,11 @@ func (s *state) apply(e Event) error {
 		if parse(&d) {
 			for _, a := range d.Assignments {
 				s.assignments[a.ID] = a
+				if a.Reader == "" {
+					a.pooled, a.place = true, a.Order
+					s.pool = append(s.pool, a)
+					continue
+				}
 				s.tasks[a.Reader] = append(s.tasks[a.Reader], a)
 			}
 		}
@@ -181,11 +191,17 @@ func (s *state) apply(e Event) error {
 			r := s.readings[d.Reading]
 			switch e.Kind {
 			case TimeSpent:
-				r.Seconds += d.Seconds
+				r.spend(e.Actor, d)
 			case ReadingLocked:
 				r.LockedAt, r.Method, r.Rationale = e.At, d.Method, d.Reason
+				if by := s.members[r.Reader]; by != nil && by.AI() && r.Arm != protocol.Deciding {
+					s.machine[r.Case] = append(s.machine[r.Case], r)
+				}
 			case ReadingShared:
 				r.SharedWith = d.With
+				for _, who := range d.With {
+					s.learn(who, r.Case)
+				}
 			case Commented:
 				r.comments = append(r.comments, newComment(e, d, r))
 			}
@@ -208,6 +224,18 @@ func (s *state) apply(e Event) error {
 		var d unblinding
 		if parse(&d) {
 			s.members[d.Member].unblinded = true
+		}
+	case CaseTaken, PutBack:
+		var d took
+		if parse(&d) && e.Kind == CaseTaken {
+			s.take(e.Actor, d)
+		} else if err == nil {
+			s.putBack(d)
+		}
+	case DueSet:
+		var d dueSet
+		if parse(&d) {
+			s.due(d)
 		}
 	case Ordered:
 		var d ordered
@@ -282,12 +310,27 @@ func (s *state) ofAI(id string) *Reading {
 	if p == nil || p.Design.AI == "" {
 		return nil
 	}
-	for _, rid := range s.order {
-		if r := s.readings[rid]; r.Case == id && r.Reader == p.Design.AI && r.Locked() && r.Arm != protocol.Deciding {
+	for _, r := range s.machine[id] {
+		if r.Reader == p.Design.AI {
 			return r
 		}
 	}
 	return nil
+}
+
+// lookUp is a reading; and where there is none, one of nobody that the same questions are asked of, so that it takes as long to say that there is
+// nothing as that it may not be seen.
+func (s *state) lookUp(id string) (r *Reading, there bool) {
+	if r := s.readings[id]; r != nil {
+		return r, true
+	}
+	nobody := &Reading{Revision: len(s.protocols), LockedAt: time.Unix(1, 0)}
+	if n := len(s.caseOrder); n > 0 {
+		h := fnv.New32a()
+		h.Write([]byte(id))
+		nobody.Case = s.caseOrder[int(h.Sum32()%uint32(n))]
+	}
+	return nobody, false
 }
 
 // mustRead says that the member has a reading of the case before them that nothing may colour: one unaided that is under way or could be opened.

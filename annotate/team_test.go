@@ -25,7 +25,7 @@ func empty() *Mask { return EncodeMask(make([]bool, 64*80), 64, 80) }
 // TestLeases: one member paints a place at a time; the lease ends by itself, is renewed, and is asked for by every change of a mask in a shared reading.
 func TestLeases(t *testing.T) {
 	s, r := sharing(t)
-	at := Place{r, "lv", 1, 2}
+	at := PaintPlace{r, "lv", 1, 2}
 	l, err := s.TakeLease("ann", at)
 	if err != nil || l.Holder != "ann" || !l.Until.Equal(s.clock.Add(LeaseTime)) {
 		t.Fatalf("%+v, %v", l, err)
@@ -33,7 +33,7 @@ func TestLeases(t *testing.T) {
 	if _, err := s.TakeLease("bob", at); fault.CodeOf(err) != fault.Conflict || !strings.Contains(err.Error(), "ann paints this mask, until 03:04:20") {
 		t.Errorf("%v", err)
 	}
-	if _, err := s.TakeLease("bob", Place{r, "lv", 1, 3}); err != nil {
+	if _, err := s.TakeLease("bob", PaintPlace{r, "lv", 1, 3}); err != nil {
 		t.Errorf("another frame: %v", err)
 	}
 	if _, err := s.TakeLease("carl", at); !errors.Is(err, ErrUnknown) {
@@ -45,7 +45,7 @@ func TestLeases(t *testing.T) {
 	if _, err := s.Leases("carl", r); !errors.Is(err, ErrUnknown) {
 		t.Error(err)
 	}
-	for _, bad := range []Place{{r, "note", 1, 0}, {r, "nothing", 1, 0}, {r, "lv", 0, 0}, {r, "lv", 2, 0}, {r, "lv", 1, 4}, {r, "lv", 1, -1}} {
+	for _, bad := range []PaintPlace{{r, "note", 1, 0}, {r, "nothing", 1, 0}, {r, "lv", 0, 0}, {r, "lv", 2, 0}, {r, "lv", 1, 4}, {r, "lv", 1, -1}} {
 		if _, err := s.TakeLease("ann", bad); fault.CodeOf(err) != fault.Input {
 			t.Errorf("%+v: %v", bad, err)
 		}
@@ -83,7 +83,7 @@ func TestLeases(t *testing.T) {
 	// Nobody keeps all frames to themselves.
 	many := 0
 	for _, f := range []int{0, 1, 2, 3} {
-		if _, err := s.TakeLease("ann", Place{r, "lv", 1, f}); err == nil {
+		if _, err := s.TakeLease("ann", PaintPlace{r, "lv", 1, f}); err == nil {
 			many++
 		}
 	}
@@ -109,7 +109,7 @@ func TestLeasesTogether(t *testing.T) {
 	for i := range 100 {
 		who := string(rune('a' + i%10))
 		all.Go(func() {
-			if given, held, err := l.take(who, Place{"r", "lv", 1, 0}, now); err == nil && held.Holder == "" {
+			if given, held, err := l.take(who, PaintPlace{"r", "lv", 1, 0}, now); err == nil && held.Holder == "" {
 				got <- given.Holder
 			}
 		})
@@ -126,7 +126,7 @@ func TestLeasesTogether(t *testing.T) {
 		}
 	}
 	for i := range maxLeases + 1 {
-		_, _, err := l.take("z", Place{"r", "lv", 1, 10 + i}, now)
+		_, _, err := l.take("z", PaintPlace{"r", "lv", 1, 10 + i}, now)
 		if (err != nil) != (i == maxLeases) {
 			t.Errorf("lease %d: %v", i+1, err)
 		}

@@ -31,6 +31,9 @@ const (
 	TruthSigned    Kind = "truth.sign"
 	Unblinded      Kind = "unblind"
 	Exported       Kind = "export"
+	CaseTaken      Kind = "case.take"
+	PutBack        Kind = "case.return"
+	DueSet         Kind = "due.set"
 	Ordered        Kind = "assignment.order"
 )
 
@@ -138,6 +141,8 @@ type Assignment struct {
 
 	reading  string
 	byChance bool // its place in the order comes from chance
+	pooled   bool // anybody could have taken it
+	place    int  // in the pool
 }
 
 // Reading is what one reader says of one case.
@@ -152,6 +157,7 @@ type Reading struct {
 	Opened      time.Time
 	LockedAt    time.Time // zero: a draft
 	Seconds     float64   // spent in focus
+	Screen      []Shown   // what was on it
 	Answers     []*Answer // in the order in which they were first given
 	Revealed    []string  // readings that were shown along, logged when it was opened
 	Prefilled   []*Answer // what it began with: copies of a model's answers, as they were
@@ -161,6 +167,7 @@ type Reading struct {
 	Rationale   string
 
 	comments []*Comment
+	spent    map[string]float64 // seconds, by member
 }
 
 // Locked says that the reading is final.

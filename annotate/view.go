@@ -38,6 +38,9 @@ type Task struct {
 	Due        string   `json:"due,omitempty"`
 	Reason     string   `json:"reason,omitempty"`
 	Items      []string `json:"items,omitempty"`
+	Late       bool     `json:"late,omitempty"` // it was due before today
+
+	Requirements []Requirement `json:"requirements,omitempty"` // in worklists
 }
 
 // Progress is how far a masked reader is.
@@ -47,6 +50,10 @@ type Progress struct {
 	Drafts   int     `json:"drafts"`
 	Locked   int     `json:"locked"`
 	Seconds  float64 `json:"seconds"`
+	Due      string  `json:"due,omitempty"` // the next date of what is not locked
+	Late     int     `json:"late"`          // past their dates
+
+	Requirements []RequirementProgress `json:"requirements"` // required items alone
 }
 
 func (p *Project) view(who string) (*Member, error) {
@@ -94,14 +101,16 @@ func (p *Project) Worklist(who string) ([]Task, error) {
 		if !policy.Decide(m.Roles, policy.OwnProgress, p.state.taskFacts(m, a, p.now())).Allowed {
 			continue
 		}
-		out = append(out, p.state.task(a, p.now()))
+		t := p.state.task(a, p.now())
+		t.Requirements = p.state.requirements(a, p.state.readings[a.reading])
+		out = append(out, t)
 	}
 	p.state.byPriority(out)
 	return out, nil
 }
 
 func (s *state) task(a *Assignment, now time.Time) Task {
-	t := Task{Assignment: a.ID, Order: a.Order, Arm: a.Arm, Session: a.Session, Reading: a.reading, Due: a.Due, Reason: a.Reason, Items: a.Items, State: "ready"}
+	t := Task{Assignment: a.ID, Order: a.Order, Arm: a.Arm, Session: a.Session, Reading: a.reading, Due: a.Due, Reason: a.Reason, Items: a.Items, State: "ready", Late: s.late(a, now)}
 	if p := s.current(); p != nil && len(t.Items) == 0 {
 		t.Items = p.AskedIn(a.Arm)
 	}
@@ -140,12 +149,9 @@ func (p *Project) Reading(who, id string) (*ReadingView, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := p.state.readings[id]
-	if r == nil {
-		return nil, ErrUnknown
-	}
+	r, there := p.state.lookUp(id)
 	v := p.state.show(m, r, p.now(), "")
-	if v == nil {
+	if v == nil || !there {
 		return nil, ErrUnknown
 	}
 	return v, nil
@@ -206,8 +212,15 @@ func (p *Project) Progress(who string) ([]Progress, error) {
 	}
 	out := []Progress{}
 	for name, tasks := range p.state.tasks {
-		row := Progress{Reader: p.state.members[name].Mask, Assigned: len(tasks)}
+		row := Progress{Reader: p.state.members[name].Mask, Assigned: len(tasks), Requirements: []RequirementProgress{}}
 		for _, a := range tasks {
+			row.Requirements = count(row.Requirements, p.state.requirements(a, p.state.readings[a.reading]))
+			if p.state.late(a, p.now()) {
+				row.Late++
+			}
+			if _, done := p.state.locked(a.ID); !done && a.Due != "" && (row.Due == "" || a.Due < row.Due) {
+				row.Due = a.Due
+			}
 			if r, done := p.state.locked(a.ID); done {
 				row.Locked++
 				row.Seconds += r.Seconds
@@ -307,6 +320,10 @@ func (s *state) publish(e Event) {
 		}
 	case Assigned, Sent:
 		s.publishTasks(e, give)
+	case CaseTaken, PutBack:
+		s.publishPool(e, give)
+	case DueSet:
+		s.publishDue(e, give)
 	case Ordered:
 		s.publishOrder(e, give)
 	case Decided:
@@ -331,6 +348,7 @@ func (s *state) publishTasks(e Event, give func(*Member, string, any)) {
 	for _, a := range d.Assignments {
 		mine[a.Reader] = append(mine[a.Reader], s.task(s.assignments[a.ID], e.At))
 	}
+	delete(mine, "") // a pool is nobody's
 	for name, tasks := range mine {
 		give(s.members[name], "", tasks)
 	}

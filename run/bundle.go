@@ -295,44 +295,62 @@ func tokens(text string) map[string]bool {
 
 // evaluateBundle is [EvaluateOn] of a bundle.
 func evaluateBundle(ctx context.Context, path string, opt ExternalOptions) (*Run, *Metrics, error) {
-	b, err := bundle.Open(path)
+	r, models, known, done, err := openBundle(path, opt.Log)
 	if err != nil {
 		return nil, nil, err
 	}
-	defer b.Close()
-	dir, err := os.MkdirTemp("", "cineloop-bundle-*")
-	if err != nil {
-		return nil, nil, fault.New(fault.Resource, "unpacking the bundle: %w", err)
-	}
-	defer os.RemoveAll(dir)
-	if err := b.Unpack(dir); err != nil {
-		return nil, nil, err
-	}
-	r := &Run{Dir: Folder(dir), log: opt.Log, bundled: true}
-	if b.Signature == nil {
-		r.say("note: the bundle is not signed: nobody vouches for it")
-	}
-	if r.Plan, err = learn.ReadPlan(r.Dir.Plan()); err != nil {
-		return nil, nil, err
-	}
-	r.Cohort = &cohort.Cohort{Spec: r.Plan.Data}
-	var models []string
-	for _, n := range b.Manifest.Networks {
-		models = append(models, filepath.Join(dir, filepath.FromSlash(n.Dir)))
-	}
-	known, note := func(string) string { return "" }, "the bundle does not say what its models were trained on: make sure that these data were not among it"
-	if b.Has(bundle.SeenFile) {
-		var s seenItems
-		if err := b.ReadJSON(bundle.SeenFile, &s); err != nil {
-			return nil, nil, err
-		}
-		known, note = s.part(), ""
+	defer done()
+	note := ""
+	if known == nil {
+		known, note = func(string) string { return "" }, "the bundle does not say what its models were trained on: make sure that these data were not among it"
 	}
 	if opt.Out == "" {
 		base := strings.TrimSuffix(strings.TrimRight(path, "/"), filepath.Ext(path))
 		opt.Out = filepath.Join(base+"-evaluations", slug(strings.TrimSuffix(filepath.Base(opt.Table), filepath.Ext(opt.Table))))
 	}
 	return r.scoreOther(ctx, opt, models, known, hasher{}, nonEmpty(note)...)
+}
+
+// openBundle unpacks a bundle as a run, and names its networks' folders. known says which part an item of a digest was in, where the bundle says so.
+// done removes what was unpacked.
+func openBundle(path string, log io.Writer) (r *Run, models []string, known func(string) string, done func(), err error) {
+	b, err := bundle.Open(path)
+	if err != nil {
+		return nil, nil, nil, nil, err
+	}
+	defer b.Close()
+	dir, err := os.MkdirTemp("", "cineloop-bundle-*")
+	if err != nil {
+		return nil, nil, nil, nil, fault.New(fault.Resource, "unpacking the bundle: %w", err)
+	}
+	done = func() { os.RemoveAll(dir) }
+	defer func() {
+		if err != nil {
+			done()
+		}
+	}()
+	if err = b.Unpack(dir); err != nil {
+		return nil, nil, nil, nil, err
+	}
+	r = &Run{Dir: Folder(dir), log: log, bundled: true}
+	if b.Signature == nil {
+		r.say("note: the bundle is not signed: nobody vouches for it")
+	}
+	if r.Plan, err = learn.ReadPlan(r.Dir.Plan()); err != nil {
+		return nil, nil, nil, nil, err
+	}
+	r.Cohort = &cohort.Cohort{Spec: r.Plan.Data}
+	for _, n := range b.Manifest.Networks {
+		models = append(models, filepath.Join(dir, filepath.FromSlash(n.Dir)))
+	}
+	if b.Has(bundle.SeenFile) {
+		var s seenItems
+		if err = b.ReadJSON(bundle.SeenFile, &s); err != nil {
+			return nil, nil, nil, nil, err
+		}
+		known = s.part()
+	}
+	return r, models, known, done, nil
 }
 
 // part says which part an item of a digest was in.

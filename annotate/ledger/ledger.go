@@ -121,6 +121,23 @@ func Read(path string, replay func(seq int64, payload []byte) error) (Head, erro
 	return head, err
 }
 
+// errEnough ends a walk at an entry.
+var errEnough = errors.New("that was the entry")
+
+// ReadTo follows the chain of the ledger at path to entry seq, or to its last one where that comes before. Codes as of [Read].
+func ReadTo(path string, seq int64) (Head, error) {
+	head, err := Read(path, func(at int64, _ []byte) error {
+		if at >= seq {
+			return errEnough
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return head, err
+}
+
 // walk follows the chain and says where the last whole line ends.
 func walk(r io.Reader, replay func(int64, []byte) error) (head Head, whole int64, err error) {
 	buf, start := make([]byte, 0, 1<<16), 0

@@ -31,6 +31,7 @@ const (
 	ManageStudy   Action = "manage study" // cases, protocol, assignments, phases
 	ViewCase      Action = "view case"    // its pictures, under its code
 	OpenReading   Action = "open reading"
+	TakeCase      Action = "take case" // the next one of a pool
 	ViewReading   Action = "view reading"
 	EditReading   Action = "edit reading"
 	LockReading   Action = "lock reading"
@@ -51,7 +52,7 @@ const (
 )
 
 // Actions are all of them.
-var Actions = []Action{ManageMembers, ManageStudy, ViewCase, OpenReading, ViewReading, EditReading, LockReading, ShareReading, Comment, ViewComments, Attend, ViewProgress, OwnProgress,
+var Actions = []Action{ManageMembers, ManageStudy, ViewCase, OpenReading, TakeCase, ViewReading, EditReading, LockReading, ShareReading, Comment, ViewComments, Attend, ViewProgress, OwnProgress,
 	ViewAgreement, Dispatch, SignTruth, Export, ViewNames, Unblind, ViewLog, ViewAccess}
 
 // Facts are what holds of the subject and the thing that is asked about; a set of bits.

@@ -6,6 +6,7 @@ var table = []Rule{
 	{Role: Reader, Action: ViewCase, Needs: Assigned | Ready | Reading, Why: "cases are read when their turn has come"},
 	{Role: Reader, Action: ViewCase, Needs: Shared | Reading, Not: FromAI | MustRead, Why: "a shared reading is looked at on its pictures"},
 	{Role: Reader, Action: OpenReading, Needs: Own | Ready | Reading, Why: "an assignment is opened by whom it is for"},
+	{Role: Reader, Action: TakeCase, Needs: Reading, Why: "whoever is free takes the next case of a pool, and does not choose"},
 	{Role: Reader, Action: ViewReading, Needs: Own, Why: "readers see their own readings"},
 	{Role: Reader, Action: ViewReading, Needs: Shared, Not: FromAI | MustRead, Why: "shared readings are seen by whom they are shared with, once these have no reading of the case before them"},
 	{Role: Reader, Action: ViewReading, Needs: Revealed | FromAI | Locked, Not: MustRead, Masked: true, Why: "AI is seen after the unaided reading is locked, when the server has revealed it"},

@@ -65,6 +65,9 @@ func (p *Protocol) check(file string) error {
 	if d.Readers != 0 && !free {
 		bad("design.readers: in a %s design every reader reads every case", d.Kind)
 	}
+	if d.Pool && (d.Kind != Independent && d.Kind != Assisted || d.Repeat > 0) {
+		bad("design.pool: in independent and assisted designs without repeats")
+	}
 	if d.Repeat < 0 || d.Repeat > 100 || d.Repeat > 0 && d.Kind != Independent {
 		bad("design.repeat: 0 to 100 per cent, in independent designs")
 	}
@@ -101,6 +104,11 @@ func (p *Protocol) check(file string) error {
 		}
 		if it.Prefill && (!aided || it.Kind == Origin || it.Kind == Prefer) {
 			bad("%s.prefill: for what aided readings ask: in sequential, crossed and assisted designs", where)
+		}
+	}
+	for i := range p.Hanging {
+		for _, f := range p.Hanging[i].faults() {
+			bad("hanging[%d].%s", i, f)
 		}
 	}
 	if (d.Kind == Preference) != (prefers > 0) {

@@ -18,6 +18,7 @@ type Protocol struct {
 	Items  []Item `yaml:"items"`
 
 	Adjudication Adjudication `yaml:"adjudication"`
+	Hanging      []Hanging    `yaml:"hanging"` // how pictures are laid out, the first that fits
 }
 
 // DesignKind is how readings are laid out.
@@ -44,6 +45,7 @@ type Design struct {
 	AI          string     `yaml:"ai"`           // member whose readings are shown in aided arms, or preferred; needed by sequential, crossed, preference and assisted
 	Repeat      int        `yaml:"repeat"`       // per cent of cases that a reader gets twice, to know the reader's own noise; independent designs only
 	Order       string     `yaml:"order"`        // chance (default); priority: the coordinator may have the most instructive cases read first; independent and assisted designs
+	Pool        bool       `yaml:"pool"`         // cases wait for whoever is free instead of being dealt out; independent and assisted designs
 }
 
 // The orders.
@@ -207,6 +209,9 @@ func (p *Protocol) fill() {
 	}
 	if p.Adjudication.Method == "" {
 		p.Adjudication.Method = "third"
+	}
+	for i := range p.Hanging {
+		p.Hanging[i].fill()
 	}
 	for i := range p.Items {
 		it := &p.Items[i]

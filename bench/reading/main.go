@@ -1,5 +1,5 @@
 // Command reading times the server of reading studies over loopback: eight browsers that change answers in one shared reading, each over its
-// own WebSocket, 2,000 ops in all and 2,000 each; the time from sending an op until each of the eight has the event, with every op on the disk
+// own WebSocket, 2,000 ops in all and 2,000 each, without and with each of them moving through the frames and drawing a stroke 20 times a second that the others are shown; the time from sending an op until each of the eight has the event, with every op on the disk
 // before it is told; and the first and the following frames of a colour loop of 640 × 480 × 60. There is no peer in these rows: the limits
 // are the project's own. It ends with an error where streams differ in their order.
 package main
@@ -88,8 +88,10 @@ func run(ctx context.Context) (err error) {
 	}
 	fmt.Println("name | ours | peer | ratio | limit")
 	for _, each := range []int{250, 2000} {
-		if err := together(ctx, url, p, shared, names, each); err != nil {
-			return err
+		for _, alive := range []bool{false, true} {
+			if err := together(ctx, url, p, shared, names, each, alive); err != nil {
+				return err
+			}
 		}
 	}
 	return loops(ctx, url, owner, task)

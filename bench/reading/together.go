@@ -29,15 +29,55 @@ type event struct {
 type frame struct {
 	Events  []event
 	Receipt *struct {
+		Kind    string
 		Object  string
 		Version int
 	}
 	Refused *struct{ Message string }
+	Live    *struct {
+		Who    string
+		Object string
+		Stroke struct{ Points [][2]float64 }
+	}
 }
+
+// alive lets a client move through the frames and draw, as a hand does, until ctx ends; when notes when what was sent.
+func alive(ctx context.Context, c *websocket.Conn, shared string, i int, when func(key string)) error {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	points := [][2]float64{}
+	for n := 0; ; n++ {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if points = append(points, [2]float64{float64(n), float64(i)}); len(points) > 60 {
+			points = points[1:]
+		}
+		says := []map[string]any{{"kind": "live", "data": map[string]any{"reading": shared, "image": 1, "frame": n % frames, "stroke": map[string]any{"radius": 8, "points": points}}}}
+		if n%5 == 0 {
+			says = append(says, map[string]any{"kind": "presence", "data": map[string]any{"reading": shared, "image": 1, "frame": n % frames}})
+		}
+		for _, v := range says {
+			b, _ := json.Marshal(v)
+			if v["kind"] == "live" {
+				when(fmt.Sprint(n, i))
+			}
+			if err := c.Write(ctx, websocket.MessageText, b); err != nil && ctx.Err() == nil {
+				return err
+			}
+		}
+	}
+}
+
+// runs counts the calls of together: each has answers of its own.
+var runs int
 
 // together lets every client change an answer of its own each times, each op after the receipt of the one before, and waits until all have
 // seen all.
-func together(ctx context.Context, url string, p *annotate.Project, shared string, names []string, each int) error {
+func together(ctx context.Context, url string, p *annotate.Project, shared string, names []string, each int, living bool) error {
+	defer func() { runs++ }()
 	var mu sync.Mutex
 	sent := map[string]time.Time{} // by object and version
 	type arrival struct {
@@ -46,7 +86,12 @@ func together(ctx context.Context, url string, p *annotate.Project, shared strin
 	}
 	arrivals := make([][]arrival, len(names))
 	orders := make([][]string, len(names))
+	drawn := map[string]time.Time{} // by number and client
+	var shown []time.Duration
 	all, ctx := errgroup.WithContext(ctx)
+	hands, still := context.WithCancel(ctx)
+	defer still()
+	var drawing errgroup.Group
 	began := time.Now()
 	var acknowledged []time.Duration
 	var ready sync.WaitGroup
@@ -81,7 +126,13 @@ func together(ctx context.Context, url string, p *annotate.Project, shared strin
 				if f.Refused != nil {
 					return errors.New(f.Refused.Message)
 				}
-				if f.Receipt != nil {
+				if f.Live != nil {
+					last := f.Live.Stroke.Points[len(f.Live.Stroke.Points)-1]
+					mu.Lock()
+					shown = append(shown, now.Sub(drawn[fmt.Sprint(int(last[0]), int(last[1]))]))
+					mu.Unlock()
+				}
+				if f.Receipt != nil && f.Receipt.Kind == "answer.put" {
 					told++
 					receipts <- f
 				}
@@ -97,11 +148,16 @@ func together(ctx context.Context, url string, p *annotate.Project, shared strin
 		all.Go(func() error { // what is sent
 			ready.Done()
 			ready.Wait()
-			object, version := fmt.Sprintf("%016x%016x", each, i), 0
+			object, version := fmt.Sprintf("%016x%016x", runs, i), 0
+			if living {
+				drawing.Go(func() error {
+					return alive(hands, c, shared, i, func(key string) { mu.Lock(); drawn[key] = time.Now(); mu.Unlock() })
+				})
+			}
 			var own []time.Duration
 			for range each {
 				op, _ := json.Marshal(map[string]any{"kind": "answer.put", "object": object, "base": version, "data": map[string]any{"reading": shared,
-					"answer": map[string]any{"item": "note", "image": 1, "frame": i + min(1, each/251)*len(names), "text": "calcified leaflets, moderate"}}})
+					"answer": map[string]any{"item": "note", "image": 1, "frame": i + runs*len(names), "text": "calcified leaflets, moderate"}}})
 				start := time.Now()
 				mu.Lock()
 				sent[fmt.Sprint(object, version+1)] = start
@@ -123,7 +179,9 @@ func together(ctx context.Context, url string, p *annotate.Project, shared strin
 			return nil
 		})
 	}
-	if err := all.Wait(); err != nil {
+	err := all.Wait()
+	still()
+	if err := errors.Join(err, drawing.Wait()); err != nil {
 		return err
 	}
 	wall := time.Since(began)
@@ -136,10 +194,25 @@ func together(ctx context.Context, url string, p *annotate.Project, shared strin
 			latency = append(latency, a.at.Sub(sent[a.key]))
 		}
 	}
-	title := fmt.Sprintf("reading: %d clients x %d ops, %d events told in one order", len(names), each, len(latency))
+	title := fmt.Sprintf("reading: %d clients x %d ops%s, %d events told in one order", len(names), each, title(living), len(latency))
 	fmt.Printf("%s, op to event, median, ms | %.2f | | | \n", title, ms(at(latency, .5)))
 	fmt.Printf("%s, op to event, p99, ms | %.2f | | | 25\n", title, ms(at(latency, .99)))
 	fmt.Printf("%s, op to receipt, p99, ms | %.2f | | | 25\n", title, ms(at(acknowledged, .99)))
+	if living && len(shown) == 0 {
+		return errors.New("nothing of what was drawn was shown")
+	}
+	if living {
+		fmt.Printf("%s, %d strokes shown, drawn to shown, median, ms | %.2f | | | \n", title, len(shown), ms(at(shown, .5)))
+		fmt.Printf("%s, %d strokes shown, drawn to shown, p99, ms | %.2f | | | 25\n", title, len(shown), ms(at(shown, .99)))
+	}
 	fmt.Printf("%s, ops/s | %.0f | | | \n", title, float64(len(names)*each)/wall.Seconds())
 	return nil
+}
+
+// title says that presence and live shapes were on.
+func title(living bool) string {
+	if living {
+		return " with presence and live strokes"
+	}
+	return ""
 }

@@ -54,7 +54,7 @@ Exit status: 0 done, 2 a wrong flag, 3 no protocol yet, or a truth that does not
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Project = args[0]
-			return runAgreement(cmd.Context(), opts, io)
+			return noted("agreement", annotateOptions{Project: opts.Project}, io, func() error { return runAgreement(cmd.Context(), opts, io) })
 		},
 	}
 	f := cmd.Flags()

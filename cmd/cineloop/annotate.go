@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,6 +47,9 @@ type annotateOptions struct {
 	DryRun    bool
 	KeyFile   string // truth
 	PublicKey string
+	Trail     auditOfTrail
+
+	Assist assistOptions // assist, order
 }
 
 // annotateCommand is one sub-command: a project and what is done with it.
@@ -54,6 +58,7 @@ type annotateCommand struct {
 	args                            cobra.PositionalArgs
 	flags                           func(*cobra.Command, *annotateOptions)
 	run                             func(context.Context, annotateOptions, ioStreams) error
+	subs                            []annotateCommand
 }
 
 func newAnnotateCmd(io ioStreams) *cobra.Command {
@@ -67,7 +72,8 @@ place: docs/reference/reading-policy.md. How it all goes is in docs/explanation/
 
 With --project it serves the project to browsers until interrupted: members log in with the passwords that cineloop annotate user sets, see their
 worklist and look at the loops of their cases; programs send ops and follow events (docs/reference/reading-server.md). The pages do not draw or answer
-yet. --demo makes a study of simulated loops first and prints its passwords. Beyond this machine TLS is needed.
+yet. --demo makes a study of simulated loops first and prints its passwords. Beyond this machine TLS is needed: with a certificate of your own
+(--tls-cert, --tls-key), or with --tls-auto by an authority that is made once in your configuration and that browsers have to trust.
 
 Exit status: 0 done, 2 wrong usage or not allowed, 3 unsuitable input, 4 the address is taken, 6 not found, 7 conflict, or open in
 another process, 8 out of disk, 130 interrupted.`,
@@ -76,21 +82,30 @@ another process, 8 out of disk, 130 interrupted.`,
 	serveAnnotate(cmd, io)
 	cmd.PersistentFlags().StringVar(&opts.As, "as", "", "member in whose name it is done")
 	cmd.PersistentFlags().BoolVar(&opts.JSON, "json", false, "print the result as JSON")
-	for _, sub := range slices.Concat(annotateSetup, annotateResults, annotateServing, annotateIdentity) {
-		c := &cobra.Command{Use: strings.TrimSpace(sub.use + " PROJECT " + sub.rest), Short: sub.short, Long: sub.long, Example: sub.example, Args: cobra.ExactArgs(1),
-			RunE: func(cmd *cobra.Command, args []string) error {
-				opts.Project, opts.Rest = args[0], args[1:]
-				return sub.run(cmd.Context(), opts, io)
-			}}
-		if sub.args != nil {
-			c.Args = sub.args
-		}
-		if sub.flags != nil {
-			sub.flags(c, &opts)
-		}
-		cmd.AddCommand(c)
+	for _, sub := range slices.Concat(annotateSetup, annotateAssisting, annotateResults, annotateServing, annotateIdentity) {
+		addAnnotate(cmd, sub, "", &opts, io)
 	}
 	return cmd
+}
+
+// addAnnotate adds a sub-command and its own; the audit trail notes each before it runs, by its name or by that of the one it belongs to.
+func addAnnotate(parent *cobra.Command, sub annotateCommand, of string, opts *annotateOptions, io ioStreams) {
+	of = cmp.Or(of, sub.use)
+	c := &cobra.Command{Use: strings.TrimSpace(sub.use + " PROJECT " + sub.rest), Short: sub.short, Long: sub.long, Example: sub.example, Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.Project, opts.Rest = args[0], args[1:]
+			return noted(of, *opts, io, func() error { return sub.run(cmd.Context(), *opts, io) })
+		}}
+	if sub.args != nil {
+		c.Args = sub.args
+	}
+	if sub.flags != nil {
+		sub.flags(c, opts)
+	}
+	for _, s := range sub.subs {
+		addAnnotate(c, s, of, opts, io)
+	}
+	parent.AddCommand(c)
 }
 
 var annotateSetup = []annotateCommand{

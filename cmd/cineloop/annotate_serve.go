@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	stdio "io"
@@ -20,7 +19,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/cineloop/cineloop/annotate"
-	"github.com/cineloop/cineloop/annotate/ledger"
 	"github.com/cineloop/cineloop/internal/access"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/internal/serve"
@@ -33,6 +31,7 @@ type annotateServeOptions struct {
 	Demo     bool
 	Cert     string
 	Key      string
+	TLS      annotateTLS
 	Idle     time.Duration
 	Absolute time.Duration
 	Quiet    bool
@@ -48,6 +47,7 @@ func serveAnnotate(cmd *cobra.Command, io ioStreams) {
 	f.BoolVar(&o.Demo, "demo", false, "make a study of simulated loops in --project (default cineloop-demo) if it is not there, and serve it")
 	f.StringVar(&o.Cert, "tls-cert", "", "PEM certificate: serve HTTPS")
 	f.StringVar(&o.Key, "tls-key", "", "PEM private key of the certificate")
+	o.TLS.flags(f)
 	f.DurationVar(&o.Idle, "idle", 30*time.Minute, "time without use after which a session ends")
 	f.DurationVar(&o.Absolute, "session", 12*time.Hour, "time after which a session ends in any case")
 	f.StringSliceVar(&o.From, "cases-from", nil, "folders of DICOM files that coordinators may add cases from, as DIR or NAME=DIR; sources.yaml in the project names more")
@@ -61,8 +61,11 @@ func serveAnnotate(cmd *cobra.Command, io ioStreams) {
 }
 
 func runAnnotateServe(ctx context.Context, o annotateServeOptions, io ioStreams) (err error) {
-	if o.Cert == "" && !loopbackAddress(o.Listen) {
-		return fault.New(fault.Usage, "passwords and pictures would travel in the clear").WithHint("give --tls-cert and --tls-key, or listen on 127.0.0.1")
+	if o.Cert != "" && o.TLS.Auto {
+		return fault.New(fault.Usage, "--tls-cert or --tls-auto, not both")
+	}
+	if o.Cert == "" && !o.TLS.Auto && !loopbackAddress(o.Listen) {
+		return fault.New(fault.Usage, "passwords and pictures would travel in the clear").WithHint("give --tls-auto, or --tls-cert and --tls-key, or listen on 127.0.0.1")
 	}
 	if o.Demo {
 		if o.Project == "" {
@@ -81,10 +84,10 @@ func runAnnotateServe(ctx context.Context, o annotateServeOptions, io ioStreams)
 	if !o.Quiet {
 		opts.Log = slog.New(slog.NewTextHandler(io.Err, nil))
 	}
-	if o.Cert != "" {
-		if opts.TLS, err = serve.LoadTLS(o.Cert, o.Key, ""); err != nil {
-			return err
-		}
+	if opts.TLS, err = o.tlsConfig(io); err != nil {
+		return err
+	}
+	if opts.TLS != nil {
 		opts.TLS.NextProtos = []string{"http/1.1"} // a WebSocket is taken over from HTTP/1.1
 		scheme = "https"
 	}
@@ -146,11 +149,7 @@ Exit status: 0 done, 2 a password that will not do, 6 no such project, member or
 			c.Flags().BoolVar(&o.Generate, "generate", false, "make a password up and print it")
 			c.Flags().BoolVar(&o.Remove, "remove", false, "take the password away")
 		}},
-	{use: "audit", short: "Follow the chain of the access log", run: runAnnotateAudit,
-		long: `Reads access.log of the project from its first entry to its last: each is bound to all before it. Prints how many entries of each kind there are and the last one's
-digest, to be kept elsewhere: what is changed or cut off afterwards does not come to it again.
-
-Exit status: 0 done, 3 the log was changed, 6 there is no log.`},
+	annotateAudit,
 }
 
 func runAnnotateUser(ctx context.Context, o annotateOptions, io ioStreams) error {
@@ -199,29 +198,4 @@ func readPassword(io ioStreams) (string, error) {
 		return "", err
 	}
 	return strings.TrimRight(line, "\r\n"), nil
-}
-
-func runAnnotateAudit(_ context.Context, o annotateOptions, io ioStreams) error {
-	counts := map[string]int{}
-	head, err := ledger.Read(filepath.Join(o.Project, readingweb.AccessFile), func(_ int64, b []byte) error {
-		var e struct{ Event string }
-		if err := json.Unmarshal(b, &e); err != nil {
-			return fault.New(fault.Input, "an entry of the access log can't be read")
-		}
-		counts[e.Event]++
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if o.JSON {
-		return json.NewEncoder(io.Out).Encode(map[string]any{"entries": head.Seq, "chain": head.Chain, "events": counts})
-	}
-	fmt.Fprintf(io.Out, "%d entries, the chain holds, the last is %s\n", head.Seq, head.Chain)
-	for _, name := range []string{"login", "login refused", "logout", "query", "view", "annotate", "refused"} {
-		if counts[name] > 0 {
-			fmt.Fprintf(io.Out, "%-14s %d\n", name, counts[name])
-		}
-	}
-	return nil
 }

@@ -52,6 +52,8 @@ NAME_pred (a number) or NAME_prob_CLASS… (classes), or NAME_time, NAME_event a
 columns; and where there are any patient, split, abstain, uncertainty, quality. --truth and --score name the columns of a yes-or-no
 target whose names say nothing. A number is cut into bands by age:50,65. docs/how-to/audit-your-model.md goes through one audit.
 
+cineloop audit verify PROJECT is about something else: the audit trail of a reading project.
+
 Exit status: 0 done (gaps or not), 2 a wrong flag, 3 a file that cannot be used (the message names line and column), 6 no file there,
 130 interrupted.`,
 		Example: `  cineloop audit runs/lus/predictions.csv --groups sex,site,age:50,65 --out audit
@@ -62,6 +64,7 @@ Exit status: 0 done (gaps or not), 2 a wrong flag, 3 a file that cannot be used 
 			return runAudit(cmd.Context(), opts, io)
 		},
 	}
+	cmd.AddCommand(newAuditVerifyCmd(io))
 	f := cmd.Flags()
 	f.StringSliceVar(&opts.Groups, "groups", nil, "columns of groups; age:50,65 cuts a number into bands")
 	f.StringVar(&opts.Out, "out", "", "folder for audit.json and audit.html")

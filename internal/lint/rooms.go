@@ -30,7 +30,7 @@ var Rooms = []Room{
 	{Path: "internal/version", Floor: 0},
 	{Path: "internal/progress", Floor: 0, Beside: []string{"internal/fault"}},
 	{Path: "internal/access", Floor: 0, Beside: []string{"internal/fault", "internal/strictyaml", "internal/atomicfile"}},
-	{Path: "internal/serve", Floor: 0, Beside: []string{"internal/fault", "internal/access"}},
+	{Path: "internal/serve", Floor: 0, Beside: []string{"internal/fault", "internal/access", "internal/atomicfile", "internal/hold"}},
 	{Path: "internal/browser", Floor: 0},
 	{Path: "internal/judges", Floor: 0},
 	{Path: "internal/signing", Floor: 0, Beside: []string{"internal/fault"}},

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/cineloop/cineloop/internal/fault"
@@ -104,8 +105,8 @@ func secured(h http.Handler, opts Options) http.Handler {
 		hd.Set("X-Content-Type-Options", "nosniff")
 		hd.Set("Referrer-Policy", "no-referrer")
 		hd.Set("X-Frame-Options", "DENY")
-		hd.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'") // pages set their own
-		if opts.TLS != nil {
+		hd.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")     // pages set their own
+		if host, _, _ := strings.Cut(r.Host, ":"); opts.TLS != nil && host != "localhost" { // of which it would hold for every port
 			hd.Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		h.ServeHTTP(w, r)

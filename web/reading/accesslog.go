@@ -1,89 +1,48 @@
 package reading
 
 import (
-	"encoding/json"
-	"time"
+	"net"
+	"net/http"
 
-	"github.com/cineloop/cineloop/annotate/ledger"
-	"github.com/cineloop/cineloop/internal/fault"
+	"github.com/cineloop/cineloop/annotate"
+	"github.com/cineloop/cineloop/annotate/trail"
 )
 
-// entry is a line of the access log. It names members, routes and random ids; never a patient, a file, or what was typed.
-type entry struct {
-	At      time.Time `json:"at"`
-	Event   string    `json:"event"`        // login, login refused, logout, step-up, step-up refused, query, view, annotate, refused
-	By      string    `json:"by,omitempty"` // how one logged in: password, oidc
-	Who     string    `json:"who,omitempty"`
-	Session string    `json:"session,omitempty"`
-	Route   string    `json:"route,omitempty"`
-	Kind    string    `json:"kind,omitempty"` // of an op
-	Object  string    `json:"object,omitempty"`
-	Image   int       `json:"image,omitempty"`
-	Code    string    `json:"code,omitempty"` // why it was refused
-}
+// entry is a line of the access log: see [trail.Entry].
+type entry = trail.Entry
 
-// accessLog is a ledger that is made durable once a second, and at once where that is asked for.
-type accessLog struct {
-	ledger *ledger.Ledger
-	now    func() time.Time
-	stop   chan struct{}
-	ended  chan struct{}
-}
+// accessLog is the project's, while it is served.
+type accessLog struct{ *trail.Log }
 
 func openAccessLog(path string) (*accessLog, error) {
-	l, err := ledger.Open(path, nil)
+	l, err := trail.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	a := &accessLog{ledger: l, now: time.Now, stop: make(chan struct{}), ended: make(chan struct{})}
-	go func() {
-		defer close(a.ended)
-		tick := time.NewTicker(time.Second)
-		defer tick.Stop()
-		var last int64
-		for {
-			select {
-			case <-a.stop:
-				return
-			case <-tick.C:
-			}
-			if seq := l.Written(); seq > last && l.Sync(seq) == nil { // an error stays with the ledger: nothing more is taken
-				last = seq
-			}
-		}
-	}()
-	return a, nil
+	return &accessLog{l}, nil
 }
 
 // add writes an entry. After an error nobody is answered any more.
-func (a *accessLog) add(e entry) error {
-	_, err := a.append(e)
-	return err
-}
-
-func (a *accessLog) append(e entry) (int64, error) {
-	e.At = a.now().UTC()
-	if len(e.Object) > 64 { // ids are 32 long: what is longer was made up by who asks
-		e.Object = "…"
-	}
-	b, err := json.Marshal(e)
-	if err != nil {
-		return 0, fault.New(fault.Internal, "an entry of the access log: %w", err)
-	}
-	return a.ledger.Append(b)
-}
+func (a *accessLog) add(e entry) error { return a.Add(e) }
 
 // durable writes an entry and waits until it is on the disk.
-func (a *accessLog) durable(e entry) error {
-	seq, err := a.append(e)
-	if err != nil {
-		return err
+func (a *accessLog) durable(e entry) error { return a.Durable(e) }
+
+// remote is the address that a request came from.
+func remote(r *http.Request) string {
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		return host
 	}
-	return a.ledger.Sync(seq)
+	return r.RemoteAddr
 }
 
-func (a *accessLog) close() error {
-	close(a.stop)
-	<-a.ended
-	return a.ledger.Close()
+// revealed notes that a reading that was opened shows others' readings beside it.
+func (s *Server) revealed(v *visitor, e annotate.Event) error {
+	if e.Kind != annotate.ReadingOpened {
+		return nil
+	}
+	if r, err := s.project.Reading(v.who, e.Object); err != nil || len(r.Beside) == 0 {
+		return nil
+	}
+	return s.log.add(entry{Event: trail.Reveal, Who: v.who, Session: v.session.tag, Kind: string(e.Kind), Object: e.Object})
 }

@@ -45,7 +45,7 @@ func (s *Server) getFrame(w http.ResponseWriter, r *http.Request, v *visitor) er
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	return s.pictures.with(pic, func(im *pixel.Image) error {
+	return s.pictures.with(id, pic, func(im *pixel.Image) error {
 		b, kind, d, err := encode(im, frame)
 		if err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cineloop/cineloop/annotate/trail"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/web/reading/oidc"
 )
@@ -101,29 +102,29 @@ func (s *Server) endOIDC(w http.ResponseWriter, r *http.Request, _ *visitor) err
 }
 
 func (s *Server) finishOIDC(w http.ResponseWriter, r *http.Request, p *pending) error {
-	refused, who, tag := "login refused", "", ""
+	refused, who, tag := trail.LoginRefused, "", ""
 	var attempt *oidc.Attempt
 	if p != nil {
 		attempt = p.attempt
 		if p.session != nil {
-			refused, who, tag = "step-up refused", p.session.who, p.session.tag
+			refused, who, tag = trail.StepUpRefused, p.session.who, p.session.tag
 		}
 	}
 	id, err := s.issuer.Finish(r.Context(), attempt, r.URL.Query())
 	if err != nil {
 		s.tellOperator(r.Context(), err)
-		_ = s.log.add(entry{Event: refused, Who: who, Session: tag, By: "oidc", Code: string(oidc.ReasonOf(err))})
+		_ = s.log.add(entry{Event: refused, Who: who, Session: tag, By: "oidc", From: remote(r), Code: string(oidc.ReasonOf(err))})
 		return sentence(err)
 	}
 	name, still := s.memberOf(id.Claim)
 	switch {
 	case !still(): // what the issuer calls them stays out of the log: they are nobody here
-		_ = s.log.add(entry{Event: refused, Who: who, Session: tag, By: "oidc", Code: "no member"})
+		_ = s.log.add(entry{Event: refused, Who: who, Session: tag, By: "oidc", From: remote(r), Code: "no member"})
 		return errNotHere
 	case p.session == nil:
 		return s.enter(w, r, name, "oidc", still)
 	case name != p.session.who:
-		_ = s.log.add(entry{Event: refused, Who: who, Session: tag, By: "oidc", Code: "other member"})
+		_ = s.log.add(entry{Event: refused, Who: who, Session: tag, By: "oidc", From: remote(r), Code: "other member"})
 		return errOther
 	}
 	return s.stepUp(p.session)

@@ -14,6 +14,7 @@ import (
 	"github.com/cineloop/cineloop/annotate"
 	"github.com/cineloop/cineloop/annotate/ledger"
 	"github.com/cineloop/cineloop/annotate/policy"
+	"github.com/cineloop/cineloop/annotate/trail"
 	"github.com/cineloop/cineloop/internal/access"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/web/reading/oidc"
@@ -95,7 +96,7 @@ func (s *site) events() (out []string) {
 		if err := json.Unmarshal(p, &e); err != nil {
 			return err
 		}
-		if !strings.HasPrefix(e.Event, "query") {
+		if e.Event != trail.Query && e.Event != trail.Start {
 			out = append(out, strings.Join(strings.Fields(strings.Join([]string{e.Event, e.Who, e.By, e.Code}, " ")), " "))
 		}
 		return nil
@@ -315,7 +316,7 @@ func TestStepUpAtTheIssuer(t *testing.T) {
 		t.Errorf("%s", to)
 	}
 	want := "login ada oidc|refused ada usage|step-up refused ada|refused ada usage|step-up refused ada oidc other member|refused ada usage|step-up refused ada oidc not fresh|" +
-		"refused ada usage|step-up ada|annotate ada|refused ada usage|logout ada"
+		"refused ada usage|step-up ada|unblind ada|refused ada usage|logout ada"
 	var got []string
 	for _, e := range s.events() {
 		if len(got) == 0 || got[len(got)-1] != e {

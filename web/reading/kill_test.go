@@ -20,7 +20,8 @@ import (
 )
 
 // TestKilledUnderLoad: a server that is killed with -9 while readers send ops, by sockets and by POST, and started again, has every answer
-// that was acknowledged, at least at the version that was; clients log in anew and go on from where their streams were left.
+// that was acknowledged, at least at the version that was; clients log in anew and go on from where their streams were left. No lease outlives it:
+// each round begins without one and takes it again.
 func TestKilledUnderLoad(t *testing.T) {
 	if dir := os.Getenv("READING_CHILD"); dir != "" {
 		serveUntilKilled(t, dir)
@@ -77,6 +78,15 @@ func TestKilledUnderLoad(t *testing.T) {
 				op := func(version int) m {
 					return m{"kind": "answer.put", "object": answers[who], "base": version, "data": m{"reading": readings[who], "answer": m{"item": "note", "text": strings.Repeat("x", 300)}}}
 				}
+				place := m{"reading": readings[who], "item": "lv", "image": 1, "frame": 0}
+				c := b.dial(0)
+				say(t, c, at(readings[who], 1, 0))
+				first := until(t, c, "leases", func(in message) bool { return in.Leases != nil })
+				if string(first.Leases) != fmt.Sprintf(`{"reading":%q,"held":[]}`, readings[who]) {
+					t.Errorf("round %d: a lease outlived the server: %s", round, first.Leases)
+				}
+				say(t, c, m{"id": "l", "kind": "lease.take", "data": place})
+				until(t, c, "lease", func(in message) bool { return in.Receipt != nil && in.Receipt.Op == "l" })
 				if i%2 == 0 {
 					bySocket(b, int(from), v.Answers[0].Version, op, acknowledged, func(n int64) { mu.Lock(); seen[who] = n; mu.Unlock() })
 				} else {

@@ -110,7 +110,7 @@ func (s *Server) say(ctx context.Context, st *stream, op annotate.Op) (receipt, 
 		}
 		return receipt{Op: op.ID, Kind: op.Kind}, s.together.move(st, to)
 	}
-	var at annotate.Place
+	var at annotate.PaintPlace
 	if err := strictly(op.Data, &at); err != nil {
 		return receipt{}, err
 	}
@@ -208,4 +208,9 @@ func (s *Server) getComments(w http.ResponseWriter, r *http.Request, v *visitor)
 func (s *Server) getShared(w http.ResponseWriter, _ *http.Request, v *visitor) error {
 	list, err := s.project.Shared(v.who)
 	return tell(w, list, err)
+}
+
+func (s *Server) getPool(w http.ResponseWriter, _ *http.Request, v *visitor) error {
+	pool, err := s.project.Pool(v.who)
+	return tell(w, pool, err)
 }

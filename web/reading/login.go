@@ -1,6 +1,10 @@
 package reading
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/cineloop/cineloop/annotate/trail"
+)
 
 // login checks a password and begins a session. Whoever is no member, has no password, or a wrong one, is told the same.
 func (s *Server) login(w http.ResponseWriter, r *http.Request, name, password string) error {
@@ -15,7 +19,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request, name, password st
 		if _, is := s.users.Stamp(name); is { // what else was typed could be a password
 			known = name
 		}
-		_ = s.log.add(entry{Event: "login refused", Who: known})
+		_ = s.log.add(entry{Event: trail.LoginRefused, Who: known, By: "password", From: remote(r)})
 		return errLogin
 	}
 	back()
@@ -39,7 +43,7 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, name, by string, 
 		s.sessions.mu.Unlock()
 	}
 	v := s.sessions.begin(w, name, by, still)
-	if err := s.log.durable(entry{Event: "login", Who: name, Session: v.tag, By: by}); err != nil {
+	if err := s.log.durable(entry{Event: trail.Login, Who: name, Session: v.tag, By: by, From: remote(r)}); err != nil {
 		s.sessions.close(v)
 		return err
 	}
@@ -49,5 +53,5 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, name, by string, 
 func (s *Server) logout(w http.ResponseWriter, r *http.Request, v *visitor) error {
 	s.sessions.leave(w, r)
 	w.Header().Set("Clear-Site-Data", `"cache", "storage"`) // pictures must not stay in a shared browser
-	return s.log.durable(entry{Event: "logout", Who: v.who, Session: v.session.tag})
+	return s.log.durable(entry{Event: trail.Logout, Who: v.who, Session: v.session.tag})
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cineloop/cineloop/annotate"
 	"github.com/cineloop/cineloop/dicom"
@@ -13,16 +14,18 @@ import (
 )
 
 const (
-	maxOpen  = 32        // files
+	maxOpen  = 64        // files
 	maxFrame = 256 << 20 // bytes of one frame
 )
 
-// pictures keeps files open that are being looked at.
+// pictures keeps files open that are being looked at, for each assignment by itself: where one file served all, the first frame would come
+// sooner to a reader whose case somebody else has open, or who had it before under another assignment.
 type pictures struct {
-	root string
+	root  string
+	loads atomic.Int64 // files opened
 
 	mu     sync.Mutex
-	open   map[string]*picture // by digest
+	open   map[string]*picture // by assignment and digest
 	tick   int64
 	closed bool
 }
@@ -40,28 +43,32 @@ type picture struct {
 // errPicture says nothing of the file: names may be patients'.
 var errPicture = fault.New(fault.Input, "the picture can't be read any more, or is not the one that was put into the study")
 
-// with gives a picture to use.
-func (p *pictures) with(pic annotate.Picture, use func(*pixel.Image) error) error {
+// with gives a picture of an assignment to use.
+func (p *pictures) with(assignment string, pic annotate.Picture, use func(*pixel.Image) error) error {
+	key := assignment + "/" + pic.Digest
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
 		return errPicture
 	}
-	o := p.open[pic.Digest]
+	o := p.open[key]
 	if o == nil {
 		if p.open == nil {
 			p.open = map[string]*picture{}
 		}
 		o = &picture{}
-		p.open[pic.Digest] = o
+		p.open[key] = o
 	}
 	o.users++
 	p.tick++
 	o.used = p.tick
 	p.mu.Unlock()
-	defer p.release(pic.Digest, o)
+	defer p.release(key, o)
 
-	o.once.Do(func() { o.load(p.root, pic) })
+	o.once.Do(func() {
+		p.loads.Add(1)
+		o.load(p.root, pic)
+	})
 	if o.err != nil {
 		return o.err
 	}
@@ -88,12 +95,12 @@ func (o *picture) load(root string, pic annotate.Picture) {
 }
 
 // release lets go of a picture, and of those that were not used for the longest time where there are too many.
-func (p *pictures) release(digest string, o *picture) {
+func (p *pictures) release(key string, o *picture) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	o.users--
-	if o.err != nil && p.open[digest] == o && o.users == 0 { // the next one tries anew
-		delete(p.open, digest)
+	if o.err != nil && p.open[key] == o && o.users == 0 { // the next one tries anew
+		delete(p.open, key)
 		_ = o.close()
 	}
 	for len(p.open) > maxOpen {

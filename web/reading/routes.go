@@ -7,6 +7,7 @@ import (
 
 	"github.com/cineloop/cineloop/annotate"
 	"github.com/cineloop/cineloop/annotate/policy"
+	"github.com/cineloop/cineloop/annotate/trail"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/web/reading/oidc"
 )
@@ -43,6 +44,7 @@ func (s *Server) routes() []route {
 		{Method: "GET", Path: "/api/protocol", Logged: true, handle: s.getProtocol, Does: "what is asked"},
 		{Method: "GET", Path: "/api/worklist", Asks: []policy.Action{policy.OwnProgress}, Logged: true, handle: s.getWorklist, Does: "one's own assignments in their order"},
 		{Method: "GET", Path: "/api/progress", Asks: []policy.Action{policy.ViewProgress}, Logged: true, handle: s.getProgress, Does: "how far each masked reader is"},
+		{Method: "GET", Path: "/api/pool", Asks: []policy.Action{policy.TakeCase, policy.ViewProgress}, Logged: true, handle: s.getPool, Does: "whether there is a case left to take, and for those who may know of progress how many"},
 		{Method: "GET", Path: "/api/cases/{id}", Asks: []policy.Action{policy.ViewCase}, Logged: true, handle: s.getCase, Does: "pictures of an assignment: size, depth, windows, times, marks, places in the patient"},
 		{Method: "GET", Path: "/api/cases/{id}/images/{image}/frames/{frame}", Asks: []policy.Action{policy.ViewCase}, handle: s.getFrame, Does: "the pixels of a frame"},
 		{Method: "POST", Path: "/api/cases/{id}/measure", Asks: []policy.Action{policy.ViewCase}, MaxBody: maxMeasure, Logged: true, handle: s.postMeasure, Does: "`{shapes}` to numbers, without writing"},
@@ -89,14 +91,14 @@ func (s *Server) routes() []route {
 }
 
 // opActions are what ops ask of the policy.
-var opActions = []policy.Action{policy.ManageMembers, policy.ManageStudy, policy.OpenReading, policy.EditReading, policy.LockReading, policy.ShareReading, policy.Comment,
+var opActions = []policy.Action{policy.ManageMembers, policy.ManageStudy, policy.OpenReading, policy.TakeCase, policy.EditReading, policy.LockReading, policy.ShareReading, policy.Comment,
 	policy.Dispatch, policy.Unblind}
 
 // kinds that a browser may ask for. Cases name files of this machine, and truths and exports are made by whoever holds the folder: these are
 // not among them.
 var kinds = map[annotate.Kind]bool{annotate.PhaseSet: true, annotate.MemberAdded: true, annotate.ProtocolSet: true, annotate.Assigned: true, annotate.ReadingOpened: true,
 	annotate.AnswerPut: true, annotate.AnswerRemoved: true, annotate.TimeSpent: true, annotate.ReadingLocked: true, annotate.ReadingShared: true, annotate.Commented: true,
-	annotate.Sent: true, annotate.Unblinded: true}
+	annotate.Sent: true, annotate.Unblinded: true, annotate.CaseTaken: true, annotate.PutBack: true, annotate.DueSet: true}
 
 // perform takes an op of a visitor, wherever it came from. The access log says that it was asked for before it is done.
 func (s *Server) perform(ctx context.Context, v *visitor, op annotate.Op) (receipt, error) {
@@ -114,11 +116,14 @@ func (s *Server) perform(ctx context.Context, v *visitor, op annotate.Op) (recei
 	if err := v.session.ops.Wait(ctx); err != nil {
 		return receipt{}, fault.New(fault.Interrupted, "the op was given up")
 	}
-	if err := s.log.add(entry{Event: "annotate", Who: v.who, Session: v.session.tag, Kind: string(op.Kind), Object: op.Object}); err != nil {
+	if err := s.log.add(entry{Event: trail.EventOf(op.Kind), Who: v.who, Session: v.session.tag, Kind: string(op.Kind), Object: op.Object}); err != nil {
 		return receipt{}, err
 	}
 	e, err := s.project.Do(ctx, v.who, op)
 	if err != nil {
+		return receipt{}, err
+	}
+	if err := s.revealed(v, e); err != nil {
 		return receipt{}, err
 	}
 	return receipt{Op: op.ID, Kind: e.Kind, Object: e.Object, Version: e.Version, Data: e.Data}, nil

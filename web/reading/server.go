@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/cineloop/cineloop/annotate"
+	"github.com/cineloop/cineloop/annotate/trail"
 	"github.com/cineloop/cineloop/internal/access"
 	"github.com/cineloop/cineloop/internal/fault"
 	"github.com/cineloop/cineloop/internal/serve"
@@ -23,7 +24,7 @@ import (
 // Files in a project's folder.
 const (
 	UsersFile  = "users.yaml"
-	AccessFile = "access.log"
+	AccessFile = trail.AccessFile
 )
 
 // Options of New. The zero value is fit for use.
@@ -89,6 +90,9 @@ func New(p *annotate.Project, opts Options) (*Server, error) {
 	s.together = newTogether(p, func() time.Time { return s.now() })
 	go s.together.run(s.done)
 	rand.Read(s.etags[:])
+	if err := log.durable(entry{Event: trail.Start, Account: trail.Account()}); err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
 	return s, nil
 }
 
@@ -104,7 +108,7 @@ func (s *Server) Close() error {
 	s.close.Do(func() {
 		close(s.done)
 		s.closeExports()
-		err = errors.Join(s.pictures.closeAll(), s.log.close())
+		err = errors.Join(s.pictures.closeAll(), s.log.add(entry{Event: trail.Stop, Account: trail.Account()}), s.log.Close())
 	})
 	return err
 }
@@ -175,8 +179,8 @@ func (s *Server) guard(rt route) http.Handler {
 			}
 			v = &visitor{sess.who, sess}
 			access.Note(r.Context(), sess.who)
-			if rt.Logged {
-				if err := s.log.add(entry{Event: "query", Who: v.who, Session: sess.tag, Route: rt.Method + " " + rt.Path, Object: r.PathValue("id")}); err != nil {
+			if event := rt.event(); event != "" {
+				if err := s.log.add(entry{Event: event, Who: v.who, Session: sess.tag, Route: rt.Method + " " + rt.Path, Object: r.PathValue("id")}); err != nil {
 					fail(w, err)
 					return
 				}
@@ -194,7 +198,7 @@ func (s *Server) guard(rt route) http.Handler {
 		}
 		if v.session != nil {
 			// A refusal that can't be noted is a refusal all the same.
-			_ = s.log.add(entry{Event: "refused", Who: v.who, Session: v.session.tag, Route: rt.Method + " " + rt.Path, Object: r.PathValue("id"), Code: string(fault.CodeOf(err))})
+			_ = s.log.add(entry{Event: trail.Refused, Who: v.who, Session: v.session.tag, Route: rt.Method + " " + rt.Path, Object: r.PathValue("id"), Code: string(fault.CodeOf(err))})
 		}
 		fail(w, err)
 	})

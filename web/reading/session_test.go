@@ -234,7 +234,7 @@ func TestAccessLog(t *testing.T) {
 	if err != nil || head.Seq != int64(len(got)) {
 		t.Fatal(err)
 	}
-	want := "login ann|view ann|query ann|query ann|refused ann|annotate ann|login refused |login refused bob|logout ann"
+	want := "start |login ann|view ann|query ann|query ann|refused ann|annotate ann|login refused |login refused bob|logout ann"
 	if strings.Join(got, "|") != want {
 		t.Errorf("%s\nwant %s", strings.Join(got, "|"), want)
 	}

@@ -2,10 +2,12 @@ package reading
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/cineloop/cineloop/annotate"
 	"github.com/cineloop/cineloop/annotate/policy"
+	"github.com/cineloop/cineloop/annotate/trail"
 	"github.com/cineloop/cineloop/internal/fault"
 )
 
@@ -27,6 +29,7 @@ var opAsks = map[annotate.Kind]policy.Action{
 	annotate.Assigned: policy.ManageStudy, annotate.ReadingOpened: policy.OpenReading, annotate.AnswerPut: policy.EditReading, annotate.AnswerRemoved: policy.EditReading,
 	annotate.TimeSpent: policy.EditReading, annotate.ReadingLocked: policy.LockReading, annotate.ReadingShared: policy.ShareReading, annotate.Commented: policy.Comment,
 	annotate.Sent: policy.Dispatch, annotate.Decided: policy.Dispatch, annotate.TruthSigned: policy.SignTruth, annotate.Unblinded: policy.Unblind, annotate.Exported: policy.Export,
+	annotate.CaseTaken: policy.TakeCase, annotate.PutBack: policy.ManageStudy, annotate.DueSet: policy.ManageStudy,
 }
 
 // opNeedsProof says whether an op of this kind needs a fresh proof.
@@ -40,12 +43,22 @@ func (rt route) needsProof() bool {
 	if rt.ByKind {
 		return false
 	}
-	for _, a := range rt.Asks {
-		if policy.Fresh(a) {
-			return true
+	return slices.ContainsFunc(rt.Asks, policy.Fresh)
+}
+
+// event is what the access log says of a request before its handler runs; "": the handler says it.
+func (rt route) event() string {
+	if !rt.ByKind {
+		for a, event := range map[policy.Action]string{policy.Export: trail.Export, policy.SignTruth: trail.Sign, policy.Unblind: trail.Unblind} {
+			if slices.Contains(rt.Asks, a) {
+				return event
+			}
 		}
 	}
-	return false
+	if rt.Logged {
+		return trail.Query
+	}
+	return ""
 }
 
 // needProof is nil where the visitor has proved who they are within Options.Fresh.
@@ -87,7 +100,7 @@ func (s *Server) postStepUp(w http.ResponseWriter, r *http.Request, v *visitor) 
 		return err
 	}
 	if !s.users.Check(v.who, in.Password) {
-		_ = s.log.add(entry{Event: "step-up refused", Who: v.who, Session: v.session.tag})
+		_ = s.log.add(entry{Event: trail.StepUpRefused, Who: v.who, Session: v.session.tag, From: remote(r)})
 		return errStepUpWrong
 	}
 	back()
@@ -106,7 +119,7 @@ func (s *Server) stepUp(v *session) error {
 	if !s.sessions.alive(v) {
 		return errNobody
 	}
-	if err := s.log.durable(entry{Event: "step-up", Who: v.who, Session: v.tag}); err != nil {
+	if err := s.log.durable(entry{Event: trail.StepUp, Who: v.who, Session: v.tag}); err != nil {
 		return err
 	}
 	if !s.sessions.prove(v) {

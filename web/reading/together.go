@@ -55,13 +55,13 @@ type held struct {
 
 // lease is one as a browser gets it: how long it holds from now, because its clock may be another.
 type lease struct {
-	annotate.Place
+	annotate.PaintPlace
 	Holder string `json:"holder"`
 	MS     int64  `json:"ms"`
 }
 
 func leaseOf(l annotate.Lease, now time.Time) lease {
-	return lease{l.Place, l.Holder, max(0, l.Until.Sub(now).Milliseconds())}
+	return lease{l.PaintPlace, l.Holder, max(0, l.Until.Sub(now).Milliseconds())}
 }
 
 // together knows which windows are in which reading, and tells them of each other. Whom it tells anything is asked of the project each time.
