@@ -106,6 +106,11 @@ func (p *Protocol) check(file string) error {
 			bad("%s.prefill: for what aided readings ask: in sequential, crossed and assisted designs", where)
 		}
 	}
+	for i := range p.Hanging {
+		for _, f := range p.Hanging[i].faults() {
+			bad("hanging[%d].%s", i, f)
+		}
+	}
 	if (d.Kind == Preference) != (prefers > 0) {
 		bad("items: a preference design and items of kind preference go together")
 	}

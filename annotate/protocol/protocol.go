@@ -18,6 +18,7 @@ type Protocol struct {
 	Items  []Item `yaml:"items"`
 
 	Adjudication Adjudication `yaml:"adjudication"`
+	Hanging      []Hanging    `yaml:"hanging"` // how pictures are laid out, the first that fits
 }
 
 // DesignKind is how readings are laid out.
@@ -208,6 +209,9 @@ func (p *Protocol) fill() {
 	}
 	if p.Adjudication.Method == "" {
 		p.Adjudication.Method = "third"
+	}
+	for i := range p.Hanging {
+		p.Hanging[i].fill()
 	}
 	for i := range p.Items {
 		it := &p.Items[i]

@@ -67,6 +67,16 @@ for (let i = 0; i < o.repeat; i++) {
 		out.free.push(await call(page, 'scroll', 5000));
 	});
 }
+/** What is seen is what the header says. */
+out.exact = { loop: 0, stack: 0 };
+await session(plain, async (page) => {
+	await open(page, o.loop);
+	for (const n of [0, 17, 59]) out.exact.loop += await call(page, 'differing', n, 'loop.dcm', n);
+});
+await session(plain, async (page) => {
+	await open(page, o.stack);
+	for (const n of [0, 100, 199]) out.exact.stack += await call(page, 'differing', n, `slice${n}.dcm`, 0);
+});
 /** A bound of 32 MiB under 70 MiB of loop: played round after round. */
 out.memory = await session(plain, async (page) => {
 	await open(page, o.loop, 32);

@@ -86,6 +86,25 @@ async function open() {
 			return { beats: n, seconds: (performance.now() - t) / 1000 };
 		},
 
+		/** Pixels of the canvas at 1:1 that are not those that package pixel renders of a file's frame. */
+		async differing(n: number, file: string, frame: number) {
+			v.setView({ scale: 1 / devicePixelRatio, centre: [source.image.columns / 2, source.image.rows / 2] });
+			v.show(n);
+			await until(() => v.frame === n);
+			await beat();
+			const { e, f } = v.transform();
+			const { columns, rows } = source.image;
+			const got = canvas.getContext('2d')!.getImageData(Math.round(e), Math.round(f), columns, rows).data;
+			const want = new Uint8Array(await (await fetch(`/bench/render/${file}/${frame}`)).arrayBuffer());
+			const samples = want.length / (columns * rows);
+			let differ = 0;
+			for (let i = 0; i < columns * rows; i++) for (let k = 0; k < 3; k++) if (got[4 * i + k] !== want[samples * i + (samples === 3 ? k : 0)]) {
+				differ++;
+				break;
+			}
+			return differ;
+		},
+
 		state: () => ({ used: memory.used, limit: memory.limit, problem: v.problem?.message, frames: total }),
 	};
 }

@@ -36,6 +36,8 @@ type imageView struct {
 	Rescales []rescale `json:"rescales,omitempty"`
 	Windows  []window  `json:"windows,omitempty"` // in values after rescaling
 	VOI      *table    `json:"voi_lut,omitempty"`
+	Modality *table    `json:"modality_lut,omitempty"` // in place of Rescale
+	Padding  *[2]int   `json:"padding,omitempty"`      // stored values, both included, that are no part of the picture
 	// TimesMS are the frames' times since the first; none where the header does not say.
 	TimesMS []float64 `json:"times_ms,omitempty"`
 	Marks   []mark    `json:"marks,omitempty"`
@@ -122,10 +124,15 @@ func describe(im *pixel.Image) (imageView, error) {
 	if err != nil {
 		return v, errPicture
 	}
-	if finite(m.Slope) && finite(m.Intercept) && m.Slope != 0 && (m.Slope != 1 || m.Intercept != 0) {
+	if m.LUT != nil {
+		v.Modality = &table{m.LUT.First, m.LUT.Bits, m.LUT.Data}
+	} else if finite(m.Slope) && finite(m.Intercept) && m.Slope != 0 && (m.Slope != 1 || m.Intercept != 0) {
 		v.Rescale = &rescale{m.Slope, m.Intercept}
 	}
 	v.Rescales = rescales(im)
+	if lo, hi, ok := im.Padding(); ok {
+		v.Padding = &[2]int{int(lo), int(hi)}
+	}
 	function := "linear"
 	if voi, ok := im.VOI(0); ok {
 		switch voi.Function {
@@ -158,7 +165,7 @@ func rescales(im *pixel.Image) (out []rescale) {
 	same := true
 	for f := range im.Frames {
 		m, err := im.Modality(f)
-		if err != nil || !finite(m.Slope) || !finite(m.Intercept) || m.Slope == 0 {
+		if err != nil || m.LUT != nil || !finite(m.Slope) || !finite(m.Intercept) || m.Slope == 0 {
 			return nil
 		}
 		out = append(out, rescale{m.Slope, m.Intercept})

@@ -28,6 +28,8 @@ func deep(t testing.TB, dir string, n int) string {
 	ds.SetInts(tag.PixelRepresentation, 1)
 	ds.SetFloats(tag.RescaleSlope, 2)
 	ds.SetFloats(tag.RescaleIntercept, -1000)
+	ds.SetInts(tag.PixelPaddingValue, -2000)
+	ds.SetInts(tag.PixelPaddingRangeLimit, -1999)
 	ds.SetFloats(tag.WindowCenter, 40, 300)
 	ds.SetFloats(tag.WindowWidth, 400, 1500)
 	b := make([]byte, 32)
@@ -124,7 +126,7 @@ func TestFrames(t *testing.T) {
 			}
 		case im.Bits == 16:
 			seen["deep"] = true
-			if !im.Signed || im.Stored != 12 || !im.Inverse || im.Rescale == nil || *im.Rescale != (rescale{2, -1000}) || len(im.Windows) != 2 || im.Windows[1] != (window{300, 1500, "linear"}) {
+			if !im.Signed || im.Stored != 12 || !im.Inverse || im.Rescale == nil || *im.Rescale != (rescale{2, -1000}) || len(im.Windows) != 2 || im.Padding == nil || *im.Padding != [2]int{-2000, -1999} || im.Windows[1] != (window{300, 1500, "linear"}) {
 				t.Errorf("%+v", im)
 			}
 			for i := range 16 {

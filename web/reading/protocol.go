@@ -14,6 +14,7 @@ type protocolView struct {
 	Title    string              `json:"title"`
 	Design   protocol.DesignKind `json:"design"`
 	Items    []itemView          `json:"items"`
+	Hanging  []protocol.Hanging  `json:"hanging,omitempty"`
 }
 
 type itemView struct {
@@ -56,7 +57,7 @@ func (s *Server) getProtocol(w http.ResponseWriter, _ *http.Request, v *visitor)
 	if err != nil {
 		return err
 	}
-	out := protocolView{Revision: p.Revision, Title: p.Title, Design: p.Design.Kind, Items: make([]itemView, len(p.Items))}
+	out := protocolView{Revision: p.Revision, Title: p.Title, Design: p.Design.Kind, Items: make([]itemView, len(p.Items)), Hanging: p.Hanging}
 	for i, it := range p.Items {
 		view := itemView{Name: it.Name, Label: it.Label, Kind: it.Kind, Scope: it.Scope, Code: codeOf(it.Code), Unit: it.Unit, Min: it.Min, Max: it.Max, Shape: it.Shape,
 			Value: it.Value, Required: it.Required, Confidence: it.Confidence, CannotAssess: it.CannotAssess}

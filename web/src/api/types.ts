@@ -75,6 +75,8 @@ export interface Answer {
 	/** 0–100 */
 	readonly confidence?: number;
 	readonly cannot_assess?: string;
+	/** the model's answer that it began as a copy of */
+	readonly derived_from?: string;
 	readonly value?: number;
 	readonly unit?: string;
 	readonly results?: readonly Result[];
@@ -121,7 +123,7 @@ export interface Code {
 }
 
 export type ItemKind =
-	| 'choice' | 'multi' | 'ordinal' | 'number' | 'text' | 'measurement' | 'ejection' | 'mask' | 'frame' | 'preference';
+	| 'choice' | 'multi' | 'ordinal' | 'number' | 'text' | 'measurement' | 'ejection' | 'mask' | 'frame' | 'preference' | 'origin';
 
 export interface Item {
 	readonly name: string;
@@ -140,11 +142,43 @@ export interface Item {
 	readonly cannot_assess?: readonly string[];
 }
 
+/** Whole numbers, both included; absent: no bound. */
+export interface Range {
+	readonly min?: number;
+	readonly max?: number;
+}
+
+export type DisplayKind = 'loop' | 'stack' | 'still';
+export type Sync = 'none' | 'time' | 'frame' | 'phase' | 'position';
+
+/** How a case's pictures are laid out: the first rule that fits. A stack of slices is one picture. */
+export interface Hanging {
+	readonly when: {
+		readonly pictures: Range;
+		/** of each */
+		readonly kind?: DisplayKind;
+		readonly colour?: boolean;
+		readonly rows: Range;
+		readonly frames: Range;
+	};
+	/** rows x columns, 1x1 to 3x3 */
+	readonly layout: string;
+	/** what cells show, by rows: the nth, from 1, of those that are like it; default the cell's number */
+	readonly show?: readonly { readonly kind?: DisplayKind; readonly colour?: boolean; readonly nth?: number }[];
+	readonly sync: Sync;
+	readonly link?: readonly ('view' | 'window')[];
+	/** a shape's kind, select, brush, erase, fill or threshold */
+	readonly tool?: string;
+	readonly window?: 'header' | 'auto' | 'lung' | 'mediastinum' | 'abdomen' | 'brain' | 'bone';
+	readonly play: boolean;
+}
+
 export interface Protocol {
 	readonly revision: number;
 	readonly title: string;
 	readonly design: string;
 	readonly items: readonly Item[];
+	readonly hanging?: readonly Hanging[];
 }
 
 export interface VoiWindow {
@@ -152,6 +186,13 @@ export interface VoiWindow {
 	readonly center: number;
 	readonly width: number;
 	readonly function: 'linear' | 'linear_exact' | 'sigmoid';
+}
+
+/** A lookup table: what lies before its first and after its last value is as those. */
+export interface Table {
+	readonly first: number;
+	readonly bits: number;
+	readonly data: readonly number[];
 }
 
 export interface Rescale {
@@ -181,7 +222,11 @@ export interface Image {
 	/** the frames' own, where they differ */
 	readonly rescales?: readonly Rescale[];
 	readonly windows?: readonly VoiWindow[];
-	readonly voi_lut?: { readonly first: number; readonly bits: number; readonly data: readonly number[] };
+	readonly voi_lut?: Table;
+	/** in place of rescale */
+	readonly modality_lut?: Table;
+	/** stored values, both included, that are no part of the picture */
+	readonly padding?: readonly [from: number, to: number];
 	/** since the first frame; absent where the header does not say */
 	readonly times_ms?: readonly number[];
 	readonly marks?: readonly { readonly frame: number; readonly name: string }[];

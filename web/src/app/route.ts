@@ -21,3 +21,9 @@ export function routeOf(path: string): Route {
 	}
 	return { page: 'nothing' };
 }
+
+/** Goes to a page of the app without asking the server for a new one. */
+export function goto(path: string) {
+	history.pushState(null, '', path);
+	dispatchEvent(new PopStateEvent('popstate'));
+}

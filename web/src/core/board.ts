@@ -1,5 +1,5 @@
 /** The board of one image: shapes by the desk's reducer, masks as bits, one history for both. */
-import type { Image, MaskRuns } from '../api/types';
+import type { Drawn, Image, MaskRuns, Point } from '../api/types';
 import type { Board, Change, Input, Placed, PlacedMask, Scene, ToolName, Unsubscribe } from './contract';
 import { combine, copyMask, decode, emptyMask, type BitMask } from './masks/bits';
 import { between } from './masks/interpolate';
@@ -8,7 +8,7 @@ import { MaskLayer } from './masks/layer';
 import { applyPatch, patch, type MaskPatch } from './masks/patch';
 import { strokeTool, type Painting } from './masks/painting';
 import { shapeBetween } from './tools/between';
-import { changed, draft, emptyDesk, own, reduce, removed, seen, type Desk } from './tools/desk';
+import { changed, draft, emptyDesk, own, placing, reduce, removed, seen, type Desk } from './tools/desk';
 import { apply, inverse, nothing, record, type Edit, type Entry } from './tools/history';
 import type { Picture } from './tools/plane';
 import { outline } from './tools/strokes';
@@ -22,6 +22,9 @@ export function createBoard(image: Image, options: { readonly sample?: Sample } 
 }
 
 const isPaint = (t: ToolName): boolean => t === 'brush' || t === 'erase' || t === 'threshold' || t === 'fill';
+
+/** What of the desk is seen. */
+const looks = ['shapes', 'pen', 'selected', 'handle', 'hold', 'cross'] as const;
 
 export class LocalBoard implements Board {
 	target: Board['target'];
@@ -103,13 +106,15 @@ export class LocalBoard implements Board {
 
 	input(i: Input): boolean {
 		if (i.type !== 'key') this.#frame = i.frame;
+		const before = this.#desk;
 		const used = isPaint(this.#tool) ? this.#paint(i) : this.#reduce(i);
 		if (!used && i.type === 'key' && (i.key === 'undo' || i.key === 'redo')) {
 			if (i.key === 'undo') this.undo();
 			else this.redo();
 			return true;
 		}
-		if (used || i.type !== 'key') this.#show();
+		// A pointer that only passes by draws nothing anew, but for the brush.
+		if (used || (isPaint(this.#tool) && i.type !== 'key') || looks.some((k) => before[k] !== this.#desk[k])) this.#show();
 		return used;
 	}
 
@@ -210,6 +215,12 @@ export class LocalBoard implements Board {
 		this.#show();
 	}
 
+	add(shape: Drawn, target: Board['target']): string {
+		const id = this.#newId();
+		this.#edit(placing(this.#desk.shapes, { ...shape, image: this.image.number }, target, id));
+		return id;
+	}
+
 	remove(id: string): void {
 		if (!own(this.#desk, id)) return;
 		this.#edit([removed(this.#desk, id)]);
@@ -235,8 +246,8 @@ export class LocalBoard implements Board {
 		this.#show();
 	}
 
-	label(id: string, text: string): void {
-		this.#desk = { ...this.#desk, shapes: this.#desk.shapes.map((s) => (s.id === id ? { ...s, label: text } : s)) };
+	label(id: string, text: string, size?: Point): void {
+		this.#desk = { ...this.#desk, shapes: this.#desk.shapes.map((s) => (s.id === id ? { ...s, label: text, ...(size ? { size } : {}) } : s)) };
 		this.#show();
 	}
 

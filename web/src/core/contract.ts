@@ -100,6 +100,8 @@ export interface Viewport {
 	zoomAt(screen: Point, factor: number): void;
 	/** CSS pixels for an image pixel's width, as it is now: also where it fits. */
 	scale(): number;
+	/** That at which the whole image fits into the canvas. */
+	fit(): number;
 	/** Moves by CSS pixels. */
 	panBy(dx: number, dy: number): void;
 	/** From image space to screen space. */
@@ -143,6 +145,8 @@ export interface Placed {
 	readonly layer: Layer;
 	/** what the server says of it: "12.3 mm"; undefined while it is asked */
 	readonly label?: string;
+	/** what a pixel is worth in both directions, in one unit, as the server measured it: discs lie as it sums them. Undefined: square as it is shown */
+	readonly size?: Point;
 }
 
 /** Own, or one of others' by letter: told apart by colour and by line style. */
@@ -191,6 +195,8 @@ export interface Board {
 	threshold: readonly [number, number];
 	/** Own shape that is selected; undefined: none. */
 	select(id: string | undefined): void;
+	/** Adds an own shape that was not drawn here (in an M-mode picture, say, or another's that one agrees with); its id. */
+	add(shape: Drawn, target: Board['target']): string;
 	/** Takes a shape away, as Delete does. */
 	remove(id: string): void;
 	/** Takes what somebody does. True: the board used it; false: it is the viewport's (pan, scroll). */
@@ -205,7 +211,7 @@ export interface Board {
 	 */
 	put(shapes: readonly Placed[], masks: readonly PlacedMask[]): void;
 	/** Words of the server for a shape. */
-	label(id: string, text: string): void;
+	label(id: string, text: string, size?: Point): void;
 	/** Copies own shapes and masks of a frame's item to another frame. */
 	copy(item: string, from: number, to: number): void;
 	/** Fills the frames between two frames that have the item's mask or shape. */

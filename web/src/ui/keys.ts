@@ -9,7 +9,9 @@ export interface Shortcut {
 	/** heading in the help */
 	readonly group: string;
 	readonly label: string;
-	readonly run: () => void;
+	readonly run: (combination: string) => void;
+	/** what the help shows in place of the keys, where these are many: "1 … 9" */
+	readonly shown?: readonly string[];
 	/** false: the key is not ours now */
 	readonly when?: () => boolean;
 	/** also while a field for text has the focus */
@@ -100,7 +102,7 @@ export function listen(keys: Keys, target: Window = window): () => void {
 		const s = keys.find(e, hold);
 		if (!s) return;
 		e.preventDefault();
-		s.run();
+		s.run(combination(e));
 	};
 	target.addEventListener('keydown', f);
 	return () => target.removeEventListener('keydown', f);

@@ -263,7 +263,7 @@ const shown = (e: Entry): Kept => ({
 
 /** An answer without what the server adds. */
 function bare(a: Answer): Answer {
-	const { id: _id, version: _version, value: _value, unit: _unit, results: _results, ...rest } = a;
+	const { id: _id, version: _version, derived_from: _from, value: _value, unit: _unit, results: _results, ...rest } = a;
 	return rest;
 }
 

@@ -16,14 +16,15 @@ export interface Missing {
 
 /**
  * What the server will ask for at the lock (annotate, decision.missing): required items without an answer; measurements, masks and frames
- * have to be there once, labels of images for every image.
+ * have to be there once, labels of images for every image, of series for every series.
  */
-export function missing(items: readonly Item[], answers: readonly Answer[], images: readonly Pick<Image, 'number'>[]): Missing[] {
+export function missing(items: readonly Item[], answers: readonly Answer[], images: readonly Pick<Image, 'number' | 'series'>[]): Missing[] {
 	return items
 		.filter((it) => it.required)
 		.flatMap((item): Missing[] => {
 			const there = new Set(answers.filter((a) => a.item === item.name).map((a) => a.image ?? 0));
 			if (item.scope === 'image' && isLabel(item)) return images.filter((im) => !there.has(im.number)).map((im) => ({ item, image: im.number }));
+			if (item.scope === 'series' && isLabel(item)) return [...new Set(images.map((im) => im.series))].filter((n) => !there.has(n)).map((image) => ({ item, image }));
 			return there.size ? [] : [{ item }];
 		});
 }

@@ -1,12 +1,14 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { Drawn, Item, Op, Receipt, ReadingView } from '../../api/types';
 import { Answers } from './answers';
-import { Drawing, empty, layerOf } from './drawing';
+import { Drawing, empty, layerOf, paired } from './drawing';
 
 const item = (name: string, kind: Item['kind'], scope: Item['scope']): Item => ({ name, label: name, kind, scope, required: false, confidence: true });
 const items = [item('size', 'measurement', 'image'), item('ef', 'ejection', 'exam'), item('wall', 'mask', 'image')];
 const line = (frame = 0, x = 10): Drawn => ({ kind: 'length', image: 1, frame, points: [[0, 0], [x, 0]] });
 const trace = (role: Drawn['role'], frame: number): Drawn => ({ kind: 'trace', image: 1, frame, role, points: [[0, 0], [0, 9], [5, 12], [9, 9], [9, 0]] });
+
+const step = () => new Promise((r) => setTimeout(r));
 
 let ops: Op[], answers: Answers, drawing: Drawing;
 beforeEach(() => {
@@ -36,18 +38,29 @@ test('a measurement is one answer an image, whichever frame it lies in', async (
 	expect(drawing.on(2, []).shapes).toEqual([]);
 });
 
-test('traces of an ejection fraction are one answer; each can go alone', async () => {
+test('traces of an ejection fraction are one answer, as soon as a view has both times; each can go alone', async () => {
+	const p = { item: 'ef', image: 0, frame: 0, to: 0 };
 	drawing.take(1, { type: 'shape', placed: { id: 'x', shape: trace('a4c_es', 9), item: 'ef', layer: 'own' } });
+	await answers.settled();
+	expect(ops).toEqual([]); // the server would refuse it
+	expect(drawing.loose(p).map((s) => s.role)).toEqual(['a4c_es']);
+	expect(drawing.on(1, []).shapes.map((s) => s.id)).toEqual(['x']);
 	drawing.take(1, { type: 'shape', placed: { id: 'y', shape: trace('a4c_ed', 0), item: 'ef', layer: 'own' } });
 	await answers.settled();
 	expect(answers.list()[0]?.shapes?.map((s) => s.role)).toEqual(['a4c_ed', 'a4c_es']);
+	expect(drawing.loose(p)).toEqual([]);
 	drawing.take(1, { type: 'removed', id: 'x', item: 'ef' });
-	await answers.settled();
-	expect(answers.list()[0]?.shapes?.map((s) => s.role)).toEqual(['a4c_ed']);
-	drawing.take(1, { type: 'removed', id: 'y', item: 'ef' });
+	await step();
 	await answers.settled();
 	expect(answers.list()).toEqual([]);
 	expect(ops.at(-1)?.kind).toBe('answer.remove');
+	expect(drawing.loose(p).map((s) => s.role)).toEqual(['a4c_ed']);
+	expect(drawing.on(1, []).shapes.map((s) => s.id)).toEqual(['y']);
+	drawing.take(1, { type: 'removed', id: 'y', item: 'ef' });
+	await step();
+	expect(drawing.loose(p)).toEqual([]);
+	expect(paired([trace('a4c_ed', 0), trace('a2c_es', 0)])).toBe(false);
+	expect(paired([trace('a2c_ed', 0), trace('a2c_es', 0), trace('a4c_ed', 0)])).toBe(true);
 });
 
 test('confidence stays when a shape is edited', async () => {
@@ -57,6 +70,27 @@ test('confidence stays when a shape is edited', async () => {
 	drawing.take(1, { type: 'shape', placed: { id: 's', shape: line(0, 20), item: 'size', layer: 'own' } });
 	await answers.settled();
 	expect(answers.list()).toMatchObject([{ confidence: 70, shapes: [{ points: [[0, 0], [20, 0]] }] }]);
+});
+
+test('a shape that leaves for another is no removal: the answer and its confidence stay, and so with undo', async () => {
+	drawing.take(1, { type: 'shape', placed: { id: 's', shape: line(), item: 'size', layer: 'own' } });
+	answers.put({ item: 'size', image: 1, frame: 0, to: 0 }, { shapes: answers.list()[0]!.shapes!, confidence: 70 });
+	await answers.settled();
+	const n = ops.length;
+	drawing.take(1, { type: 'removed', id: 's', item: 'size' });
+	expect(drawing.take(1, { type: 'shape', placed: { id: 't', shape: line(5), item: 'size', layer: 'own' } })).toBe(false);
+	await step();
+	await answers.settled();
+	expect(ops.slice(n).map((o) => o.kind)).toEqual(['answer.put']);
+	expect(answers.list()).toMatchObject([{ confidence: 70, shapes: [{ frame: 5 }] }]);
+	drawing.take(1, { type: 'removed', id: 't', item: 'size' });
+	drawing.take(1, { type: 'shape', placed: { id: 's', shape: line(), item: 'size', layer: 'own' } });
+	await step();
+	expect(answers.list()).toMatchObject([{ confidence: 70, shapes: [{ frame: 0 }] }]);
+	drawing.take(1, { type: 'removed', id: 's', item: 'size' });
+	await step();
+	await answers.settled();
+	expect(answers.list()).toEqual([]);
 });
 
 test('masks lie in frames; an emptied one is no answer', async () => {

@@ -11,6 +11,8 @@ export interface Place {
 /** Where one looks. */
 export interface Look {
 	readonly image: number;
+	/** number of the first image of its series; absent: its own */
+	readonly series?: number;
 	readonly frame: number;
 	/** last frame of the interval that is marked */
 	readonly to?: number;
@@ -20,6 +22,7 @@ export interface Look {
 export function placeOf(item: Item, at: Look): Place {
 	const p = { item: item.name, image: 0, frame: 0, to: 0 };
 	if (item.scope === 'exam') return p;
+	if (item.scope === 'series') return { ...p, image: at.series ?? at.image };
 	if (item.scope === 'interval') return { ...p, image: at.image, frame: at.frame, to: Math.max(at.to ?? at.frame, at.frame) };
 	const framed = item.scope === 'frame' || item.kind === 'mask';
 	return { ...p, image: at.image, frame: framed ? at.frame : 0 };

@@ -50,5 +50,7 @@ test('where an answer lies', () => {
 
 test('options of a preference are the protocol’s four', () => {
 	expect(optionsOf(item('preference')).map((o) => o.name)).toEqual(['a', 'b', 'equal', 'neither']);
+	expect(optionsOf(item('origin'), 'preference').map((o) => o.name)).toEqual(['a', 'b', 'unknown']);
+	expect(optionsOf(item('origin'), 'aided').map((o) => o.name)).toEqual(['ai', 'human', 'unknown']);
 	expect(optionsOf(item('choice', { options: [{ name: 'mild', code: { scheme: 'SCT', value: '255604002', meaning: 'Mild' } }] }))[0]?.meaning).toBe('Mild (SCT 255604002)');
 });

@@ -34,6 +34,7 @@ const sources: Record<string, string> = {
 	PixelSpacing: 'Pixel Spacing of the header',
 	ImagerPixelSpacing: 'Imager Pixel Spacing, at the detector',
 	NominalScannedPixelSpacing: 'Nominal Scanned Pixel Spacing, on the film',
+	SequenceOfUltrasoundRegions: 'ultrasound regions',
 	'frame times': 'the frames’ times',
 };
 
@@ -65,11 +66,15 @@ export const roles: readonly { readonly role: TraceRole; readonly short: string;
 /** Sides of a preference. */
 const preferences: Record<string, string> = { a: 'A is better', b: 'B is better', equal: 'Equally good', neither: 'Neither will do' };
 
-export const optionWords = (it: Item, name: string): string => (it.kind === 'preference' ? (preferences[name] ?? name) : name);
+/** Where a reading comes from: in comparisons which side is the AI's, in aided readings whether what was shown is. */
+const origins: Record<string, string> = { a: 'A is the AI’s', b: 'B is the AI’s', ai: 'It was made by AI', human: 'It was made by a person', unknown: 'I can’t tell' };
+
+export const optionWords = (it: Item, name: string): string => (it.kind === 'preference' ? (preferences[name] ?? name) : it.kind === 'origin' ? (origins[name] ?? name) : name);
 
 /** Options of an item that is answered by choosing. */
-export function optionsOf(it: Item): readonly { readonly name: string; readonly label: string; readonly meaning?: string }[] {
+export function optionsOf(it: Item, arm = ''): readonly { readonly name: string; readonly label: string; readonly meaning?: string }[] {
 	if (it.kind === 'preference') return Object.entries(preferences).map(([name, label]) => ({ name, label }));
+	if (it.kind === 'origin') return (arm === 'preference' ? ['a', 'b', 'unknown'] : ['ai', 'human', 'unknown']).map((name) => ({ name, label: origins[name]! }));
 	return (it.options ?? []).map((o) => ({ name: o.name, label: o.name, ...(o.code ? { meaning: `${o.code.meaning} (${o.code.scheme} ${o.code.value})` } : {}) }));
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Point } from '../../api/types';
-import { random } from '../testing';
+import { random } from '../testing/hand';
 import { area, combine, copyMask, decode, emptyMask, encode, get, next, setRange, type BitMask } from './bits';
 import { paint } from './brush';
 import { fillOutline, region } from './fill';

@@ -44,7 +44,7 @@ export function touches(lines: readonly ScreenLine[], b: Box, g = gap): boolean 
 	});
 }
 
-function bounds(lines: readonly ScreenLine[], width: number, height: number): Box {
+function bounds(lines: readonly ScreenLine[], width: number, height: number, least = 0): Box {
 	let x0 = Infinity, y0 = Infinity, x1 = -Infinity, y1 = -Infinity;
 	for (const { points } of lines) {
 		for (const [x, y] of points) {
@@ -54,7 +54,7 @@ function bounds(lines: readonly ScreenLine[], width: number, height: number): Bo
 			y1 = Math.max(y1, y);
 		}
 	}
-	const clip = (v: number, most: number): number => Math.min(most, Math.max(0, v));
+	const clip = (v: number, most: number): number => Math.min(most, Math.max(least, v));
 	[x0, x1, y0, y1] = [clip(x0, width), clip(x1, width), clip(y0, height), clip(y1, height)];
 	return { x: x0, y: y0, width: x1 - x0, height: y1 - y0 };
 }
@@ -83,17 +83,18 @@ function* around(b: Box, w: number, h: number): Generator<Point> {
  */
 export function placeLabels(wanted: readonly Wanted[], width: number, height: number): (Box | undefined)[] {
 	const taken: Box[] = [];
-	const every = wanted.flatMap((w) => w.lines);
-	return wanted.map((w) => {
+	const boxes = wanted.map((w) => bounds(w.lines, Infinity, Infinity, -Infinity));
+	return wanted.map((w, k) => {
 		const fits = (b: Box): boolean => b.x >= 2 && b.y >= 2 && b.x + b.width <= width - 2 && b.y + b.height <= height - 2 && !taken.some((t) => meets(t, b, 2));
+		const on = (i: number, b: Box): boolean => meets(boxes[i]!, b, gap) && touches(wanted[i]!.lines, b);
 		const at = ([x, y]: Point): Box => ({ x: Math.round(x), y: Math.round(y), width: w.width, height: w.height });
 		const box = bounds(w.lines, width, height);
 		let second: Box | undefined;
 		const pick = (): Box | undefined => {
 			for (const p of around(box, w.width, w.height)) {
 				const b = at(p);
-				if (!fits(b) || touches(w.lines, b)) continue;
-				if (!touches(every, b)) return b;
+				if (!fits(b) || on(k, b)) continue;
+				if (!wanted.some((_, i) => on(i, b))) return b;
 				second ??= b;
 			}
 			if (second) return second;
@@ -104,7 +105,7 @@ export function placeLabels(wanted: readonly Wanted[], width: number, height: nu
 					const d = Math.hypot(x + w.width / 2 - box.x - box.width / 2, y + w.height / 2 - box.y - box.height / 2);
 					if (d >= least) continue;
 					const b = at([x, y]);
-					if (fits(b) && !touches(w.lines, b)) [best, least] = [b, d];
+					if (fits(b) && !on(k, b)) [best, least] = [b, d];
 				}
 			}
 			return best;

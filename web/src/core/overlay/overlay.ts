@@ -2,7 +2,7 @@
  * What is drawn over a frame: an SVG in screen space over a canvas with the masks. Lines keep their width whatever the zoom, and have a dark
  * border, so that they are seen on bright tissue and on dark. Nothing here takes pointers: the app listens on the canvas beneath.
  */
-import type { Point } from '../../api/types';
+import type { Point, Shape } from '../../api/types';
 import type { Placed, PlacedMask, Scene } from '../contract';
 import { apply, type Affine } from '../geometry';
 import { area } from '../masks/bits';
@@ -40,7 +40,7 @@ interface Label extends Wanted {
 export class Overlay {
 	readonly svg: SVGSVGElement;
 	readonly #canvas: MaskCanvas;
-	readonly #borders = new WeakMap<PlacedMask, string>();
+	readonly #borders = new WeakMap<PlacedMask, { readonly d: string; readonly first: readonly Point[] }>();
 	#last: { scene: Scene; view: View } | undefined;
 
 	/** Puts the overlay into an element that is as large as the canvas beneath, and positioned. */
@@ -69,7 +69,7 @@ export class Overlay {
 		this.svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
 		const out: Element[] = [], labels: Label[] = [];
 		for (const p of masks) this.#border(p, m, out, labels);
-		const shown = scene.shapes.filter((p) => p.shape.frame === view.frame);
+		const shown = scene.shapes.filter((p) => isIn(p.shape, view.frame));
 		// The selected one on top, and its label first.
 		shown.sort((a, b) => Number(a.id === scene.selected) - Number(b.id === scene.selected));
 		for (const p of shown) this.#shape(p, scene, view, out, labels);
@@ -93,7 +93,7 @@ export class Overlay {
 
 	#shape(p: Placed, scene: Scene, view: View, out: Element[], labels: Label[]): void {
 		const look = looks[p.layer], lines = linesOf(p.shape, view.transform), selected = p.id === scene.selected;
-		if (p.shape.kind === 'trace') this.#discs(p.shape.points, view, look.colour, selected || p.layer === 'own', out);
+		if (p.shape.kind === 'trace') this.#discs(p.shape.points, view, p.size ?? [1, view.picture.aspect], look.colour, selected || p.layer === 'own', out);
 		this.#line(out, pathOfLines(lines), { stroke: look.colour, 'stroke-dasharray': look.dash || undefined, 'data-shape': p.id }, selected ? 2.5 : 1.75);
 		if (selected) this.#handles(p, scene.handle, view, out);
 		const text = [look.letter, p.label].filter(Boolean).join(' ');
@@ -101,8 +101,8 @@ export class Overlay {
 	}
 
 	/** Long axis, valve and discs: what the server sums, as a picture. */
-	#discs(points: readonly Point[], { transform: m, picture }: View, colour: string, all: boolean, out: Element[]): void {
-		const scale: Point = [1, picture.aspect], v = ventricle(points, scale);
+	#discs(points: readonly Point[], { transform: m }: View, scale: Point, colour: string, all: boolean, out: Element[]): void {
+		const v = ventricle(points, scale);
 		if (!v) return;
 		const to = (p: readonly Point[]): string => pathOf(p.map((q) => apply(m, q)), false);
 		const chords = all ? discsOf(points, scale).flatMap((d) => d.chords).map(to).join('') : '';
@@ -124,7 +124,7 @@ export class Overlay {
 
 	#draft(scene: Scene, view: View, out: Element[]): void {
 		const s = scene.draft!, look = looks.own;
-		if (s.kind === 'trace') this.#discs(s.points, view, look.colour, true, out);
+		if (s.kind === 'trace') this.#discs(s.points, view, [1, view.picture.aspect], look.colour, true, out);
 		this.#line(out, pathOfLines(linesOf(s, view.transform)), { stroke: look.colour, 'data-part': 'draft' }, 1.75);
 		if (s.points.length > 60) return;
 		const d = s.points.map((p) => apply(view.transform, p)).map(([x, y]) => `M${x - 2.5} ${y - 2.5}h5v5h-5z`).join('');
@@ -134,16 +134,17 @@ export class Overlay {
 	/** A mask's border in image space: the same path for every zoom. */
 	#border(p: PlacedMask, m: Affine, out: Element[], labels: Label[]): void {
 		const look = looks[p.layer];
-		let d = this.#borders.get(p);
-		if (d === undefined) {
-			d = (contours(bitsOf(p), mostCorners) ?? []).map((c) => pathOf(c, true)).join('');
-			this.#borders.set(p, d);
+		let border = this.#borders.get(p);
+		if (!border) {
+			const loops = contours(bitsOf(p), mostCorners) ?? [];
+			border = { d: loops.map((c) => pathOf(c, true)).join(''), first: loops[0] ?? [] };
+			this.#borders.set(p, border);
 		}
-		if (!d) return;
+		if (!border.d) return;
 		const a = { stroke: look.colour, 'stroke-dasharray': look.dash || undefined, transform: `matrix(${m.a} ${m.b} ${m.c} ${m.d} ${m.e} ${m.f})`, 'vector-effect': 'non-scaling-stroke' };
-		this.#line(out, d, { ...a, 'data-part': 'mask' }, 1.25);
+		this.#line(out, border.d, { ...a, 'data-part': 'mask' }, 1.25);
 		if (!look.letter) return;
-		const corner = contours(bitsOf(p), mostCorners)?.[0]?.map((q) => apply(m, q)) ?? [];
+		const corner = border.first.map((q) => apply(m, q));
 		labels.push({ text: look.letter, colour: look.colour, lines: [{ points: corner, closed: true }], width: textWidth(this.host.ownerDocument, look.letter, size) + 8, height: lineHeight });
 	}
 
@@ -178,6 +179,9 @@ export class Overlay {
 		this.#canvas.element.remove();
 	}
 }
+
+/** Calipers through a cine are seen from their first frame to their last. */
+const isIn = (s: Shape, frame: number): boolean => (s.to ? s.frame <= frame && frame <= s.to : s.frame === frame);
 
 const sameView = (a: View, b: View): boolean =>
 	a.frame === b.frame && a.width === b.width && a.height === b.height && a.picture === b.picture &&

@@ -24,10 +24,12 @@ export interface Desk {
 	readonly near: number;
 	/** where a pointer was last */
 	readonly last: Point | undefined;
+	/** releases after a click that finished a shape until which a double click is that one's, and puts no point into a line and takes none away */
+	readonly fresh: number;
 }
 
 export const emptyDesk: Desk = {
-	shapes: [], pen: undefined, selected: undefined, handle: undefined, hold: undefined, cross: undefined, near: 0, last: undefined,
+	shapes: [], pen: undefined, selected: undefined, handle: undefined, hold: undefined, cross: undefined, near: 0, last: undefined, fresh: 0,
 };
 
 /** What a step depends on beside the desk. */
@@ -73,11 +75,12 @@ export const removed = (desk: Desk, id: string): Edit => {
 
 export function reduce(desk: Desk, i: Input, env: Env): Step {
 	if (i.type === 'key') return keyboard(desk, i, env);
-	const d = { ...desk, near: i.near, cross: undefined, last: i.point };
+	const d = { ...desk, near: i.near, cross: undefined, last: i.point, fresh: i.type === 'up' ? Math.max(0, desk.fresh - 1) : desk.fresh };
 	if (env.tool === 'select') return selecting(d, i, env);
 	const tool = env.tool in drawing ? drawing[env.tool as Drawn['kind']] : undefined;
 	if (!tool) return stay(d, false);
-	return penned(d, pens.pointer(tool, d.pen, i, env.picture), env);
+	const s = penned(d, pens.pointer(tool, d.pen, i, env.picture), env);
+	return s.edits.length && i.type === 'up' ? { ...s, desk: { ...s.desk, fresh: 2 } } : s;
 }
 
 /** The desk after a step of the pen; a finished shape is put on it, and selected. */
@@ -90,20 +93,20 @@ export function penned(desk: Desk, s: pens.PenStep, env: Env): Step {
 		const points = redraw(old.shape.points, pen.kind !== 'trace', s.done, near);
 		if (points && points.length >= 5 && points.length <= 4096) return edited(next, [changed(desk, old.id, { ...old.shape, points })]);
 	}
-	const { item = '', role, one } = env.target ?? {};
+	const role = env.target?.role;
 	const shape: Drawn = { kind: pen.kind, frame: pen.frame, points: s.done, image: env.image, ...(role ? { role } : {}) };
-	const former = desk.shapes.filter(
-		(p) => p.layer === 'own' && p.item === item && p.shape.role === role && (one || role) && (one !== 'frame' || p.shape.frame === pen.frame),
-	);
+	return edited({ ...next, selected: env.id, handle: undefined }, placing(desk.shapes, shape, env.target, env.id));
+}
+
+/** Edits that put a new shape where it answers its item, and take the former one away where there may be one only. */
+export function placing(shapes: readonly Placed[], shape: Drawn, target: Board['target'], id: string): Edit[] {
+	const { item = '', one } = target ?? {}, { role, frame } = shape;
 	const edits: Edit[] = [];
-	let shapes = desk.shapes;
-	for (const f of former) {
-		const e = removed({ ...desk, shapes }, f.id);
-		edits.push(e);
-		shapes = apply(shapes, [e]);
+	for (const p of shapes) {
+		if (p.layer !== 'own' || p.item !== item || p.shape.role !== role || !(one || role) || (one === 'frame' && p.shape.frame !== frame)) continue;
+		edits.push({ at: shapes.indexOf(p) - edits.length, before: p, after: undefined });
 	}
-	edits.push({ at: shapes.length, before: undefined, after: { id: env.id, shape, item, layer: 'own' } });
-	return edited({ ...next, selected: env.id, handle: undefined }, edits);
+	return [...edits, { at: shapes.length - edits.length, before: undefined, after: { id, shape, item, layer: 'own' } }];
 }
 
 /** A stroke that goes round once more is a new contour, not a part of the old one. */
@@ -113,7 +116,7 @@ const wholeAnew = (old: Drawn, stroke: readonly Point[], near: number): boolean 
 function selecting(d: Desk, i: Pointer, env: Env): Step {
 	switch (i.type) {
 		case 'down': {
-			const h = hit(d.shapes, i.point, i.near, i.frame, d.selected, env.picture);
+			const h = hit(d.shapes, i.point, i.near, i.frame, d.selected, env.picture, i.alt);
 			if (!h) return stay({ ...d, selected: undefined, handle: undefined, hold: undefined }, false);
 			const s = own(d, h.id)!;
 			return stay({ ...d, selected: h.id, handle: h.handle, hold: take(h, s.shape, i.point, i.alt, env.picture) }, true);
@@ -133,6 +136,7 @@ function selecting(d: Desk, i: Pointer, env: Env): Step {
 		case 'cancel':
 			return stay({ ...d, hold: undefined }, !!d.hold);
 		case 'double': {
+			if (d.fresh > 0) return stay({ ...d, fresh: 0 }, true);
 			const h = hit(d.shapes, i.point, i.near, i.frame, d.selected, env.picture);
 			const s = h && own(d, h.id), shape = s && double(h, s.shape, i.point, env.picture);
 			if (!shape) return stay(d, !!h);

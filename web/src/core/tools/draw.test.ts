@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Point, ShapeKind } from '../../api/types';
-import { Hand, image } from '../testing';
+import { Hand, image } from '../testing/hand';
 import { counts } from './kinds';
 
 const draw = (tool: ShapeKind): Hand => new Hand().use(tool);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Drawn, Point } from '../../api/types';
-import { Hand, image, random } from '../testing';
+import { Hand, image, random } from '../testing/hand';
 import { shapeBetween } from './between';
 import { handles, insert, moveHandle, nearestLine } from './handles';
 import { pathLength, resample, type Picture } from './plane';
@@ -36,6 +36,24 @@ describe('with the mouse', () => {
 		h.click([100, 50]).drag([100, 50], [900, -900]);
 		expect(points(h)).toEqual([[200, 0], [300, 0], [300, 100], [200, 100]]);
 	});
+	test('what a shape encloses is not taken hold of, but with alt', () => {
+		const h = new Hand();
+		has(h);
+		expect(h.send('down', [100, 100])).toBe(false);
+		h.send('down', [100, 100], { alt: true });
+		h.send('move', [110, 105], { alt: true });
+		h.send('up', [110, 105], { alt: true });
+		expect(points(h)[0]).toEqual([60, 55]);
+	});
+	test('a pointer that passes by draws nothing anew', () => {
+		const h = new Hand();
+		has(h);
+		let n = 0;
+		h.board.onScene(() => n++);
+		h.send('move', [10, 10]);
+		h.use('length').send('move', [20, 20]);
+		expect(n).toBe(1); // the tool
+	});
 	test('a trembling hand moves nothing', () => {
 		const h = new Hand();
 		has(h);
@@ -52,6 +70,14 @@ describe('with the mouse', () => {
 		expect(points(h)).toHaveLength(4);
 		h.double([50, 50]).double([150, 50]);
 		expect(points(h)).toHaveLength(3); // a polygon needs them
+	});
+	test('a double click that closes a polygon changes nothing of it, whatever tool comes next', () => {
+		const h = new Hand().use('polygon').click([50, 50], [150, 50], [150, 150]);
+		h.click([51, 50]).use('select').click([51, 50]);
+		h.send('double', [51, 50]);
+		expect(points(h)).toEqual([[50, 50], [150, 50], [150, 150]]);
+		h.double([100, 50]);
+		expect(points(h)).toHaveLength(4);
 	});
 	test('others’ shapes are seen and not touched', () => {
 		const h = new Hand();

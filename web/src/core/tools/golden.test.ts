@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Point, ShapeKind } from '../../api/types';
 import { decode, emptyMask, encode } from '../masks/bits';
 import { fillOutline } from '../masks/fill';
-import { Hand, image } from '../testing';
+import { Hand, image } from '../testing/hand';
 import { counts, maxPoints } from './kinds';
 import { flatten } from './spline';
 import { outline } from './strokes';

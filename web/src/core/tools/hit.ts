@@ -33,10 +33,10 @@ function area(out: readonly Point[]): number {
 }
 
 /**
- * The own shape of a frame under a place: a handle of the selected one, else the nearest line, else the smallest that holds it. Points that
- * are nearer than near count.
+ * The own shape of a frame under a place: a handle of the selected one, else the nearest line, else, where that is asked for, the smallest that
+ * holds it. Points that are nearer than near count. What is enclosed is not asked for without reason: who pans from there would move a shape.
  */
-export function hit(shapes: readonly Placed[], at: Point, near: number, frame: number, selected: string | undefined, picture: Picture): Hit | undefined {
+export function hit(shapes: readonly Placed[], at: Point, near: number, frame: number, selected: string | undefined, picture: Picture, inside = false): Hit | undefined {
 	const here = shapes.filter((s) => s.layer === 'own' && s.shape.frame === frame);
 	const chosen = here.find((s) => s.id === selected);
 	if (chosen) {
@@ -53,7 +53,7 @@ export function hit(shapes: readonly Placed[], at: Point, near: number, frame: n
 		// What was drawn last lies on top.
 		if (d <= best) [best, line] = [d, { id: s.id, handle: undefined, on: 'line' }];
 	}
-	if (line) return line;
+	if (line || !inside) return line;
 	let within: Hit | undefined, least = Infinity;
 	for (const s of here) {
 		const out = outline(s.shape);

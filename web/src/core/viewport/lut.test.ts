@@ -83,6 +83,19 @@ describe('tables', () => {
 		const back = image({ rescale: { slope: -1, intercept: 255 } });
 		expect([0, 255].map((v) => shade(back, { window: fullWindow(back), lut: undefined, inverse: false }, v))).toEqual([255, 0]);
 	});
+	test('a modality LUT in place of rescaling (C.11.1)', () => {
+		const im = image({ modality_lut: { first: 2, bits: 16, data: [100, 300, 500] }, rescale: { slope: 9, intercept: 9 } });
+		expect([0, 2, 3, 4, 255].map((v) => rescaled(im, v))).toEqual([100, 100, 300, 500, 500]);
+		expect(fullWindow(im)).toEqual(spanning(100, 500));
+		expect(shade(im, { window: fullWindow(im), lut: undefined, inverse: false }, 3)).toBe(128);
+	});
+	test('padding is black, inverse or not', () => {
+		const im = image({ bits: 16, bits_stored: 16, signed: true, padding: [-2000, -1500] });
+		const t = (inverse: boolean) => lookup(im, { window: win(0, 4000), lut: undefined, inverse });
+		for (const inverse of [false, true]) expect([-2000, -1700, -1500].map((v) => level(t(inverse), v & 0xffff))).toEqual([0, 0, 0]);
+		expect(level(t(false), -1499 & 0xffff)).toBe(32);
+		expect(level(t(true), -2001 & 0xffff)).toBe(255);
+	});
 	test('ranges of bits', () => {
 		expect([storedRange({ bits_stored: 12, signed: true }), storedRange({ bits_stored: 8, signed: false })]).toEqual([[-2048, 2047], [0, 255]]);
 		expect(spanning(5, 5)).toEqual(win(5, 1, 'linear_exact'));
@@ -122,6 +135,8 @@ describe('presets', () => {
 		const im = { rescale: { slope: 2, intercept: 10 } };
 		expect(autoWindow(im, { kind: 'grey', samples })).toEqual(spanning(-190, 208));
 		expect(percentileWindow(im, { kind: 'grey', samples })).toEqual(spanning(-99 * 2 + 10, 97 * 2 + 10)); // ranks 2 and 198
+		expect(autoWindow({ padding: [0, 1] }, { kind: 'grey', samples: new Uint8Array([0, 1, 1, 5, 9]) })).toEqual(spanning(5, 9));
+		expect(autoWindow({ padding: [0, 9] }, { kind: 'grey', samples: new Uint8Array([0, 9]) })).toBeUndefined();
 		expect(autoWindow({}, { kind: 'grey', samples: new Uint8Array([7, 7]) })).toEqual(win(7, 1, 'linear_exact'));
 		expect(autoWindow({}, { kind: 'grey', samples: new Uint8Array() })).toBeUndefined();
 		expect(autoWindow({}, { kind: 'colour', bitmap: {} as ImageBitmap })).toBeUndefined();

@@ -1,4 +1,4 @@
-import type { Image, VoiWindow } from '../../api/types';
+import type { Image, Table, VoiWindow } from '../../api/types';
 import { little } from '../frames/decode';
 
 /**
@@ -6,9 +6,20 @@ import { little } from '../frames/decode';
  * Modality (PS3.3 C.11.1), values of interest (C.11.2), and the sense of MONOCHROME1 (C.7.6.3.1.2).
  */
 
+/** What decides what a stored value means. */
+export type Meaning = Pick<Image, 'rescale' | 'modality_lut'>;
+
 /** A stored value after rescaling: what the device measured. */
-export const rescaled = (image: Pick<Image, 'rescale'>, stored: number): number =>
-	image.rescale ? stored * image.rescale.slope + image.rescale.intercept : stored;
+export function rescaled({ rescale, modality_lut: lut }: Meaning, stored: number): number {
+	if (lut) return entry(lut, stored);
+	return rescale ? stored * rescale.slope + rescale.intercept : stored;
+}
+
+/** Entry of a table (C.11.1.1): values before its first and after its last are as those. */
+const entry = (lut: Table, x: number): number => lut.data[Math.min(Math.max(Math.round(x) - lut.first, 0), lut.data.length - 1)] ?? 0;
+
+/** Whether a stored value is no part of the picture (C.7.5.1.1.2): it is black whatever the window. */
+export const isPadding = ({ padding: p }: Pick<Image, 'padding'>, stored: number): boolean => p !== undefined && stored >= p[0] && stored <= p[1];
 
 /** Least and greatest stored value that the image's bits can say. */
 export function storedRange(image: Pick<Image, 'bits_stored' | 'signed'>): readonly [number, number] {
@@ -33,14 +44,12 @@ export function windowed({ center: c, width: w, function: f }: VoiWindow, x: num
 	return y > 0 ? Math.min(y, 1) : 0; // what is no number is black
 }
 
-/** A VOI LUT at work (C.11.2.1.1): values before its first and after its last are as those. */
-export function lookedUp(lut: NonNullable<Image['voi_lut']>, x: number): number {
-	const i = Math.min(Math.max(Math.round(x) - lut.first, 0), lut.data.length - 1);
-	return (lut.data[i] ?? 0) / (2 ** lut.bits - 1);
-}
+/** A VOI LUT at work (C.11.2.1.1). */
+export const lookedUp = (lut: Table, x: number): number => entry(lut, x) / (2 ** lut.bits - 1);
 
 /** All stored values of an image of 8 bits or less; of deeper ones the range of a frame's values is used (see presets). */
-export function fullWindow(image: Pick<Image, 'bits_stored' | 'signed' | 'rescale'>): VoiWindow {
+export function fullWindow(image: Pick<Image, 'bits_stored' | 'signed'> & Meaning): VoiWindow {
+	if (image.modality_lut) return spanning(Math.min(...image.modality_lut.data), Math.max(...image.modality_lut.data));
 	const [lo, hi] = storedRange(image).map((v) => rescaled(image, v)) as [number, number];
 	return spanning(lo, hi);
 }
@@ -60,7 +69,8 @@ export interface Shades {
 }
 
 /** 0…255 of a stored value. */
-export function shade(image: Pick<Image, 'rescale'>, s: Shades, stored: number): number {
+export function shade(image: Meaning & Pick<Image, 'padding'>, s: Shades, stored: number): number {
+	if (isPadding(image, stored)) return 0;
 	const x = rescaled(image, stored);
 	let y = s.window ? windowed(s.window, x) : s.lut ? lookedUp(s.lut, x) : 0;
 	if (s.inverse) y = 1 - y;
@@ -71,7 +81,7 @@ export function shade(image: Pick<Image, 'rescale'>, s: Shades, stored: number):
  * Opaque RGBA words (in this machine's order of bytes) for every stored value, by its bits: entry v & 0xff or v & 0xffff is that of v, also where
  * v is negative. 256 entries for samples of 8 bits, 65,536 for 16.
  */
-export function lookup(image: Pick<Image, 'bits' | 'bits_stored' | 'signed' | 'rescale'>, s: Shades): Uint32Array {
+export function lookup(image: Pick<Image, 'bits' | 'bits_stored' | 'signed' | 'padding'> & Meaning, s: Shades): Uint32Array {
 	const mask = image.bits === 8 ? 0xff : 0xffff;
 	const out = new Uint32Array(mask + 1);
 	const [lo, hi] = storedRange(image);

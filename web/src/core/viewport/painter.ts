@@ -107,7 +107,7 @@ export class Painter {
 	#lookup({ image, window, invert }: Painting): { key: string; words: Uint32Array } {
 		const shades: Shades = { window, lut: image.voi_lut, inverse: image.inverse !== invert };
 		const key = [image.bits, image.bits_stored, image.signed, image.rescale?.slope, image.rescale?.intercept, window?.center, window?.width, window?.function, shades.inverse,
-			window ? '' : image.number].join(' ');
+			image.padding?.join('…'), window && !image.modality_lut ? '' : image.number].join(' ');
 		if (this.#table?.key !== key) this.#table = { key, words: lookup(image, shades) };
 		return this.#table;
 	}

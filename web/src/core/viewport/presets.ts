@@ -1,6 +1,6 @@
 import type { Image, VoiWindow } from '../../api/types';
 import type { Frame } from '../contract';
-import { rescaled, spanning } from './lut';
+import { isPadding, rescaled, spanning, type Meaning } from './lut';
 
 /** A window with a name for a menu. */
 export interface Preset {
@@ -36,15 +36,24 @@ export function presetsOf(image: Image): Preset[] {
 	return out;
 }
 
-/** Values of a frame after rescaling between which given parts of its pixels lie; the least and the greatest by default. */
-export function autoWindow(image: Pick<Image, 'rescale'>, frame: Frame, lower = 0, upper = 1): VoiWindow | undefined {
+/** Values of a frame after rescaling between which given parts of its pixels lie, but for padding; the least and the greatest by default. */
+export function autoWindow(image: Meaning & Pick<Image, 'padding'>, frame: Frame, lower = 0, upper = 1): VoiWindow | undefined {
 	if (frame.kind !== 'grey' || frame.samples.length === 0) return undefined;
 	const s = frame.samples;
 	const low = s instanceof Int16Array ? -0x8000 : s instanceof Int8Array ? -0x80 : 0;
 	const counts = new Uint32Array(s.BYTES_PER_ELEMENT === 1 ? 0x100 : 0x10000);
 	for (let i = 0; i < s.length; i++) counts[s[i]! - low]!++;
-	const from = quantile(counts, s.length, lower);
-	const to = quantile(counts, s.length, upper);
+	let n = s.length;
+	if (image.padding) {
+		for (let v = 0; v < counts.length; v++) {
+			if (!isPadding(image, v + low)) continue;
+			n -= counts[v]!;
+			counts[v] = 0;
+		}
+		if (n === 0) return undefined;
+	}
+	const from = quantile(counts, n, lower);
+	const to = quantile(counts, n, upper);
 	return spanning(rescaled(image, from + low), rescaled(image, to + low));
 }
 
@@ -57,7 +66,7 @@ function quantile(counts: Uint32Array, n: number, part: number): number {
 }
 
 /** The usual choice of people who read: the darkest and the brightest hundredth of the pixels are not told apart. */
-export const percentileWindow = (image: Pick<Image, 'rescale'>, frame: Frame): VoiWindow | undefined => autoWindow(image, frame, 0.01, 0.99);
+export const percentileWindow = (image: Meaning & Pick<Image, 'padding'>, frame: Frame): VoiWindow | undefined => autoWindow(image, frame, 0.01, 0.99);
 
 /**
  * A window after a drag of CSS pixels: to the right wider, down brighter (the centre sinks), as on workstations. A drag over 256 pixels

@@ -8,7 +8,7 @@ import { fullWindow, rescaled } from './lut';
 import { colourAt } from './sample';
 import { watchSize, type Surface } from './surface';
 import { pageTicker, type Ticker } from './ticker';
-import { effectiveScale, fitted, panned, transformOf, zoomed } from './view';
+import { effectiveScale, fitScale, fitted, panned, transformOf, zoomed } from './view';
 
 export interface ViewportOptions {
 	readonly ticker?: Ticker;
@@ -214,6 +214,10 @@ class CanvasViewport implements Viewport {
 
 	scale(): number {
 		return effectiveScale(this.#image, this.#view, this.#surface);
+	}
+
+	fit(): number {
+		return fitScale(this.#image, this.#view, this.#surface);
 	}
 
 	value([x, y]: Point): number | readonly [number, number, number] | undefined {

@@ -1,7 +1,7 @@
 /** For tests: a small generator of random numbers with a seed, an image, and a hand that clicks and drags. */
-import type { Image, Point } from '../api/types';
-import type { Board, Change, Input } from './contract';
-import { createBoard, type LocalBoard, type Sample } from './board';
+import type { Image, Point } from '../../api/types';
+import type { Board, Change, Input } from '../contract';
+import { createBoard, type LocalBoard, type Sample } from '../board';
 
 /** Mulberry32: numbers from 0 to below 1. */
 export function random(seed: number): () => number {
@@ -14,7 +14,7 @@ export function random(seed: number): () => number {
 }
 
 export const image = (rows = 200, columns = 300, aspect = 1): Image => ({
-	number: 1, rows, columns, frames: 10, samples: 1, bits: 8, bits_stored: 8, signed: false, inverse: false, aspect,
+	number: 1, series: 1, rows, columns, frames: 10, samples: 1, bits: 8, bits_stored: 8, signed: false, inverse: false, aspect,
 });
 
 export type Key = Extract<Input, { type: 'key' }>['key'];

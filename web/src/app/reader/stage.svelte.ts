@@ -1,0 +1,579 @@
+import { frame as fetchFrame, measure } from '../../api/client';
+import type { Answer, Case, Drawn, Image, Item, ReadingView, Result, ShapeKind, TraceRole } from '../../api/types';
+import { createBoard, type LocalBoard } from '../../core/board';
+import type { FrameSource, Input, Layer, Place as FramePlace, Placed, PlacedMask, Scene, ToolName, Viewport } from '../../core/contract';
+import { sharing, type Shared } from '../../core/frames/source';
+import { displaysOf, findFrame, sourceOf, type Display } from '../../core/stack/series';
+import { depthOf, dot, normal, placeAt, sliceAt } from '../../core/stack/space';
+import { Drawing } from './drawing';
+import { marksOf, neighbour } from './marks';
+import { placeOf, type Look, type Place } from './place';
+import { Preview, type Previewed } from './preview';
+import type { Session } from './session.svelte';
+import { label, valueWords } from './words';
+
+/** A place for a picture. */
+export interface Pane {
+	/** what it shows: a loop, an image, or a stack of slices */
+	readonly display: string;
+	/** whose shapes are shown; undefined: all */
+	readonly only?: readonly Layer[];
+	/** of a side: "A" */
+	readonly caption?: string;
+}
+
+/** Rows × columns that can be chosen. */
+export const layouts = ['1×1', '1×2', '2×2', '2×3', '3×3'] as const;
+export type Layout = (typeof layouts)[number];
+
+export const sizeOf = (l: Layout): readonly [rows: number, columns: number] => l.split('×').map(Number) as [number, number];
+
+/** The pictures of a case, what is drawn on them, and where one looks. */
+export class Stage {
+	layout = $state<Layout>('1×1');
+	panes = $state.raw<readonly Pane[]>([]);
+	active = $state(0);
+	/** of the active pane's display: from 0 */
+	frame = $state(0);
+	playing = $state(false);
+	speed = $state(1);
+	sweep = $state(false);
+	loop = $state.raw<readonly [number, number]>([0, 0]);
+	/** other panes follow, by the part of the loop that has passed */
+	together = $state(true);
+	tool = $state<ToolName>('select');
+	/** item that one is at: number keys and drawing are its */
+	item = $state('');
+	role = $state<TraceRole>();
+	brush = $state(8);
+	invert = $state(false);
+	canUndo = $state(false);
+	canRedo = $state(false);
+	/** frames that are here, of how many, of the active image */
+	here = $state.raw<readonly [number, number]>([0, 0]);
+	/** what others draw at this moment, in a reading that is shared */
+	others = $state.raw<readonly Placed[]>([]);
+	#drawing = false;
+	/** arrows move the selected shape or its handle: it was chosen with keys */
+	nudging = false;
+	/** traces that wait for others, by role: counts changes, for whoever asks the drawing */
+	waiting = $state(0);
+	/** what the server says of what is being drawn or moved */
+	live = $state.raw<{ readonly item: string; readonly of: Previewed }>();
+
+	readonly #shared: Shared;
+	readonly #sources = new Map<string, FrameSource>();
+	readonly displays: readonly Display[];
+	readonly #boards = new Map<number, LocalBoard>();
+	readonly #views = new Map<number, Viewport>();
+	readonly #preview: Preview;
+	readonly drawing: Drawing;
+	#ends: (() => void)[] = [];
+	#moving: string | undefined;
+
+	constructor(
+		readonly session: Session,
+		readonly of: Case,
+	) {
+		this.displays = displaysOf(of);
+		const first = this.displays[0]!.id;
+		this.#shared = sharing((image, n, signal) => fetchFrame(session.assignment, image, n, signal));
+		this.#preview = new Preview((shapes) => measure(session.assignment, shapes));
+		this.drawing = new Drawing(session.items, session.answers!);
+		this.#ends.push(session.answers!.onChange(() => this.#label()), this.drawing.onLoose(() => this.waiting++));
+		this.#ends.push(
+			session.stream.live.subscribe((all) => {
+				const here = all.filter((d) => d.reading === session.reading?.id && d.shape && !d.done);
+				this.others = here.map((d): Placed => ({ id: `live/${d.who}/${d.object ?? ''}`, shape: { ...d.shape!, image: d.image, frame: d.frame }, item: d.item ?? '', layer: 'live', label: d.who }));
+			}),
+		);
+		const beside = session.beside.filter((r) => /^[AB]$/.test(r.reader));
+		if (beside.length === 2 && session.task?.arm === 'preference') {
+			this.layout = '1×2';
+			this.panes = beside.map((r) => ({ display: first, only: [r.reader.toLowerCase() as Layer, 'own', 'live'], caption: r.reader }));
+		} else {
+			this.panes = [{ display: first }];
+		}
+		this.item = session.items[0]?.name ?? '';
+		this.loop = [0, this.displays[0]!.image.frames - 1];
+	}
+
+	get images(): readonly Image[] {
+		return this.of.images;
+	}
+
+	image = (n: number): Image => this.of.images[n - 1]!;
+
+	displayOf(pane: number): Display {
+		return this.displays.find((d) => d.id === this.panes[pane]?.display) ?? this.displays[0]!;
+	}
+
+	/** what the active pane shows */
+	get display(): Display {
+		return this.displayOf(this.active);
+	}
+
+	/** the frame that the server knows it by */
+	get place(): FramePlace {
+		const { places } = this.display;
+		return places[Math.min(this.frame, places.length - 1)]!;
+	}
+
+	/** the image of the frame in the active pane */
+	get shown(): Image {
+		return this.place.image;
+	}
+
+	get look(): Look {
+		return { image: this.place.image.number, series: this.place.image.series, frame: this.place.frame };
+	}
+
+	get current(): Item | undefined {
+		return this.session.items.find((i) => i.name === this.item);
+	}
+
+	/** Where an item's answer lies, as one looks now: of an interval it is the loop. */
+	placeOf(item: Item): Place {
+		if (item.scope !== 'interval') return placeOf(item, this.look);
+		const at = (n: number) => this.display.places[n]?.frame ?? 0;
+		return placeOf(item, { ...this.look, frame: at(this.loop[0]), to: at(this.loop[1]) });
+	}
+
+	get view(): Viewport | undefined {
+		return this.#views.get(this.active);
+	}
+
+	get board(): LocalBoard {
+		return this.boardOf(this.look.image);
+	}
+
+	source(d: Display): FrameSource {
+		let s = this.#sources.get(d.id);
+		if (!s) this.#sources.set(d.id, (s = sourceOf(d, this.#shared)));
+		return s;
+	}
+
+	boardOf(image: number): LocalBoard {
+		let b = this.#boards.get(image);
+		if (b) return b;
+		const im = this.image(image);
+		b = createBoard(im, {
+			sample: (frame, x, y) => {
+				const at = findFrame(this.displays, image, frame);
+				const f = at && this.source(at.display).peek(at.frame);
+				return f?.kind === 'grey' ? f.samples[y * im.columns + x] : undefined;
+			},
+		});
+		this.#boards.set(image, b);
+		const { shapes, masks } = this.drawing.on(image, this.#beside());
+		b.put(shapes, masks);
+		b.tool = this.session.locked ? 'select' : this.tool;
+		b.brush = this.brush;
+		this.#aim();
+		b.onChange((c) => {
+			if (this.session.locked) return;
+			const elsewhere = this.drawing.take(image, c);
+			if (elsewhere) for (const [n] of this.#boards) if (n !== image) this.refresh(n);
+			if (c.type !== 'shape') return;
+			this.#ask(c.placed.item, c.placed.shape, c.placed.id);
+			// One shape is what was asked for: the next press is not to take its place.
+			if (this.tool !== 'select') queueMicrotask(() => this.arm('select'));
+		});
+		b.onScene((s) => this.#scene(image, s));
+		this.#label();
+		return b;
+	}
+
+	/** readers whose drawings are hidden for now, by letter */
+	#hidden: ReadonlySet<string> = new Set();
+
+	/** Hides the drawings of some of those beside, and shows the others'. */
+	hide(readers: ReadonlySet<string>) {
+		this.#hidden = readers;
+		this.refreshAll();
+	}
+
+	#beside(): readonly ReadingView[] {
+		return this.session.beside.filter((r) => !this.#hidden.has(r.reader));
+	}
+
+	/** Puts what the answers say on an image's board: after a conflict, or when a shape of another image took its place. */
+	refresh(image: number) {
+		const { shapes, masks } = this.drawing.on(image, this.#beside());
+		this.#boards.get(image)?.put(shapes, masks);
+		this.#label();
+	}
+
+	refreshAll() {
+		for (const n of this.#boards.keys()) this.refresh(n);
+	}
+
+	#scene(image: number, s: Scene) {
+		if (image === this.look.image) {
+			const b = this.boardOf(image);
+			this.canUndo = b.canUndo;
+			this.canRedo = b.canRedo;
+		}
+		const item = this.current;
+		if (s.draft && item) this.#ask(item.name, s.draft);
+		this.#show(image, s.draft);
+		const held = s.shapes.find((p) => p.id === s.selected);
+		// While a handle is held the board has taken the label away.
+		if (held && !s.draft && held.label === undefined && held.layer === 'own' && held.id !== this.#moving) this.#ask(held.item, held.shape, held.id);
+	}
+
+	/** Shows others in the reading what is being drawn. */
+	#show(image: number, draft: Drawn | undefined) {
+		const { stream, reading } = this.session;
+		if (!reading || (!draft && !this.#drawing)) return;
+		if (stream.presence.get().length === 0 && !this.#drawing) return;
+		this.#drawing = !!draft;
+		const at = { reading: reading.id, image, frame: draft?.frame ?? this.look.frame, item: this.item };
+		stream.draw(draft ? { ...at, shape: draft } : { ...at, done: true });
+	}
+
+	/** Asks for numbers of what is not kept yet. */
+	#ask(item: string, shape: Drawn, id?: string) {
+		const it = this.session.items.find((i) => i.name === item);
+		if ((it?.kind !== 'measurement' && it?.kind !== 'ejection') || shape.points.length < (shape.kind === 'point' ? 1 : 2)) return;
+		const value = it.kind === 'ejection' ? 'volume (discs)' : it.value;
+		const { role: _role, ...plain } = shape;
+		this.#preview.measure([plain], (of) => {
+			this.live = { item, of };
+			if (!id || !('results' in of) || !of.results[0]) return;
+			this.#moving = id;
+			for (const b of this.#boards.values()) if (b.scene.shapes.some((s) => s.id === id && s.label === undefined)) b.label(id, label(of.results[0], value));
+			this.#moving = undefined;
+		});
+	}
+
+	/** Writes the server's numbers beside shapes. */
+	#label() {
+		for (const k of this.session.answers!.kept()) {
+			const a = k.answer, it = this.session.items.find((i) => i.name === k.place.item);
+			if (!a?.shapes || !it) continue;
+			for (const s of a.shapes) {
+				const b = this.#boards.get(s.image), id = this.drawing.idOf(k.place, s.role);
+				const has = b?.scene.shapes.find((p) => p.id === id);
+				const text = it.kind === 'ejection' ? volume(a.results?.[0], s.role) : a.results?.[0] ? label(a.results[0], it.value) : undefined;
+				if (has && text !== undefined && has.label !== text) b!.label(id, text);
+			}
+		}
+		for (const r of this.session.beside) {
+			for (const a of r.answers) {
+				const it = this.session.items.find((i) => i.name === a.item);
+				for (const s of a.shapes ?? []) {
+					const b = this.#boards.get(s.image);
+					const has = b?.scene.shapes.find((p) => p.id.startsWith(r.id) && p.item === a.item && p.shape.role === s.role && p.shape.frame === s.frame);
+					const text = a.results?.[0] && it?.kind === 'measurement' ? label(a.results[0], it.value) : undefined;
+					if (has && text && has.label !== text) b!.label(has.id, text);
+				}
+			}
+		}
+	}
+
+	/** A pane's picture is there. */
+	attach(pane: number, v: Viewport) {
+		this.#views.set(pane, v);
+		v.on('frame', () => this.#moved(pane, v));
+		v.on('play', () => pane === this.active && this.#follow(v));
+		v.on('grey', () => pane === this.active && (this.invert = v.grey.invert));
+		v.source.onProgress((here, of) => pane === this.active && (this.here = [here, of]));
+		if (pane === this.active) this.#sync(v);
+	}
+
+	detach(pane: number, v: Viewport) {
+		if (this.#views.get(pane) === v) this.#views.delete(pane);
+	}
+
+	#moved(pane: number, v: Viewport) {
+		const at = v.source.at(v.frame);
+		this.boardOf(at.image.number).frame = at.frame;
+		if (pane !== this.active) return;
+		this.frame = v.frame;
+		const b = this.board;
+		this.canUndo = b.canUndo;
+		this.canRedo = b.canRedo;
+		if (this.together) for (const [n, other] of this.#views) if (n !== pane) this.#along(this.display, v, this.displayOf(n), other);
+	}
+
+	/** Another pane follows: stacks of one space by position, the rest by the part of the way that has passed. */
+	#along(from: Display, v: Viewport, to: Display, other: Viewport) {
+		const a = from.stack, b = to.stack;
+		if (a && b && a.space === b.space && from.places.length > 1) {
+			const im = v.source.at(v.frame).image;
+			const mm = depthOf(b, placeAt(a, v.frame, [im.columns / 2, im.rows / 2]));
+			if (Math.abs(dot(normal(a), normal(b))) > 0.9) other.show(sliceAt(b, mm).slice);
+			return;
+		}
+		const frames = to.places.length, mine = from.places.length;
+		other.show(frames === mine ? v.frame : Math.round((v.frame / Math.max(1, mine - 1)) * (frames - 1)));
+	}
+
+	#follow(v: Viewport) {
+		({ playing: this.playing, speed: this.speed, sweep: this.sweep, loop: this.loop } = v.play);
+	}
+
+	#sync(v: Viewport) {
+		this.frame = v.frame;
+		this.invert = v.grey.invert;
+		this.#follow(v);
+		const b = this.board;
+		b.frame = this.look.frame;
+		this.canUndo = b.canUndo;
+		this.canRedo = b.canRedo;
+	}
+
+	activate(pane: number) {
+		if (pane === this.active) return;
+		this.view?.setPlay({ playing: false });
+		this.active = pane;
+		const v = this.view;
+		if (v) this.#sync(v);
+	}
+
+	setLayout(l: Layout) {
+		const [rows, columns] = sizeOf(l), n = rows * columns, first = this.displays.indexOf(this.display);
+		this.layout = l;
+		this.panes = Array.from({ length: n }, (_, i) => this.panes[i] ?? { display: this.displays[(first + i) % this.displays.length]!.id });
+		if (this.active >= n) this.activate(0);
+	}
+
+	/** Shows an image, and a frame of it, in the active pane. */
+	show(image: number, frame?: number) {
+		const here = findFrame([this.display], image, frame ?? 0);
+		if (here && frame === undefined && this.look.image === image) return;
+		const at = here ?? findFrame(this.displays, image, frame ?? 0);
+		if (at) this.open(at.display, at.frame);
+	}
+
+	/** Shows a display, and a frame of it, in the active pane. */
+	open(d: Display, frame?: number) {
+		this.view?.setPlay({ playing: false });
+		if (d.id === this.display.id) {
+			if (frame !== undefined) this.view?.show(frame);
+			return;
+		}
+		this.panes = this.panes.map((p, i) => (i === this.active ? { ...p, display: d.id } : p));
+		this.frame = frame ?? 0;
+		this.loop = [0, d.places.length - 1];
+		this.starts.set(this.active, this.frame);
+	}
+
+	/** Goes to the display after or before. */
+	turn(by: 1 | -1) {
+		const d = this.displays[this.displays.indexOf(this.display) + by];
+		if (d) this.open(d);
+	}
+
+	/** frames that panes begin with when they get another image */
+	readonly starts = new Map<number, number>();
+
+	step(by: number) {
+		const v = this.view;
+		if (!v) return;
+		if (v.play.playing) v.setPlay({ playing: false });
+		v.show(v.wanted + by);
+	}
+
+	toggle() {
+		const v = this.view;
+		if (v && v.source.image.frames > 1) v.setPlay({ playing: !v.play.playing });
+	}
+
+	loopFrom() {
+		const v = this.view;
+		v?.setPlay({ loop: [v.frame, Math.max(v.frame, this.loop[1])] });
+	}
+
+	loopTo() {
+		const v = this.view;
+		v?.setPlay({ loop: [Math.min(v.frame, this.loop[0]), v.frame] });
+	}
+
+	rotate() {
+		const v = this.view;
+		v?.setView({ rotation: ((v.view.rotation + 90) % 360) as 0 | 90 | 180 | 270 });
+	}
+
+	/** Goes to the next marked frame, or the one before. */
+	toMark(by: 1 | -1) {
+		const to = neighbour(marksOf(this.display.places, this.session.items, this.session.list), this.frame, by);
+		if (to !== undefined) this.open(this.display, to);
+	}
+
+	/** Arms a tool for an item. */
+	arm(tool: ToolName, item?: string, role?: TraceRole) {
+		if (this.session.locked) tool = 'select';
+		this.nudging = false;
+		this.tool = tool;
+		if (item) this.item = item;
+		this.role = role;
+		this.live = undefined;
+		this.#preview.drop();
+		for (const b of this.#boards.values()) {
+			b.tool = tool;
+			b.brush = this.brush;
+		}
+		this.#aim();
+	}
+
+	/** Puts the focus on the active picture: keys draw there then. */
+	focus() {
+		document.querySelector<HTMLElement>(`[data-pane="${this.active}"]`)?.focus({ preventScroll: true });
+	}
+
+	/** Begins to draw what an item asks for. */
+	draw(item: Item, role?: TraceRole) {
+		this.view?.setPlay({ playing: false });
+		this.arm(item.kind === 'ejection' ? 'trace' : (item.shape ?? 'select'), item.name, role);
+		this.focus();
+	}
+
+	paint(item: Item, tool: ToolName) {
+		this.view?.setPlay({ playing: false });
+		this.arm(tool, item.name);
+		this.focus();
+	}
+
+	/** The first thing that an item wants: drawing, a frame, or its first field. */
+	act(item: Item) {
+		if (this.session.locked) return;
+		this.choose(item.name);
+		if (item.kind === 'measurement') this.draw(item);
+		else if (item.kind === 'ejection') {
+			const p = this.placeOf(item);
+			const there = this.drawing.loose(p).length ? this.drawing.loose(p) : (this.session.at(p)?.answer?.shapes ?? []);
+			this.draw(item, (['a4c_ed', 'a4c_es', 'a2c_ed', 'a2c_es'] as const).find((r) => !there.some((s) => s.role === r)) ?? 'a4c_ed');
+		} else if (item.kind === 'mask') this.paint(item, 'brush');
+		else if (item.kind === 'frame') this.takeFrame(item);
+		else document.querySelector<HTMLElement>(`#item-${item.name} :is(input, textarea)`)?.focus();
+	}
+
+	takeFrame(item: Item) {
+		this.session.put(this.placeOf(item), { number: this.look.frame });
+	}
+
+	/** Takes over what somebody else answered, as one's own. */
+	agree(item: Item, a: Answer) {
+		const p = this.placeOf(item);
+		if (a.shapes) this.session.put(p, { shapes: a.shapes });
+		else if (a.mask) this.session.put({ ...p, frame: a.frame ?? 0 }, { mask: a.mask });
+		else if (a.number !== undefined) this.session.put(p, { number: a.number });
+		else if (a.text) this.session.put(p, { text: a.text });
+		else if (a.choice) this.session.put(p, { choice: a.choice });
+		this.refreshAll();
+	}
+
+	settle(p: Place, which: 'mine' | 'theirs') {
+		this.session.answers!.settle(p, which);
+		this.refreshAll();
+	}
+
+	revert(p: Place) {
+		this.session.answers!.revert(p);
+		this.refreshAll();
+	}
+
+	/** Shows where an answer lies. */
+	goTo(a: Answer) {
+		const s = a.shapes?.[0];
+		if (s) this.show(s.image, s.frame);
+		else if (a.image) this.show(a.image, a.to ? a.frame : (a.frame ?? a.number));
+	}
+
+	/** Copies what an item has in this frame to the next, and goes there; of a stack that can be another image. */
+	copyOn(item: Item) {
+		const here = this.place, next = this.display.places[this.frame + 1];
+		if (!next) return;
+		if (next.image === here.image) this.board.copy(item.name, here.frame, next.frame);
+		else {
+			const m = this.masks(item.name).find((x) => x.frame === here.frame);
+			if (m) this.boardOf(next.image.number).combine(item.name, next.frame, m.mask, 'union');
+		}
+		this.step(1);
+	}
+
+	/** Empties a mask. */
+	clear(p: Place) {
+		const m = this.masks(p.item).find((x) => x.frame === p.frame);
+		if (m) this.board.combine(p.item, p.frame, m.mask, 'subtract');
+	}
+
+	/** How a shape is drawn. */
+	hint(kind: ShapeKind): string {
+		const how: Partial<Record<ShapeKind, string>> = {
+			point: 'Click the place.',
+			length: 'Drag from one end to the other, or click both.',
+			caliper: 'Drag along the axis of time.',
+			angle: 'Click an arm’s end, the vertex, the other end.',
+			bidirectional: 'Drag the long axis, then the short one.',
+			rectangle: 'Drag from corner to corner.',
+			ellipse: 'Drag one axis, then set the other.',
+			freehand: 'Draw round it with the button held.',
+		};
+		return `${how[kind] ?? 'Click point by point; Enter or a double click ends.'} Keys: arrows move the cross, Space sets a point, Enter ends, Esc gives up.`;
+	}
+
+	#aim() {
+		const it = this.current;
+		const one = it?.scope === 'frame' ? ('frame' as const) : ('image' as const);
+		for (const b of this.#boards.values()) b.target = it ? { item: it.name, one, ...(this.role ? { role: this.role } : {}) } : undefined;
+	}
+
+	choose(item: string) {
+		if (item === this.item) return;
+		this.item = item;
+		this.arm('select');
+	}
+
+	setBrush(px: number) {
+		this.brush = Math.max(1, Math.min(128, px));
+		for (const b of this.#boards.values()) b.brush = this.brush;
+	}
+
+	setThreshold(range: readonly [number, number]) {
+		for (const b of this.#boards.values()) b.threshold = range;
+	}
+
+	/** Gives a key to the board. True: it took it. */
+	key(key: Extract<Input, { type: 'key' }>['key'], shift = false, alt = false): boolean {
+		const b = this.board;
+		b.frame = this.look.frame;
+		if (this.session.locked || !b.input({ type: 'key', key, shift, alt })) return false;
+		if (key === 'Tab') this.nudging = b.scene.selected !== undefined;
+		return true;
+	}
+
+	undo() {
+		this.board.undo();
+	}
+
+	redo() {
+		this.board.redo();
+	}
+
+	/** Takes a place's shape away. */
+	drop(image: number, id: string) {
+		this.boardOf(image).remove(id);
+	}
+
+	/** Own masks of an item on the shown image. */
+	masks(item: string): PlacedMask[] {
+		return this.board.scene.masks.filter((m) => m.item === item && m.layer === 'own');
+	}
+
+	close() {
+		for (const f of this.#ends) f();
+		this.#preview.drop();
+		for (const s of this.#sources.values()) s.close();
+	}
+}
+
+/** The volume that a trace gives, for its label. */
+function volume(r: Result | undefined, role: TraceRole | undefined): string | undefined {
+	if (!r || !role) return undefined;
+	const view = role.startsWith('a4c') ? 'A4C' : 'A2C';
+	const v = r.values.find((x) => x.name === `${role.endsWith('ed') ? 'EDV' : 'ESV'} (discs, ${view})`);
+	return v ? `${role.endsWith('ed') ? 'EDV' : 'ESV'} ${valueWords(v.number, v.unit)}` : undefined;
+}
