@@ -87,7 +87,7 @@ func TestOverview(t *testing.T) {
 		t.Errorf("a coordinator may %v", o.May)
 	}
 	for _, row := range o.Readers {
-		if row.Name != "" || row.AI || !strings.HasPrefix(row.Mask, "R-") {
+		if row.Name != "" || row.AI || !strings.HasPrefix(row.Reader, "R-") {
 			t.Errorf("a coordinator is shown %+v", row)
 		}
 	}
