@@ -2,9 +2,11 @@ import { frame as fetchFrame, measure } from '../../api/client';
 import type { Answer, Case, Drawn, Image, Item, ReadingView, Result, ShapeKind, TraceRole } from '../../api/types';
 import { createBoard, type LocalBoard } from '../../core/board';
 import type { FrameSource, Input, Layer, Place as FramePlace, Placed, PlacedMask, Scene, ToolName, Viewport } from '../../core/contract';
+import { sampler } from '../../core/frames/pixels';
 import { sharing, type Shared } from '../../core/frames/source';
 import { displaysOf, findFrame, sourceOf, type Display } from '../../core/stack/series';
 import { depthOf, dot, normal, placeAt, sliceAt } from '../../core/stack/space';
+import { counts } from '../../core/tools/kinds';
 import { Drawing } from './drawing';
 import { marksOf, neighbour } from './marks';
 import { placeOf, type Look, type Place } from './place';
@@ -153,6 +155,13 @@ export class Stage {
 		return s;
 	}
 
+	readonly #samplers = new Map<string, ReturnType<typeof sampler>>();
+	#sampler(d: Display): ReturnType<typeof sampler> {
+		let s = this.#samplers.get(d.id);
+		if (!s) this.#samplers.set(d.id, (s = sampler(this.source(d))));
+		return s;
+	}
+
 	boardOf(image: number): LocalBoard {
 		let b = this.#boards.get(image);
 		if (b) return b;
@@ -160,8 +169,7 @@ export class Stage {
 		b = createBoard(im, {
 			sample: (frame, x, y) => {
 				const at = findFrame(this.displays, image, frame);
-				const f = at && this.source(at.display).peek(at.frame);
-				return f?.kind === 'grey' ? f.samples[y * im.columns + x] : undefined;
+				return at && this.#sampler(at.display)(at.frame, x, y);
 			},
 		});
 		this.#boards.set(image, b);
@@ -235,7 +243,7 @@ export class Stage {
 	/** Asks for numbers of what is not kept yet. */
 	#ask(item: string, shape: Drawn, id?: string) {
 		const it = this.session.items.find((i) => i.name === item);
-		if ((it?.kind !== 'measurement' && it?.kind !== 'ejection') || shape.points.length < (shape.kind === 'point' ? 1 : 2)) return;
+		if ((it?.kind !== 'measurement' && it?.kind !== 'ejection') || shape.points.length < counts[shape.kind][0]) return;
 		const value = it.kind === 'ejection' ? 'volume (discs)' : it.value;
 		const { role: _role, ...plain } = shape;
 		this.#preview.measure([plain], (of) => {
