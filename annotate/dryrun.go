@@ -76,7 +76,11 @@ func (p *Project) DryRun(ctx context.Context, who string, op Op) (*Outcome, erro
 func (s *state) shares(list []*Assignment) []Share {
 	count := map[Share]int{}
 	for _, a := range list {
-		count[Share{Mask: s.members[a.Reader].Mask, Arm: a.Arm, Session: a.Session}]++
+		mask := "" // of a pool
+		if m := s.members[a.Reader]; m != nil {
+			mask = m.Mask
+		}
+		count[Share{Mask: mask, Arm: a.Arm, Session: a.Session}]++
 	}
 	out := make([]Share, 0, len(count))
 	for k, n := range count {

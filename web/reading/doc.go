@@ -13,5 +13,7 @@
 //   - Pictures are served at their own resolution and depth; window, inversion and colour are told as numbers. Numbers of record are made by
 //     annotate/measure alone.
 //   - What was acknowledged is on the disk. Nothing is answered that could not be written into the access log.
-//   - A session ends after a time without use and after a time in any case, with logout, and when the password changes or is taken away.
+//   - Unblinding, exporting and signing need a fresh proof of who asks; which actions these are is annotate/policy's.
+//   - A session ends after a time without use and after a time in any case, with logout, and when the password, or what the
+//     organisation's identity provider says of them, changes or is taken away.
 package reading

@@ -1,6 +1,7 @@
 package reading
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -115,6 +116,9 @@ func (s *Server) Close() error {
 
 // Serve answers on ln until ctx ends; then streams end, and what is under way has time to finish. It closes the server.
 func (s *Server) Serve(ctx context.Context, ln net.Listener, opts serve.Options) error {
+	if opts.Requests == 0 {
+		opts.Requests = 2048 // streams stay: each page that is open is one
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)
@@ -163,9 +167,8 @@ func (s *Server) guard(rt route) http.Handler {
 		h.Set("Content-Security-Policy", contentPolicy)
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		if rt.MaxBody > 0 {
-			r.Body = http.MaxBytesReader(w, r.Body, rt.MaxBody)
-		}
+		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=(), usb=(), serial=(), payment=()")
+		r.Body = http.MaxBytesReader(w, r.Body, cmp.Or(rt.MaxBody, maxLogin)) // where none is asked for, none has to be taken
 		v := &visitor{}
 		if !rt.Open {
 			sess, ok := s.sessions.find(r, rt.Passive)

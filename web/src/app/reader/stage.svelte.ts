@@ -1,5 +1,5 @@
 import { frame as fetchFrame, measure } from '../../api/client';
-import type { Answer, Case, Drawn, Image, Item, Point, Result, ShapeKind, Sync, TraceRole, Vector } from '../../api/types';
+import type { Answer, Case, Drawn, Image, Item, Point, ReadingView, Result, ShapeKind, Sync, TraceRole, Vector } from '../../api/types';
 import { createBoard, type LocalBoard } from '../../core/board';
 import type { FrameSource, Input, Layer, Place as FramePlace, Placed, PlacedMask, Scene, ToolName, Viewport } from '../../core/contract';
 import { sampler } from '../../core/frames/pixels';
@@ -208,7 +208,7 @@ export class Stage {
 			},
 		});
 		this.#boards.set(image, b);
-		const { shapes, masks } = this.drawing.on(image, this.session.beside);
+		const { shapes, masks } = this.drawing.on(image, this.#beside());
 		b.put(shapes, masks);
 		b.tool = this.session.locked ? 'select' : this.tool;
 		b.brush = this.brush;
@@ -227,9 +227,22 @@ export class Stage {
 		return b;
 	}
 
+	/** readers whose drawings are hidden for now, by letter */
+	#hidden: ReadonlySet<string> = new Set();
+
+	/** Hides the drawings of some of those beside, and shows the others'. */
+	hide(readers: ReadonlySet<string>) {
+		this.#hidden = readers;
+		this.refreshAll();
+	}
+
+	#beside(): readonly ReadingView[] {
+		return this.session.beside.filter((r) => !this.#hidden.has(r.reader));
+	}
+
 	/** Puts what the answers say on an image's board: after a conflict, or when a shape of another image took its place. */
 	refresh(image: number) {
-		const { shapes, masks } = this.drawing.on(image, this.session.beside);
+		const { shapes, masks } = this.drawing.on(image, this.#beside());
 		this.#boards.get(image)?.put(shapes, masks);
 		this.#label();
 	}
