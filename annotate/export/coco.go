@@ -118,6 +118,9 @@ func coco(o io.Writer, r *annotate.Records) error {
 				if d.Role != "" {
 					own["role"] = d.Role
 				}
+				if d.To > 0 { // the second point lies in another frame
+					own["to"] = d.To
+				}
 				n := cocoShape(d.Shape)
 				n.ID, n.Image, n.Category, n.Attributes = len(f.Annotations)+1, imageOf(c, d.Image, d.Frame), category[a.Item], own
 				f.Annotations = append(f.Annotations, n)

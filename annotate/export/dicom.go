@@ -85,7 +85,8 @@ func made(r *annotate.Records, x *annotate.ReadingRecord, of result.Image, kind 
 		SeriesNumber: seriesNumber, Number: number, SeriesDescription: words, Label: "Reading by " + by, At: x.Locked, By: program}
 }
 
-// observers are the reader by mask, a person or a program, and what measured.
+// observers are a person by mask and what measured; or the model, or the rule, alone: of one kind there is one (TID 1001 of validators), and that this program wrote the file its
+// equipment says.
 func observers(r *annotate.Records, x *annotate.ReadingRecord) []result.Observer {
 	switch {
 	case x.Reader == "": // a rule
@@ -93,7 +94,7 @@ func observers(r *annotate.Records, x *annotate.ReadingRecord) []result.Observer
 		d.Name = x.Method
 		return []result.Observer{{Device: d}}
 	case x.AI:
-		return []result.Observer{{Device: result.Device{UID: uid.Derive("cineloop", "reader", r.Name, x.Reader), Name: x.Reader}}, {Device: program}}
+		return []result.Observer{{Device: result.Device{UID: uid.Derive("cineloop", "reader", r.Name, x.Reader), Name: x.Reader}}}
 	}
 	return []result.Observer{{Person: x.Reader + "^"}, {Device: program}} // the mask as a family name
 }

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cineloop/cineloop/dicom/result"
 	"github.com/cineloop/cineloop/dicom/tag"
 	"github.com/cineloop/cineloop/dicom/web"
 	"github.com/cineloop/cineloop/internal/browser"
@@ -148,20 +149,33 @@ func TestJudgePixelMed(t *testing.T) {
 		t.Skip("PixelMed judges in make judges: it takes half a minute a report")
 	}
 	extensions := 0
-	f := byKind["sr"][0]
-	said := says(t, "DicomSRValidator", f)
-	if !strings.Contains(said, "Found Root Template TID_1500") || !strings.Contains(said, "Root Template Validation Complete") || !strings.Contains(said, "IOD validation complete") {
-		t.Errorf("%.2000s", said)
-	}
-	for line := range strings.Lines(said) {
-		switch {
-		case strings.HasPrefix(line, "Warning") && strings.Contains(line, "Content Item not in template") && (strings.Contains(line, "99CINELOOP") || strings.Contains(line, "(121106,DCM")):
-			extensions++
-		case strings.Contains(line, "Error") || strings.HasPrefix(line, "Warning"):
-			t.Error(line)
+	for _, f := range byKind["sr"] {
+		said := says(t, "DicomSRValidator", f)
+		if !strings.Contains(said, "Found Root Template TID_1500") || !strings.Contains(said, "Root Template Validation Complete") || !strings.Contains(said, "IOD validation complete") {
+			t.Errorf("%.2000s", said)
+		}
+		rep, err := result.ReadReport(open(t, f))
+		if err != nil {
+			t.Fatal(err)
+		}
+		regions := 0
+		for _, g := range rep.Groups {
+			if len(g.Regions) == 1 && (g.Regions[0].Closed() || g.Regions[0].Type == result.OnePoint) {
+				regions++
+			}
+		}
+		for line := range strings.Lines(said) {
+			switch {
+			case regions == 1 && strings.Contains(line, "Template 1410 PlanarROIMeasurements") && strings.Contains(line, "Missing conditional content item"):
+				// Its rules count the regions of all groups together: where there is exactly one, it takes every group for one of a region.
+			case strings.HasPrefix(line, "Warning") && strings.Contains(line, "Content Item not in template") && (strings.Contains(line, "99CINELOOP") || strings.Contains(line, "(121106,DCM")):
+				extensions++
+			case strings.Contains(line, "Error") || strings.HasPrefix(line, "Warning"):
+				t.Error(line)
+			}
 		}
 	}
-	t.Logf("PixelMed: no error; %d content items beyond the template", extensions)
+	t.Logf("PixelMed: %d reports; %d content items beyond the template", len(byKind["sr"]), extensions)
 }
 
 // TestJudgeOrthanc: Orthanc takes pictures and results over STOW-RS, and QIDO-RS finds all of them under one patient and one study.
@@ -238,8 +252,8 @@ func TestJudgeMillimetres(t *testing.T) {
 	judges.Readings(t, out, slices.DeleteFunc(all, func(p string) bool { return strings.HasPrefix(p, out) }), want)
 }
 
-// TestJudgeExpected is the same of an export that was made elsewhere: scripts/readings.
-func TestJudgeExpected(t *testing.T) {
+// TestReadingsExpected is the same of an export that was made elsewhere: scripts/readings.
+func TestReadingsExpected(t *testing.T) {
 	dir, file := os.Getenv("CINELOOP_EXPORT"), os.Getenv("CINELOOP_EXPECTED")
 	if dir == "" || file == "" {
 		t.Skip("no export was named: scripts/readings EXPORT EXPECTED.json [PICTURE...]")

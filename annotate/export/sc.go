@@ -121,6 +121,13 @@ func burnt(r *annotate.Records, x *annotate.ReadingRecord, number int) (frames m
 			if d.Role != "" {
 				m.Name += " " + strings.ToUpper(strings.ReplaceAll(d.Role, "_", " "))
 			}
+			if d.To > 0 { // a caliper through the loop: a point in each of two frames
+				a, b := m, m
+				a.Shape = &measure.Shape{Kind: measure.PointMark, Points: d.Points[:1]}
+				b.Shape = &measure.Shape{Kind: measure.PointMark, Points: d.Points[1:]}
+				frames[d.Frame], frames[d.To] = append(frames[d.Frame], a), append(frames[d.To], b)
+				continue
+			}
 			frames[d.Frame] = append(frames[d.Frame], m)
 		}
 	}

@@ -96,7 +96,11 @@ func groupOf(r *annotate.Records, x *annotate.ReadingRecord, a *annotate.Answer,
 	}
 	switch {
 	case a.CannotAssess != "":
-		say(name, result.Own("cannot_assess", "Cannot be assessed"))
+		if it.Kind == protocol.Number || it.Kind == protocol.Measurement || it.Kind == protocol.Ejection || it.Kind == protocol.Mask || it.Kind == protocol.Frame {
+			g.Numbers = append(g.Numbers, result.Number{Concept: name, Qualifier: result.Indeterminate})
+		} else {
+			say(name, result.Undetermined)
+		}
 		words(result.Own("reason", "Reason"), a.CannotAssess)
 	case len(a.Choice) > 0:
 		for _, v := range a.Choice {

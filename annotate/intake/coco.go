@@ -60,6 +60,7 @@ type cocoAttributes struct {
 	Session    int
 	Shape      string
 	Role       string
+	To         int
 	Points     []measure.Point
 	Value      *float64
 	Unit       string
@@ -73,7 +74,7 @@ func (a *cocoAttributes) UnmarshalJSON(b []byte) error {
 	if json.Unmarshal(b, &m) != nil {
 		return nil
 	}
-	for name, to := range map[string]any{"reader": &a.Reader, "reading": &a.Reading, "arm": &a.Arm, "session": &a.Session, "shape": &a.Shape, "role": &a.Role, "points": &a.Points,
+	for name, to := range map[string]any{"reader": &a.Reader, "reading": &a.Reading, "arm": &a.Arm, "session": &a.Session, "shape": &a.Shape, "role": &a.Role, "to": &a.To, "points": &a.Points,
 		"value": &a.Value, "unit": &a.Unit, "confidence": &a.Confidence, "cannot_assess": &a.Cannot} {
 		if v, ok := m[name]; ok {
 			_ = json.Unmarshal(v, to)
@@ -210,7 +211,7 @@ func (r *Reader) annotation(where string, at place, it *protocol.Item, n cocoAnn
 	if err != nil {
 		return err
 	}
-	s := measure.Shape{Kind: it.Shape, Frame: at.frame, Points: p}
+	s := measure.Shape{Kind: it.Shape, Frame: at.frame, To: n.Attributes.To, Points: p}
 	if err := s.Check(); err != nil {
 		return err
 	}

@@ -64,6 +64,7 @@ func picture(t testing.TB, path, class, sop string, frames int) {
 	if frames > 1 {
 		ds.SetInts(tag.NumberOfFrames, frames)
 		ds.SetFloats(tag.PixelSpacing, .5, .25)
+		ds.SetFloats(tag.FrameTime, 40)
 	}
 	ds.SetBytes(tag.PixelData, vr.OB, make([]byte, frames*pictureRows*pictureColumns))
 	if err := dicom.WriteFile(path, ds, dicom.WriteOptions{TransferSyntaxUID: string(uid.ExplicitVRLittleEndian)}); err != nil {

@@ -66,7 +66,6 @@ func keyOf(g *result.Group, rep *result.Report) Key {
 }
 
 var (
-	cannotAssess  = result.Own("cannot_assess", "")
 	reason        = result.Own("reason", "")
 	selectedFrame = result.Own("selected_frame", "")
 	scaleFrom     = result.Own("scale_from", "")
@@ -77,7 +76,8 @@ func is(c, o code.Concept) bool { return c.Scheme == o.Scheme && c.Value == o.Va
 
 // group makes an answer of a group.
 func (r *Reader) group(where string, k Key, g *result.Group) error {
-	unassessed := slices.ContainsFunc(g.Evaluations, func(e result.Evaluation) bool { return is(e.Value, cannotAssess) })
+	unassessed := textOf(g, reason) != "" && (slices.ContainsFunc(g.Evaluations, func(e result.Evaluation) bool { return is(e.Value, result.Undetermined) }) ||
+		slices.ContainsFunc(g.Numbers, func(n result.Number) bool { return n.Qualifier.Value != "" }))
 	it := r.item(func(it *protocol.Item) bool {
 		drawn := it.Kind == protocol.Measurement || it.Kind == protocol.Ejection
 		return unassessed || drawn == (len(g.Regions) > 0)
@@ -102,6 +102,9 @@ func (r *Reader) group(where string, k Key, g *result.Group) error {
 	}
 	var claims []claim
 	for _, n := range g.Numbers {
+		if n.Qualifier.Value != "" {
+			continue
+		}
 		if is(n.Concept, result.Certainty) {
 			if sure := int(math.Round(n.Value)); it.Confidence {
 				a.Confidence = &sure
@@ -244,7 +247,7 @@ func say(a *annotate.Answer, it *protocol.Item, g *result.Group) error {
 
 func number(g *result.Group) (result.Number, bool) {
 	for _, n := range g.Numbers {
-		if !is(n.Concept, result.Certainty) {
+		if !is(n.Concept, result.Certainty) && n.Qualifier.Value == "" {
 			return n, true
 		}
 	}
@@ -266,6 +269,17 @@ func (r *Reader) shapes(it *protocol.Item, g *result.Group, first place) ([]anno
 			err = fault.New(fault.Input, "its regions lie in several cases")
 		}
 		return p, err
+	}
+	if it.Shape == measure.Caliper && len(g.Regions) == 2 { // a point in each of two frames
+		p, err := at(g.Regions[1])
+		if err != nil {
+			return nil, err
+		}
+		if g.Regions[0].Type != result.OnePoint || g.Regions[1].Type != result.OnePoint || p.image != first.image {
+			return nil, fault.New(fault.Input, "its regions are no caliper through a loop")
+		}
+		s := measure.Shape{Kind: measure.Caliper, Frame: first.frame, To: p.frame, Points: append(points(g.Regions[0].Points), points(g.Regions[1].Points)...)}
+		return []annotate.Drawn{{Image: first.image, Shape: s}}, s.Check()
 	}
 	if it.Kind == protocol.Measurement {
 		for _, reg := range g.Regions {

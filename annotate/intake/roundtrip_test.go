@@ -30,18 +30,19 @@ items:
   - {name: note, label: Befund, kind: text}
   - {name: ed, kind: frame}
   - {name: best, kind: frame, scope: exam}
-  - {name: septum, kind: measurement, shape: length, code: {scheme: LN, value: 18155-2, meaning: Septum}}
+  - {name: septum, kind: measurement, shape: length, code: {scheme: LN, value: 18155-2, meaning: Septum}, cannot_assess: [cut]}
   - {name: path, kind: measurement, shape: polyline}
   - {name: tilt, kind: measurement, shape: angle}
   - {name: cobb, kind: measurement, shape: angle}
   - {name: axes, kind: measurement, shape: bidirectional, scope: frame}
   - {name: box, kind: measurement, shape: rectangle}
-  - {name: oval, kind: measurement, shape: ellipse}
+  - {name: oval, kind: measurement, shape: ellipse, cannot_assess: [cut]}
   - {name: outline, kind: measurement, shape: polygon, scope: exam, confidence: true}
   - {name: curve, kind: measurement, shape: spline}
   - {name: hand, kind: measurement, shape: freehand}
   - {name: apex, kind: measurement, shape: point}
   - {name: wall, kind: measurement, shape: trace}
+  - {name: beat_time, kind: measurement, shape: caliper}
   - {name: ef, kind: ejection, confidence: true}
   - {name: lv, kind: mask, code: {scheme: SCT, value: "87878005", meaning: Left ventricle}}
   - {name: rv, label: Rechter Ventrikel, kind: mask, scope: frame}
@@ -72,6 +73,8 @@ func given() []annotate.Answer {
 		}
 		return annotate.EncodeMask(m, pictureRows, pictureColumns)
 	}
+	through := shape("beat_time", measure.Caliper, 1, 4, 5, 20, 9)
+	through.Shapes[0].To = 4
 	return []annotate.Answer{
 		{Item: "severity", Choice: []string{"severe"}, Confidence: &sure}, {Item: "signs", Choice: []string{"effusion", "thrombus"}}, {Item: "beat", Image: 1, Frame: 1, To: 4, Choice: []string{"sinus"}},
 		{Item: "view", Image: 1, Choice: []string{"a4c"}}, {Item: "region", Image: 1, Choice: []string{"heart"}}, {Item: "sharp", Image: 1, Frame: 2, Choice: []string{"no"}},
@@ -82,6 +85,7 @@ func given() []annotate.Answer {
 		shape("wall", measure.Trace, 0, 8, 28, 7, 15, 20, 5, 31, 15, 30, 28), ef,
 		{Item: "lv", Image: 1, Frame: 0, Mask: in(0, 0, pictureColumns, pictureRows)}, {Item: "lv", Image: 1, Frame: 5, Mask: in(39, 31, 40, 32)}, {Item: "lv", Image: 1, Frame: 3, Mask: in(0, 0, 0, 0)},
 		{Item: "rv", Image: 1, Frame: 2, Mask: in(3, 4, 11, 20)},
+		through,
 	}
 }
 
@@ -92,7 +96,7 @@ func exported(t *testing.T, formats ...string) (p *annotate.Project, out string)
 	answer(t, p, "ann", "loop.dcm", given()...)
 	line := given()[11] // here without a scale
 	line.Shapes[0].Frame = 0
-	answer(t, p, "ann", "still.dcm", annotate.Answer{Item: "severity", CannotAssess: "quality"}, annotate.Answer{Item: "lvef", Number: new(float64)}, line, annotate.Answer{Item: "lv", Image: 1, Mask: given()[27].Mask})
+	answer(t, p, "ann", "still.dcm", annotate.Answer{Item: "severity", CannotAssess: "quality"}, annotate.Answer{Item: "lvef", Number: new(float64)}, line, annotate.Answer{Item: "oval", Image: 1, CannotAssess: "cut"}, annotate.Answer{Item: "lv", Image: 1, Mask: given()[27].Mask})
 	out = filepath.Join(t.TempDir(), "out")
 	if _, err := export.Write(t.Context(), p.Records(), ledger.Head{}, formats, out); err != nil {
 		t.Fatal(err)
@@ -124,16 +128,16 @@ func TestRoundTripDICOM(t *testing.T) {
 	p, out := exported(t, "sr", "seg", "gsps", "sc")
 	read := func(r *Reader) error { return r.Path(t.Context(), out) }
 	s := bring(t, p, "bob", Settings{}, Options{Lock: true}, read)
-	if s.Answers != 32 || s.Locked != 2 || len(s.Refused) > 0 || len(s.Warnings) > 0 || s.Passed != 5 {
+	if s.Answers != 34 || s.Locked != 2 || len(s.Refused) > 0 || len(s.Warnings) > 0 || s.Passed != 5 {
 		t.Fatalf("%s: %+v %+v", counts(s), s.Refused, s.Warnings)
 	}
 	equal(t, p)
-	if s := bring(t, p, "bob", Settings{}, Options{Lock: true}, read); s.Answers+s.Changed != 0 || s.Before != 32 {
+	if s := bring(t, p, "bob", Settings{}, Options{Lock: true}, read); s.Answers+s.Changed != 0 || s.Before != 34 {
 		t.Error(counts(s))
 	}
 	// A model takes them as well, and as a draft they are the same again.
 	bring(t, p, "net", Settings{}, Options{}, read)
-	if s := bring(t, p, "net", Settings{}, Options{}, read); s.Same != 32 || s.Answers+s.Changed != 0 {
+	if s := bring(t, p, "net", Settings{}, Options{}, read); s.Same != 34 || s.Answers+s.Changed != 0 {
 		t.Error(counts(s))
 	}
 }
@@ -142,7 +146,7 @@ func TestRoundTripDICOM(t *testing.T) {
 func TestRoundTripCOCO(t *testing.T) {
 	p, out := exported(t, "coco")
 	s := bring(t, p, "bob", Settings{}, Options{Lock: true}, func(r *Reader) error { return r.Path(t.Context(), filepath.Join(out, "coco.json")) })
-	if s.Answers != 32 || s.Locked != 2 || len(s.Refused) > 0 || len(s.Warnings) > 0 {
+	if s.Answers != 34 || s.Locked != 2 || len(s.Refused) > 0 || len(s.Warnings) > 0 {
 		t.Fatalf("%s: %+v %+v", counts(s), s.Refused, s.Warnings)
 	}
 	equal(t, p)
@@ -161,7 +165,7 @@ func TestRoundTripCOCO(t *testing.T) {
 	}
 	mask := p.Records().Readings[0].Reader
 	s = bring(t, p, "net", Settings{From: mask}, Options{}, func(r *Reader) error { return r.Path(t.Context(), file) })
-	if s.Answers != 32 || len(s.Refused) > 0 {
+	if s.Answers != 34 || len(s.Refused) > 0 {
 		t.Errorf("%s: %+v", counts(s), s.Refused)
 	}
 	if r, err = NewReader(p, "net", Settings{From: "R-0"}); err != nil || r.Path(t.Context(), file) == nil {
@@ -187,7 +191,7 @@ func TestNumbersByHand(t *testing.T) {
 	for k := range got {
 		keys = append(keys, k)
 	}
-	if slices.Sort(keys); len(keys) != 32 {
+	if slices.Sort(keys); len(keys) != 34 {
 		t.Errorf("%d answers: %q", len(keys), keys)
 	}
 }

@@ -43,6 +43,9 @@ var (
 	ImagingProcedure = code.Concept{Scheme: "SCT", Value: "363679005", Meaning: "Imaging procedure"}
 	// Comment is for words beside a number.
 	Comment = code.Concept{Scheme: "DCM", Value: "121106", Meaning: "Comment"}
+	// Undetermined is the value of a judgement that could not be made, Indeterminate the qualifier of a number that could not be given (CID 42).
+	Undetermined  = code.Concept{Scheme: "SCT", Value: "373068000", Meaning: "Undetermined"}
+	Indeterminate = code.Concept{Scheme: "DCM", Value: "114011", Meaning: "Value indeterminate"}
 	// Certainty of what was found, per cent.
 	Certainty = code.Concept{Scheme: "DCM", Value: "111012", Meaning: "Certainty of Finding"}
 )

@@ -200,7 +200,7 @@ func (g *Group) addRegion(ds *dicom.DataSet) error {
 	return nil
 }
 
-// number reads a measurement; one without a value, which a report may have with a reason, is passed over.
+// number reads a measurement; one without a value has the reason, or is passed over.
 func (rd *reader) number(g *Group, name code.Concept, ds *dicom.DataSet) error {
 	list, err := rd.children(ds)
 	if err != nil {
@@ -215,6 +215,9 @@ func (rd *reader) number(g *Group, name code.Concept, ds *dicom.DataSet) error {
 	}
 	v := first(ds, tag.MeasuredValueSequence)
 	if v == nil {
+		if q := codeOf(first(ds, tag.NumericValueQualifierCodeSequence)); q.Value != "" {
+			g.Numbers = append(g.Numbers, Number{Concept: name, Qualifier: q})
+		}
 		return nil
 	}
 	n := Number{Concept: name}

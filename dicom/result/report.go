@@ -54,6 +54,8 @@ type Number struct {
 	Concept code.Concept
 	Value   float64
 	Unit    string // UCUM, at most 16 characters
+
+	Qualifier code.Concept // why there is no value (CID 42), in place of Value and Unit
 }
 
 // Evaluation is a judgement: a code, or text where Value is absent.
@@ -310,6 +312,15 @@ func (g *Group) content(images []Image) (*item, error) {
 func (n Number) content(g *Group, images []Image) (*item, error) {
 	if err := checkCode(n.Concept, "number"); err != nil {
 		return nil, err
+	}
+	if n.Qualifier.Value != "" {
+		if err := checkCode(n.Qualifier, "qualifier"); err != nil {
+			return nil, err
+		}
+		it := newItem(contains, "NUM", n.Concept)
+		it.ds.SetSequence(tag.MeasuredValueSequence) // type 2: empty, and the qualifier says why (PS3.3 C.18.1)
+		it.ds.SetSequence(tag.NumericValueQualifierCodeSequence, codeItem(n.Qualifier))
+		return it, nil
 	}
 	if math.IsNaN(n.Value) || math.IsInf(n.Value, 0) {
 		return nil, fault.New(fault.Input, "a number that is none")

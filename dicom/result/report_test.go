@@ -22,15 +22,15 @@ func sample(t testing.TB) *Report {
 		Observers: []Observer{{Person: "R-1^"}, {Device: Device{UID: uid.Derive("device"), Name: "cineloop", Manufacturer: "Cineloop", Model: "cineloop", Version: "0.1.0", Serial: "7"}}},
 		Groups: []Group{
 			{TrackingID: "septum", TrackingUID: id("septum"), Finding: septum, Site: leftHeart, Regions: []Region{{Polyline, []Point{{1, 1}, {4, 5.25}}, in}},
-				Numbers: []Number{{ValueConcept("length"), 1.0 / 3, "mm"}}, Evaluations: []Evaluation{{Concept: Comment, Text: "the spacing is that at the detector"}}},
+				Numbers: []Number{{Concept: ValueConcept("length"), Value: 1.0 / 3, Unit: "mm"}}, Evaluations: []Evaluation{{Concept: Comment, Text: "the spacing is that at the detector"}}},
 			{TrackingID: "outline", TrackingUID: id("outline"), Regions: []Region{Outline([]Point{{1, 1}, {5, 1}, {5, 4}}, in)},
-				Numbers: []Number{{ValueConcept("area"), 0.75, "mm2"}, {ValueConcept("perimeter"), 12, "mm"}}},
+				Numbers: []Number{{Concept: ValueConcept("area"), Value: 0.75, Unit: "mm2"}, {Concept: ValueConcept("perimeter"), Value: 12, Unit: "mm"}}},
 			{TrackingID: "cavity", TrackingUID: id("cavity"), Regions: []Region{EllipseOf(Point{3, 2}, Point{3, 4}, Point{1, 3}, Point{5, 3}, Reference{SOP: still.SOP})},
-				Numbers: []Number{{ValueConcept("area"), 6.28, "{square_pixels}"}}},
+				Numbers: []Number{{Concept: ValueConcept("area"), Value: 6.28, Unit: "{square_pixels}"}}},
 			{TrackingID: "apex", TrackingUID: id("apex"), Regions: []Region{{OnePoint, []Point{{0, 8}}, in}}},
 			{TrackingID: "ef", TrackingUID: id("ef"), Regions: []Region{{Polyline, []Point{{1, 1}, {2, 4}, {3, 1}}, in}, {Polyline, []Point{{1, 1}, {2, 3}, {3, 1}}, Reference{im.SOP, []int{0}}}},
-				Numbers: []Number{{code.Concept{Scheme: "LN", Value: "10230-1", Meaning: "Left ventricular Ejection fraction"}, 55.5, "%"}, {Own("EDV (discs, A4C)", ""), 101, "mL"}, {Own("a name above sixteen characters", ""), 7, "ms"}}},
-			{TrackingID: "severity", TrackingUID: id("severity"), Numbers: []Number{{Certainty, 80, "%"}}, Evaluations: []Evaluation{{Concept: Own("severity", ""), Value: Own("severe", "Severe — schwer")}}},
+				Numbers: []Number{{Concept: code.Concept{Scheme: "LN", Value: "10230-1", Meaning: "Left ventricular Ejection fraction"}, Value: 55.5, Unit: "%"}, {Concept: Own("EDV (discs, A4C)", ""), Value: 101, Unit: "mL"}, {Concept: Own("a name above sixteen characters", ""), Value: 7, Unit: "ms"}}},
+			{TrackingID: "severity", TrackingUID: id("severity"), Numbers: []Number{{Concept: Certainty, Value: 80, Unit: "%"}}, Evaluations: []Evaluation{{Concept: Own("severity", ""), Value: Own("severe", "Severe — schwer")}}},
 			{TrackingID: "view", TrackingUID: id("view"), Images: []Reference{{im.SOP, []int{0, 1}}, {SOP: still.SOP}}, Evaluations: []Evaluation{{Concept: Own("view", ""), Value: Own("A4C", "")}}},
 		}}
 }

@@ -48,7 +48,7 @@ def report(ds):
                     group["texts"].append(i.TextValue)
                 elif i.ValueType == "CODE":
                     group["codes"].append([n[2], code(i.ConceptCodeSequence)[2]])
-                elif i.ValueType == "NUM":
+                elif i.ValueType == "NUM" and i.MeasuredValueSequence:
                     v = i.MeasuredValueSequence[0]
                     value = v.get("FloatingPointValue", v.NumericValue)
                     unit = code(v.MeasurementUnitsCodeSequence)

@@ -15,7 +15,7 @@ for (const file of files) {
   for (const g of list(all?.ContentSequence)) {
     const items = list(g.ContentSequence);
     const item = items.find((i) => i.ValueType === "TEXT" && code(i.ConceptNameCodeSequence).value === "112039")?.TextValue ?? "";
-    for (const i of items.filter((i) => i.ValueType === "NUM")) {
+    for (const i of items.filter((i) => i.ValueType === "NUM" && list(i.MeasuredValueSequence).length)) {
       const v = first(i.MeasuredValueSequence), unit = code(v.MeasurementUnitsCodeSequence), name = code(i.ConceptNameCodeSequence);
       out.push({ file, item, code: name.value, name: name.meaning, value: Number(v.FloatingPointValue ?? v.NumericValue), unit: unit.value, scheme: unit.scheme });
     }

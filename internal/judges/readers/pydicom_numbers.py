@@ -68,7 +68,7 @@ def numbers(path, pictures):
             item = next((i.TextValue for i in g.ContentSequence if i.ValueType == "TEXT" and code(i.ConceptNameCodeSequence)[1] == "112039"), "")
             shapes = geometry(g, pictures)
             for i in g.ContentSequence:
-                if i.ValueType != "NUM":
+                if i.ValueType != "NUM" or not i.get("MeasuredValueSequence"):
                     continue
                 v = i.MeasuredValueSequence[0]
                 unit = code(v.MeasurementUnitsCodeSequence)

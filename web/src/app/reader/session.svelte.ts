@@ -154,13 +154,13 @@ export class Session {
 		if (a && !a.cannot_assess) this.answers?.put(p, { ...a, confidence });
 	}
 
-	/** Locks the reading. Rejects with the server's words. The task that comes next, if there is one. */
-	async lock(): Promise<Task | undefined> {
+	/** Locks the reading; a decision is locked with its reason. Rejects with the server's words. The task that comes next, if there is one. */
+	async lock(rationale?: string): Promise<Task | undefined> {
 		const a = this.answers, r = this.reading;
 		if (!a || !r) return undefined;
 		if (!(await a.settled())) throw new Error(a.keeping === 'waiting' ? 'The server is not reached: the last answers are not saved yet.' : 'Some answers are not saved: see what is said beside them.');
 		await this.#report();
-		await api.perform({ id: chance(), kind: 'reading.lock', object: r.id });
+		await api.perform({ id: chance(), kind: 'reading.lock', object: r.id, ...(rationale ? { data: { reading: r.id, rationale } } : {}) });
 		a.closed = true;
 		this.#stop();
 		const [view, tasks] = await Promise.all([api.reading(r.id).catch(() => undefined), api.worklist().catch(() => this.tasks)]);
