@@ -19,7 +19,7 @@ type Outcome struct {
 
 // Share is how many cases a masked reader would get in an arm and a session.
 type Share struct {
-	Mask    string `json:"reader"`
+	Mask    string `json:"reader"` // "" is whoever is free: a pool
 	Arm     string `json:"arm"`
 	Session int    `json:"session"`
 	Cases   int    `json:"cases"`
@@ -76,7 +76,11 @@ func (p *Project) DryRun(ctx context.Context, who string, op Op) (*Outcome, erro
 func (s *state) shares(list []*Assignment) []Share {
 	count := map[Share]int{}
 	for _, a := range list {
-		count[Share{Mask: s.members[a.Reader].Mask, Arm: a.Arm, Session: a.Session}]++
+		mask := "" // of a pool
+		if m := s.members[a.Reader]; m != nil {
+			mask = m.Mask
+		}
+		count[Share{Mask: mask, Arm: a.Arm, Session: a.Session}]++
 	}
 	out := make([]Share, 0, len(count))
 	for k, n := range count {

@@ -36,8 +36,8 @@ func TestPool(t *testing.T) {
 		t.Errorf("%+v, %v", v, err)
 	}
 	for _, who := range []string{"dora", "net"} {
-		if _, err := s.Pool(who); !errors.Is(err, ErrUnknown) {
-			t.Errorf("%s: %v", who, err)
+		if v, err := s.Pool(who); err != nil || *v != (PoolView{}) {
+			t.Errorf("%s: %+v, %v", who, v, err)
 		}
 	}
 	s.refused(fault.Usage, "cora", CaseTaken, "", 0, nil)
@@ -165,6 +165,23 @@ func TestPoolPriority(t *testing.T) {
 			t.Errorf("case %d is not the one that comes next", i+1)
 		}
 		s.read("ann", s.tasks("ann")[slices.IndexFunc(s.tasks("ann"), func(x Task) bool { return x.Assignment == got })], "mild")
+	}
+}
+
+// TestPoolForetold: a pool's readings are nobody's before they are taken, also in what is foretold of them and in the study's overview.
+func TestPoolForetold(t *testing.T) {
+	s := newStudyIn(t, "independent, readers: 2, pool: true", 3, Setup)
+	before := len(s.state.assignments)
+	s.state.assignments, s.state.tasks, s.state.pool = map[string]*Assignment{}, map[string][]*Assignment{}, nil // as before they were dealt out
+	o, err := s.DryRun(t.Context(), "cora", Op{Kind: Assigned})
+	if err != nil || len(o.Shares) != 2 || o.Shares[0].Mask != "" || o.Shares[0].Cases != 6 || o.Shares[1].Cases != 3 || before != 9 {
+		t.Errorf("%+v, %v, %d", o, err, before)
+	}
+	s = pooled(t, 1, 2)
+	s.do("ann", CaseTaken, "", 0, nil)
+	v, err := s.Overview("cora")
+	if err != nil || len(v.Cells) != 3 { // ann's, and the model's two
+		t.Errorf("%+v, %v", v, err)
 	}
 }
 

@@ -49,7 +49,8 @@ func Messages(dir string, o MessageOptions, give func(*audit.Message) error) err
 			if e.Event == Login {
 				from[e.Session] = e.From
 			}
-			if e.Kind != "" && e.Event != Refused || e.At.Before(o.Since) { // events.log says whether it was done
+			asked := e.Kind != "" || e.Route != "" && (e.Event == Export || e.Event == Sign || e.Event == Unblind)
+			if asked && e.Event != Refused || e.At.Before(o.Since) { // events.log says whether it was done
 				return nil
 			}
 			items = append(items, item{at: e.At, entry: e})

@@ -48,7 +48,7 @@ const (
 var Events = []string{Start, Stop, Login, LoginRefused, Logout, StepUp, StepUpRefused, Query, View, Annotate, Reveal, Unblind, Export, Sign, Config, Audit, Refused}
 
 var events = map[annotate.Kind]string{annotate.ProjectCreated: Config, annotate.PhaseSet: Config, annotate.MemberAdded: Config, annotate.ProtocolSet: Config, annotate.CaseAdded: Config,
-	annotate.Assigned: Config, annotate.Sent: Config, annotate.TruthSigned: Sign, annotate.Unblinded: Unblind, annotate.Exported: Export}
+	annotate.Assigned: Config, annotate.Sent: Config, annotate.PutBack: Config, annotate.DueSet: Config, annotate.Ordered: Config, annotate.TruthSigned: Sign, annotate.Unblinded: Unblind, annotate.Exported: Export}
 
 // EventOf is the event that an op is.
 func EventOf(kind annotate.Kind) string {

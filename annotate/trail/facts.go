@@ -1,6 +1,7 @@
 package trail
 
 import (
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"math/big"
@@ -108,7 +109,7 @@ func study(id string) string {
 
 // about are the study and the patient of a case, and readings of it.
 func (f *facts) about(c string, readings ...string) []audit.Object {
-	out := []audit.Object{audit.Study(study(c)), audit.Patient(f.patients[c])}
+	out := []audit.Object{audit.Study(study(c)), audit.Patient(cmp.Or(f.patients[c], "unknown"))}
 	for _, id := range readings {
 		out = append(out, audit.Report(id, "reading"))
 	}

@@ -55,6 +55,7 @@ var history = []struct {
 	{"eve", annotate.TruthSigned, "", 0, `{"version":1}`},
 	{"eve", annotate.Exported, "", 0, `{"formats":["csv","sr"]}`},
 	{"eve", "a kind of tomorrow", "", 0, `{}`},
+	{"ann", annotate.ReadingOpened, "0000000000000000000000000000000f", 0, `{"assignment":"of no case","revision":1}`},
 }
 
 // written makes a folder with the logs of a study.
@@ -91,6 +92,7 @@ func written(t *testing.T) string {
 		{Event: View, Who: "ann", Session: "s1", Object: task, Image: 1},
 		{Event: View, Who: "ann", Session: "s1", Object: "of no case"},
 		{Event: Annotate, Who: "ann", Session: "s1", Kind: "answer.put"},
+		{Event: Export, Who: "ann", Session: "s1", Route: "POST /api/export"},
 		{Event: Reveal, Who: "ann", Session: "s1", Kind: "reading.open", Object: reading},
 		{Event: Refused, Who: "ann", Session: "s1", Kind: "unblind", Code: "usage"},
 		{Event: StepUp, Who: "ann", Session: "s1"},
@@ -162,6 +164,7 @@ func TestMessages(t *testing.T) {
 		"Security Alert E0 Use of Restricted Function | eve  | urn:cineloop:truth.sign",
 		"Export R0 | eve  | 2.25.170 | 2.25.187 | " + patient,
 		"Security Alert E0 Security Configuration | eve  | urn:cineloop:a kind of tomorrow",
+		"DICOM Instances Accessed C0 | ann  | 2.25.0 | unknown | 0000000000000000000000000000000f",
 		"Application Activity E0 Application Start | svc reading.example",
 		"User Authentication E4 Login | unknown 10.0.0.9",
 		"User Authentication E0 Login | ann 10.0.0.7",
@@ -212,7 +215,7 @@ func TestMessages(t *testing.T) {
 
 func TestMessagesSince(t *testing.T) {
 	n := 0
-	if err := Messages(written(t), MessageOptions{Source: "x", Since: begin.Add(115 * time.Second)}, func(*audit.Message) error { n++; return nil }); err != nil || n != 4 {
+	if err := Messages(written(t), MessageOptions{Source: "x", Since: begin.Add(116 * time.Second)}, func(*audit.Message) error { n++; return nil }); err != nil || n != 4 {
 		t.Errorf("%d messages, %v; want the four of the command line", n, err)
 	}
 	if err := Messages(t.TempDir(), MessageOptions{Source: "x"}, nil); fault.CodeOf(err) != fault.NotFound {

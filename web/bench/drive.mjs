@@ -22,7 +22,9 @@ async function session(args, work) {
 		await page.goto(o.url + '/login');
 		const status = await page.evaluate(async ([name, password]) => (await fetch('/api/session', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ name, password }) })).status, [o.name, o.password]);
 		if (status !== 204) throw new Error(`login: ${status}`);
-		const out = await work(page, browser);
+		const out = await work(page, browser).catch((e) => {
+			throw new Error([String(e), ...wrong].join('; '));
+		});
 		if (wrong.length) throw new Error(wrong.join('; '));
 		return out;
 	} finally {
@@ -50,7 +52,27 @@ function resident() {
 }
 
 const out = { first: [], app: [], play: [], scroll: [], free: [], windowing: [], loaded: [], memory: {} };
+/** ms from navigating to a case in the app itself until its canvas has a picture; NaN where it has none after ten seconds. */
+const app = async (page, id) => {
+	await page.addInitScript(() => {
+		window.painted = new Promise((done) => {
+			const look = () => {
+				for (const c of document.querySelectorAll('canvas')) {
+					if (c.width < 300) continue; // thumbnails
+					const { data } = c.getContext('2d').getImageData(c.width >> 1, c.height >> 1, 8, 8);
+					if (data.some((v, i) => i % 4 < 3 && v > 0)) return requestAnimationFrame(() => done(performance.now()));
+				}
+				if (performance.now() > 10_000) return done(NaN);
+				requestAnimationFrame(look);
+			};
+			requestAnimationFrame(look);
+		});
+	});
+	await page.goto(`${o.url}/cases/${id}`);
+	return page.evaluate(() => window.painted);
+};
 for (let i = 0; i < o.repeat; i++) {
+	await session(plain, async (page) => out.app.push(await app(page, o.loop)));
 	await session(plain, async (page) => {
 		out.first.push(await open(page, o.loop));
 		out.play.push(await call(page, 'play', 10_000));
@@ -67,6 +89,22 @@ for (let i = 0; i < o.repeat; i++) {
 		out.free.push(await call(page, 'scroll', 5000));
 	});
 }
+/** The peer in its two ways: painted by the processor, and through WebGL as Chromium starts. */
+async function peer(args, cpu) {
+	const r = { first: [], play: [], scroll: [] };
+	for (let i = 0; i < o.repeat; i++) await session(args, async (page) => {
+		const go = async (id) => {
+			await page.goto(`${o.url}/bench/peer/peer.html?case=${id}&cpu=${cpu}`);
+			return page.evaluate(async () => (await window.bench).first);
+		};
+		r.first.push(await go(o.loop));
+		r.play.push(await call(page, 'play', 10_000));
+		await go(o.stack);
+		r.scroll.push(await call(page, 'scroll', 5000));
+	});
+	return r;
+}
+if (o.peer) out.peers = { cpu: await peer(plain, 1), webgl: await peer(['--no-sandbox', '--disable-quic', '--hide-scrollbars'], 0) };
 /** What is seen is what the header says. */
 out.exact = { loop: 0, stack: 0 };
 await session(plain, async (page) => {

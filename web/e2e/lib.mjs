@@ -14,7 +14,8 @@ import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const program = resolve(process.env.CINELOOP ?? join(here, '../../bin/cineloop'));
+/** The program under test. */
+export const program = resolve(process.env.CINELOOP ?? join(here, '../../bin/cineloop'));
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const exec = promisify(execFile);
 

@@ -18,6 +18,7 @@ type attempts struct {
 	mu      sync.Mutex
 	seed    maphash.Seed
 	buckets [3][]*rate.Limiter // by what is counted
+	known   []uint64           // hashes of who was right, and from where
 }
 
 const attemptBuckets = 1 << 14
@@ -76,16 +77,49 @@ func origin(remote string) string {
 	return a.String()
 }
 
-// attempt counts a try to prove that one is name; back takes it off the count when it was right. Code resource where there were too many.
+// pair is who tries from where, as a hash.
+func (a *attempts) pair(name, from string) uint64 {
+	if a.known == nil {
+		if a.seed == (maphash.Seed{}) {
+			a.seed = maphash.MakeSeed()
+		}
+		a.known = make([]uint64, attemptBuckets)
+	}
+	return maphash.String(a.seed, name+"\x00"+from)
+}
+
+// isKnown says whether name was right from there before.
+func (a *attempts) isKnown(name, from string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	h := a.pair(name, from)
+	return a.known[h%attemptBuckets] == h
+}
+
+func (a *attempts) right(name, from string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	h := a.pair(name, from)
+	a.known[h%attemptBuckets] = h
+}
+
+// attempt counts a try to prove that one is name; back takes it off the count when it was right. Who was right from the same address before is not counted by
+// name: otherwise whoever guesses, elsewhere, could keep them out. Code resource where there were too many.
 func (s *Server) attempt(r *http.Request, name string) (back func(), err error) {
 	now := s.now()
 	from, ok := s.attempts.take(byAddress, origin(r.RemoteAddr), now)
 	if !ok {
 		return nil, errOften
 	}
-	as, ok := s.attempts.take(byName, name, now)
-	if !ok {
-		return nil, errOften
+	as := func() {}
+	if !s.attempts.isKnown(name, origin(r.RemoteAddr)) {
+		if as, ok = s.attempts.take(byName, name, now); !ok {
+			return nil, errOften
+		}
 	}
-	return func() { from(); as() }, nil
+	return func() {
+		from()
+		as()
+		s.attempts.right(name, origin(r.RemoteAddr))
+	}, nil
 }

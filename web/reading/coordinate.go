@@ -1,11 +1,6 @@
 package reading
 
-import (
-	"sync"
-	"time"
-
-	"github.com/cineloop/cineloop/internal/fault"
-)
+import "sync"
 
 // coordination is what the server keeps for coordinators.
 type coordination struct {
@@ -13,14 +8,4 @@ type coordination struct {
 	analysis  analysis
 	exports   exports
 	sources   sources
-}
-
-var errAgain = fault.New(fault.Usage, "this needs your password once more")
-
-// steppedUp is nil where the visitor has proved a short while ago who they are.
-func (s *Server) steppedUp(v *visitor) error {
-	if s.now().Sub(v.session.created) > 5*time.Minute {
-		return errAgain
-	}
-	return nil
 }

@@ -280,6 +280,8 @@ func (s *Server) answer(ctx context.Context, st *stream, op annotate.Op, ok bool
 		if err == nil {
 			return message{Receipt: &out}, out.Kind != ""
 		}
+	} else if werr := v.session.ops.Wait(ctx); werr != nil { // noise is taken no faster than ops: each is noted
+		err = errNobody
 	}
 	_ = s.log.add(entry{Event: "refused", Who: v.who, Session: v.session.tag, Route: "socket", Kind: string(op.Kind), Object: op.Object, Code: string(fault.CodeOf(err))})
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {

@@ -163,7 +163,7 @@ func (s *Server) askExport(r *http.Request, v *visitor) ([]string, error) {
 	if err := s.project.May(v.who, policy.Export); err != nil {
 		return nil, err
 	}
-	if err := s.steppedUp(v); err != nil {
+	if err := s.needProof(v); err != nil {
 		return nil, err
 	}
 	return in.Formats, checkFormats(in.Formats)

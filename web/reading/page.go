@@ -24,6 +24,9 @@ func (s *Server) pageLogin(w http.ResponseWriter, r *http.Request, _ *visitor) e
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return nil
 	}
+	if _, had := keyOf(r); had { // a session that is over: its pictures must not stay in a shared browser
+		w.Header().Set("Clear-Site-Data", `"cache"`)
+	}
 	return show(w, http.StatusOK, "login.html", s.loginView(""))
 }
 

@@ -72,7 +72,7 @@ func TestEveryRouteAsEveryRole(t *testing.T) {
 		{"POST", "/api/study/preview", "", m{"kind": "phase.set", "data": m{"phase": "adjudication"}}, "401 403 403 403 403 200 200 403"},
 		{"POST", "/api/study/preview", "", m{"kind": "assign"}, "401 403 403 403 403 409 409 403"},
 		{"POST", "/api/study/preview", "", m{"kind": "adjudication.send", "data": m{}}, "401 403 403 403 403 403 403 403"},
-		{"POST", "/api/study/members", "", m{"name": "ann", "roles": []string{"reader"}, "password": true}, "401 403 403 403 403 403 409 403"},
+		{"POST", "/api/study/members", "", m{"name": "ann", "roles": []string{"reader"}, "password": true}, "401 403 403 403 403 403 403 403"}, // an administrator proves anew who they are,
 		{"POST", "/api/study/passwords", "", m{"name": "nobody"}, "401 403 403 403 403 403 404 403"},
 		{"GET", "/api/study/sources", "", nil, "401 403 403 403 403 200 200 403"},
 		{"POST", "/api/study/sources/search", "", m{"source": "x"}, "401 403 403 403 403 404 404 403"},

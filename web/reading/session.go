@@ -19,6 +19,7 @@ const (
 	maxSessions = 10_000
 	maxOfOne    = 16 // sessions of one member; the oldest goes
 	maxStreams  = 8  // of one session
+	maxOfAll    = 32 // streams of one member
 	recheck     = time.Second
 )
 
@@ -183,11 +184,17 @@ func (s *sessions) noted(v *session, at view) {
 	s.mu.Unlock()
 }
 
-// stream counts a session's streams; ok is false where there are too many.
+// stream counts the streams of a session and its member; ok is false where there are too many: a member's browsers must not take all there are.
 func (s *sessions) stream(v *session) (leave func(), ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if v.streams >= maxStreams {
+	all := 0
+	for _, o := range s.of {
+		if o.who == v.who {
+			all += o.streams
+		}
+	}
+	if v.streams >= maxStreams || all >= maxOfAll {
 		return nil, false
 	}
 	v.streams++

@@ -105,7 +105,7 @@ func (s *Server) postMember(w http.ResponseWriter, r *http.Request, v *visitor) 
 	if err := s.project.May(v.who, policy.ManageMembers); err != nil {
 		return err
 	}
-	if err := s.steppedUp(v); err != nil {
+	if err := s.needProof(v); err != nil {
 		return err
 	}
 	if _, err := s.performData(r.Context(), v, annotate.MemberAdded, map[string]any{"name": in.Name, "roles": in.Roles, "model": in.Model}); err != nil {
@@ -134,7 +134,7 @@ func (s *Server) postPassword(w http.ResponseWriter, r *http.Request, v *visitor
 	if _, err := s.project.Me(in.Name); err != nil {
 		return err
 	}
-	if err := s.steppedUp(v); err != nil {
+	if err := s.needProof(v); err != nil {
 		return err
 	}
 	word, err := s.newPassword(v, in.Name)

@@ -1,8 +1,8 @@
 /** A reader's day: from the worklist to the lock, with the mouse, and once with the keyboard alone. Numbers are asserted from the server's API. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { assert, browser, loops, study } from '../lib.mjs';
+import { assert, browser, cineloop, loops, study } from '../lib.mjs';
 import { wire } from '../wire.mjs';
 
 const protocol = `version: 1
@@ -220,7 +220,9 @@ export const tests = {
 			near(a.value, known.values[0].number, 1e-9, 'the length in mm');
 			await press('v', 'n', 'n', 'n', 'd'); // the frame at end of systole
 			await saved(page);
-			await press('ArrowRight', 'ArrowRight', 'd');
+			await press('ArrowRight', 'ArrowRight');
+			await page.locator('[data-frame="2"]').waitFor(); // one takes what one sees
+			await press('d');
 			await page.waitForFunction(() => document.querySelector('[data-item=es]').textContent.includes('Frame 3 is taken'));
 			await saved(page);
 			assert.equal((await answers(page, 'es'))[0].value, 2);
@@ -260,6 +262,65 @@ export const tests = {
 			}
 		} finally {
 			await end();
+		}
+	},
+
+	'with AI: nothing of it before the lock, then agreeing and changing take one press each': async () => {
+		const data = mkdtempSync(join(tmpdir(), 'cineloop-e2e-'));
+		const files = await loops(data, { patients: 1, frames: 8 });
+		const yaml = `version: 1
+revision: 1
+title: With and without AI
+design: {kind: sequential, ai: net}
+items:
+  - {name: grade, label: Function, kind: ordinal, options: [{name: normal}, {name: reduced}], required: true}
+  - {name: diameter, label: Diameter, kind: measurement, shape: length}
+  - {name: rate, label: Heart rate, kind: number, unit: /min}
+  - {name: maker, label: "Who read it?", kind: origin}
+`;
+		const st = await study({ protocol: yaml, members: { cora: ['coordinator'], ann: ['reader'] }, cases: files.map((f) => [f]), assign: false, phase: '' });
+		try {
+			await st.stop();
+			await cineloop('annotate', 'member', st.dir, 'net', '--role', 'service', '--model', 'lvnet 1.2', '--as', 'eve');
+			await cineloop('annotate', 'assign', st.dir, '--as', 'cora');
+			await cineloop('annotate', 'phase', st.dir, 'reading', '--as', 'cora');
+			const table = join(data, 'ai.csv');
+			writeFileSync(table, `file,item,image,choice,value,points\n${files[0]},grade,,reduced,,\n${files[0]},rate,,,88,\n${files[0]},diameter,1,,,"[[120,90],[190,95]]"\n`);
+			await cineloop('annotate', 'import', st.dir, table, '--as', 'net', '--lock');
+			await st.start();
+			const b = await browser(st, 'ann');
+			const { page } = b;
+			const bodies = [];
+			page.on('response', async (r) => r.url().includes('/api/') && !r.url().includes('/frames/') && !r.url().includes('/events') && bodies.push(await r.text().catch(() => '')));
+			await page.getByRole('link', { name: 'Start next case' }).click();
+			await page.locator('[data-shown=true]').waitFor();
+			assert.equal(await card(page, 'maker').count(), 0, 'where it comes from is asked when something was shown');
+			await card(page, 'grade').getByText('normal').click();
+			await saved(page);
+			assert.ok(!bodies.some((t) => t.includes('"beside"') || t.includes('88')), 'nothing of the model before the lock');
+			await page.keyboard.press('Control+Enter');
+			await page.getByRole('button', { name: 'Lock and go on' }).click();
+			await page.getByText('With AI').waitFor();
+			await page.locator('[data-shown=true]').waitFor();
+			await b.looksRight('the aided reading');
+			await b.shot('aided');
+			assert.equal(await page.locator('[data-item] input:checked').count(), 0, 'nothing is chosen for the reader');
+			await card(page, 'diameter').getByRole('button', { name: 'Agree' }).click();
+			await card(page, 'rate').getByRole('button', { name: 'Agree' }).click();
+			await card(page, 'grade').getByText('reduced').click();
+			await card(page, 'maker').getByText('made by AI').click();
+			await saved(page);
+			const r = await reading(page);
+			const ai = r.beside[0].answers;
+			for (const name of ['diameter', 'rate', 'grade']) {
+				const [mine, theirs] = [r.answers, ai].map((all) => all.find((x) => x.item === name));
+				assert.deepEqual([mine.value, mine.choice, mine.shapes], [theirs.value, theirs.choice, theirs.shapes], name);
+			}
+			assert.deepEqual(r.answers.find((x) => x.item === 'maker').choice, ['ai']);
+			await b.looksRight('the aided reading, answered');
+		} finally {
+			await st.close();
+			rmSync(data, { recursive: true, force: true });
 		}
 	},
 };

@@ -81,3 +81,30 @@ export interface SharedReading {
 
 export const comments = (reading: string) => get<Comment[]>(`/api/readings/${reading}/comments`);
 export const shared = () => get<SharedReading[]>('/api/shared');
+
+/** The pool of cases for whoever is free; where a study has none nothing is left. The next one is taken with the op case.take. */
+export interface Pool {
+	/** there is a case that one would get */
+	readonly left: boolean;
+	/** one has a case that is not done: it comes first */
+	readonly holding: boolean;
+	/** for those who may know of progress */
+	readonly counts?: { readonly open: number; readonly taken: number; readonly done: number };
+}
+
+/** How far a masked reader is. */
+export interface Progress {
+	readonly reader: string;
+	readonly assigned: number;
+	readonly drafts: number;
+	readonly locked: number;
+	readonly seconds: number;
+	/** the next date of what is not locked, 2026-12-24 */
+	readonly due?: string;
+	readonly late: number;
+	/** of required items: in how many readings each is asked and answered */
+	readonly requirements: readonly { readonly item: string; readonly asked: number; readonly done: number }[];
+}
+
+export const pool = () => get<Pool>('/api/pool');
+export const progress = () => get<Progress[]>('/api/progress');

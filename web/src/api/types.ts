@@ -108,6 +108,16 @@ export interface Task {
 	readonly due?: string;
 	readonly reason?: string;
 	readonly items?: readonly string[];
+	/** it was due before today */
+	readonly late?: boolean;
+	/** in worklists: required items, in how many places each is to be answered and in how many it is */
+	readonly requirements?: readonly Requirement[];
+}
+
+export interface Requirement {
+	readonly item: string;
+	readonly need: number;
+	readonly done: number;
 }
 
 export interface Me {

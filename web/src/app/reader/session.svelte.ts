@@ -1,4 +1,5 @@
 import * as api from '../../api/client';
+import { OnScreen } from '../../api/onscreen';
 import type { Stream } from '../../api/stream';
 import type { Answer, Case, Item, Op, Protocol, ReadingView, Receipt, StreamEvent, Task, Me } from '../../api/types';
 import { nextTask } from '../worklist/tasks';
@@ -41,6 +42,9 @@ export class Session {
 	/** what is said of saving: without a connection what is on its way waits */
 	readonly saving = $derived<Keeping>(this.keeping === 'saving' && !this.online ? 'waiting' : this.keeping);
 	readonly beside = $derived<readonly ReadingView[]>(this.reading?.beside ?? []);
+
+	/** what is on the screen, sent with the time */
+	readonly screen = new OnScreen();
 
 	constructor(
 		readonly assignment: string,
@@ -150,13 +154,13 @@ export class Session {
 		if (a && !a.cannot_assess) this.answers?.put(p, { ...a, confidence });
 	}
 
-	/** Locks the reading. Rejects with the server's words. The task that comes next, if there is one. */
-	async lock(): Promise<Task | undefined> {
+	/** Locks the reading; a decision is locked with its reason. Rejects with the server's words. The task that comes next, if there is one. */
+	async lock(rationale?: string): Promise<Task | undefined> {
 		const a = this.answers, r = this.reading;
 		if (!a || !r) return undefined;
 		if (!(await a.settled())) throw new Error(a.keeping === 'waiting' ? 'The server is not reached: the last answers are not saved yet.' : 'Some answers are not saved: see what is said beside them.');
 		await this.#report();
-		await api.perform({ id: chance(), kind: 'reading.lock', object: r.id });
+		await api.perform({ id: chance(), kind: 'reading.lock', object: r.id, ...(rationale ? { data: { reading: r.id, rationale } } : {}) });
 		a.closed = true;
 		this.#stop();
 		const [view, tasks] = await Promise.all([api.reading(r.id).catch(() => undefined), api.worklist().catch(() => this.tasks)]);
@@ -175,13 +179,15 @@ export class Session {
 		const now = () => performance.now();
 		const seen = () => document.visibilityState === 'visible' && document.hasFocus();
 		const focus = (this.#focus = new Focus(now(), seen()));
+		const looks = () => (focus.see(seen(), now()), this.screen.focus(seen()));
+		this.screen.focus(seen());
 		const on = (target: EventTarget, types: readonly string[], f: () => void) => {
 			for (const t of types) target.addEventListener(t, f, { passive: true, capture: true });
 			this.#ends.push(() => types.forEach((t) => target.removeEventListener(t, f, { capture: true })));
 		};
 		on(window, ['pointermove', 'pointerdown', 'keydown', 'wheel'], () => focus.active(now()));
-		on(window, ['focus', 'blur'], () => focus.see(seen(), now()));
-		on(document, ['visibilitychange'], () => focus.see(seen(), now()));
+		on(window, ['focus', 'blur'], looks);
+		on(document, ['visibilitychange'], looks);
 		on(window, ['pagehide'], () => void this.#report(true));
 		let n = 0;
 		const timer = setInterval(() => {
@@ -194,13 +200,16 @@ export class Session {
 	/** Sends the time that was spent; what does not get through is sent with the next. last: the page goes away. */
 	async #report(last = false) {
 		const seconds = this.#focus?.take() ?? 0;
+		const shown = this.screen.take(seconds);
 		if (!(seconds > 0) || !this.reading) return;
-		const op: Op = { id: chance(), kind: 'reading.time', data: { reading: this.reading.id, seconds } };
+		const op: Op = { id: chance(), kind: 'reading.time', data: { reading: this.reading.id, seconds, ...(shown.length ? { shown } : {}) } };
 		try {
 			if (last) await fetch('/api/ops', { method: 'POST', keepalive: true, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(op) });
 			else await api.perform(op);
 		} catch (e) {
-			if (!(e instanceof api.Refused)) this.#focus?.give(seconds);
+			if (e instanceof api.Refused) return;
+			this.#focus?.give(seconds);
+			this.screen.give(shown);
 		}
 	}
 

@@ -112,7 +112,7 @@ export function shortcuts(stage: Stage, page: PageActions): Shortcut[] {
 export const gestures = [
 	{
 		name: 'Mouse',
-		entries: [['Left', 'Draw, select; move the picture'], ['Right', 'Window: wider, brighter'], ['Middle', 'Move the picture'], ['Wheel', 'Frames'], ['Ctrl wheel', 'Zoom'], ['Double click', 'End a shape; add a point']],
+		entries: [['Left', 'Draw, select; move the picture'], ['Right', 'Window: wider, brighter'], ['Middle', 'Move the picture'], ['Wheel', 'Frames'], ['Ctrl wheel', 'Zoom'], ['Double click', 'End a shape; add a point'], ['Shift left', 'Crosshair in stacks']],
 	},
 	{ name: 'Fingers', entries: [['One', 'Draw; else scroll frames'], ['Two', 'Move and zoom']] },
 ] as const;

@@ -1,10 +1,15 @@
 import { frame as fetchFrame, measure } from '../../api/client';
-import type { Answer, Case, Drawn, Image, Item, Result, ShapeKind, TraceRole } from '../../api/types';
+import type { Answer, Case, Drawn, Image, Item, Point, ReadingView, Result, ShapeKind, Sync, TraceRole, Vector } from '../../api/types';
 import { createBoard, type LocalBoard } from '../../core/board';
 import type { FrameSource, Input, Layer, Place as FramePlace, Placed, PlacedMask, Scene, ToolName, Viewport } from '../../core/contract';
+import { sampler } from '../../core/frames/pixels';
 import { sharing, type Shared } from '../../core/frames/source';
+import { GRIDS } from '../../core/layout/grid';
+import { Group, type Member } from '../../core/layout/group';
+import { hang, type Hung } from '../../core/layout/hanging';
 import { displaysOf, findFrame, sourceOf, type Display } from '../../core/stack/series';
-import { depthOf, dot, normal, placeAt, sliceAt } from '../../core/stack/space';
+import { percentileWindow, presetsOf } from '../../core/viewport/presets';
+import { counts } from '../../core/tools/kinds';
 import { Drawing } from './drawing';
 import { marksOf, neighbour } from './marks';
 import { placeOf, type Look, type Place } from './place';
@@ -14,19 +19,28 @@ import { label, valueWords } from './words';
 
 /** A place for a picture. */
 export interface Pane {
-	/** what it shows: a loop, an image, or a stack of slices */
-	readonly display: string;
+	/** what it shows: a loop, an image, or a stack of slices; undefined: nothing */
+	readonly display: string | undefined;
 	/** whose shapes are shown; undefined: all */
 	readonly only?: readonly Layer[];
 	/** of a side: "A" */
 	readonly caption?: string;
 }
 
-/** Rows × columns that can be chosen. */
-export const layouts = ['1×1', '1×2', '2×2', '2×3', '3×3'] as const;
-export type Layout = (typeof layouts)[number];
+/** Rows × columns. */
+export type Layout = `${number}×${number}`;
+export const layouts: readonly Layout[] = GRIDS.map(([r, c]): Layout => `${r}×${c}`);
 
 export const sizeOf = (l: Layout): readonly [rows: number, columns: number] => l.split('×').map(Number) as [number, number];
+
+/** Narrower than this one picture is shown at a time, CSS pixels. */
+const NARROW = 800;
+
+/** A place in the patient that a crosshair stands on. */
+interface Cross {
+	readonly place: Vector;
+	readonly space: number;
+}
 
 /** The pictures of a case, what is drawn on them, and where one looks. */
 export class Stage {
@@ -39,8 +53,16 @@ export class Stage {
 	speed = $state(1);
 	sweep = $state(false);
 	loop = $state.raw<readonly [number, number]>([0, 0]);
-	/** other panes follow, by the part of the loop that has passed */
-	together = $state(true);
+	/** how frames of the panes go together */
+	sync = $state<Sync>('none');
+	linkView = $state(false);
+	linkWindow = $state(false);
+	cross = $state.raw<Cross>();
+	readonly group = new Group();
+	readonly #members = new Map<number, Member>();
+	readonly #hung: Hung;
+	/** panes whose pictures have had the study's window */
+	readonly #set = new Set<string>();
 	tool = $state<ToolName>('select');
 	/** item that one is at: number keys and drawing are its */
 	item = $state('');
@@ -87,15 +109,30 @@ export class Stage {
 				this.others = here.map((d): Placed => ({ id: `live/${d.who}/${d.object ?? ''}`, shape: { ...d.shape!, image: d.image, frame: d.frame }, item: d.item ?? '', layer: 'live', label: d.who }));
 			}),
 		);
+		this.#hung = hang(this.displays, session.protocol?.hanging);
 		const beside = session.beside.filter((r) => /^[AB]$/.test(r.reader));
 		if (beside.length === 2 && session.task?.arm === 'preference') {
+			// The two sides in the order that was recorded, of the same pictures.
 			this.layout = '1×2';
 			this.panes = beside.map((r) => ({ display: first, only: [r.reader.toLowerCase() as Layer, 'own', 'live'], caption: r.reader }));
-		} else {
+			this.setSync('frame');
+			this.link('view', true);
+		} else if (innerWidth <= NARROW) {
 			this.panes = [{ display: first }];
+		} else {
+			const { grid, sync, linkView, linkWindow } = this.#hung;
+			this.layout = `${grid.rows}×${grid.columns}`;
+			this.panes = grid.cells.map((display) => ({ display }));
+			this.active = Math.max(0, grid.cells.findIndex((c) => c !== undefined));
+			this.setSync(sync);
+			this.link('view', linkView);
+			this.link('window', linkWindow);
 		}
 		this.item = session.items[0]?.name ?? '';
-		this.loop = [0, this.displays[0]!.image.frames - 1];
+		this.loop = [0, this.display.places.length - 1];
+		const tool = this.#hung.tool;
+		const meant = tool && session.items.find((it) => it.shape === tool || (it.kind === 'mask' && ['brush', 'erase', 'fill', 'threshold'].includes(tool)) || (it.kind === 'ejection' && tool === 'trace'));
+		if (tool && meant) this.arm(tool, meant.name);
 	}
 
 	get images(): readonly Image[] {
@@ -153,6 +190,13 @@ export class Stage {
 		return s;
 	}
 
+	readonly #samplers = new Map<string, ReturnType<typeof sampler>>();
+	#sampler(d: Display): ReturnType<typeof sampler> {
+		let s = this.#samplers.get(d.id);
+		if (!s) this.#samplers.set(d.id, (s = sampler(this.source(d))));
+		return s;
+	}
+
 	boardOf(image: number): LocalBoard {
 		let b = this.#boards.get(image);
 		if (b) return b;
@@ -160,12 +204,11 @@ export class Stage {
 		b = createBoard(im, {
 			sample: (frame, x, y) => {
 				const at = findFrame(this.displays, image, frame);
-				const f = at && this.source(at.display).peek(at.frame);
-				return f?.kind === 'grey' ? f.samples[y * im.columns + x] : undefined;
+				return at && this.#sampler(at.display)(at.frame, x, y);
 			},
 		});
 		this.#boards.set(image, b);
-		const { shapes, masks } = this.drawing.on(image, this.session.beside);
+		const { shapes, masks } = this.drawing.on(image, this.#beside());
 		b.put(shapes, masks);
 		b.tool = this.session.locked ? 'select' : this.tool;
 		b.brush = this.brush;
@@ -184,9 +227,22 @@ export class Stage {
 		return b;
 	}
 
+	/** readers whose drawings are hidden for now, by letter */
+	#hidden: ReadonlySet<string> = new Set();
+
+	/** Hides the drawings of some of those beside, and shows the others'. */
+	hide(readers: ReadonlySet<string>) {
+		this.#hidden = readers;
+		this.refreshAll();
+	}
+
+	#beside(): readonly ReadingView[] {
+		return this.session.beside.filter((r) => !this.#hidden.has(r.reader));
+	}
+
 	/** Puts what the answers say on an image's board: after a conflict, or when a shape of another image took its place. */
 	refresh(image: number) {
-		const { shapes, masks } = this.drawing.on(image, this.session.beside);
+		const { shapes, masks } = this.drawing.on(image, this.#beside());
 		this.#boards.get(image)?.put(shapes, masks);
 		this.#label();
 	}
@@ -222,7 +278,7 @@ export class Stage {
 	/** Asks for numbers of what is not kept yet. */
 	#ask(item: string, shape: Drawn, id?: string) {
 		const it = this.session.items.find((i) => i.name === item);
-		if ((it?.kind !== 'measurement' && it?.kind !== 'ejection') || shape.points.length < (shape.kind === 'point' ? 1 : 2)) return;
+		if ((it?.kind !== 'measurement' && it?.kind !== 'ejection') || shape.points.length < counts[shape.kind][0]) return;
 		const value = it.kind === 'ejection' ? 'volume (discs)' : it.value;
 		const { role: _role, ...plain } = shape;
 		this.#preview.measure([plain], (of) => {
@@ -260,16 +316,67 @@ export class Stage {
 	}
 
 	/** A pane's picture is there. */
-	attach(pane: number, v: Viewport) {
+	attach(pane: number, v: Viewport): () => void {
 		this.#views.set(pane, v);
 		v.on('frame', () => this.#moved(pane, v));
 		v.on('play', () => pane === this.active && this.#follow(v));
 		v.on('grey', () => pane === this.active && (this.invert = v.grey.invert));
 		v.source.onProgress((here, of) => pane === this.active && (this.here = [here, of]));
+		const m: Member = { viewport: v, display: this.displayOf(pane) };
+		this.#members.set(pane, m);
+		const off = this.group.add(m);
+		this.#begin(m);
 		if (pane === this.active) this.#sync(v);
+		const lead = this.#members.get(this.active);
+		if (lead && lead !== m) this.group.align(lead);
+		return off;
+	}
+
+	/** The study's window, and whether loops run at first. */
+	#begin({ viewport: v, display: d }: Member) {
+		const { window, play } = this.#hung;
+		if (this.#set.has(d.id)) return;
+		this.#set.add(d.id);
+		if (window === 'auto') {
+			void v.source.load(v.wanted).then((f) => v.setGrey({ window: percentileWindow(d.image, f) }), () => undefined);
+		} else if (window) {
+			const p = presetsOf(d.image).find((x) => x.name.toLowerCase() === window);
+			if (p) v.setGrey({ window: p.window });
+		}
+		if (play && d.places.length > 1 && !d.stack) v.setPlay({ playing: true });
+	}
+
+	setSync(s: Sync) {
+		this.sync = this.group.sync = s;
+		const lead = this.#members.get(this.active);
+		if (lead) this.group.align(lead);
+	}
+
+	link(what: 'view' | 'window', on: boolean) {
+		if (what === 'view') this.linkView = this.group.linkView = on;
+		else this.linkWindow = this.group.linkWindow = on;
+	}
+
+	/** Puts the crosshair on an image point of a pane and lets the other stacks of the patient show that place. True: its place is known. */
+	crossAt(pane: number, p: Point): boolean {
+		const m = this.#members.get(pane), place = m && this.group.place(m, p);
+		if (!m || !place || this.panes.length < 2) return false;
+		this.cross = { place, space: m.display.stack!.space };
+		this.group.goTo(m, p);
+		return true;
+	}
+
+	/** Where a pane shows the crosshair, and the lines in which it is cut by what the active pane shows: image points. */
+	guides(pane: number): { readonly cross: Point | undefined; readonly line: readonly [Point, Point] | undefined } {
+		const m = this.#members.get(pane), lead = this.#members.get(this.active);
+		return {
+			cross: m && this.cross && this.group.crosshair(m, this.cross.place, this.cross.space),
+			line: m && lead && lead !== m ? this.group.line(m, lead) : undefined,
+		};
 	}
 
 	detach(pane: number, v: Viewport) {
+		if (this.#members.get(pane)?.viewport === v) this.#members.delete(pane);
 		if (this.#views.get(pane) === v) this.#views.delete(pane);
 	}
 
@@ -281,20 +388,6 @@ export class Stage {
 		const b = this.board;
 		this.canUndo = b.canUndo;
 		this.canRedo = b.canRedo;
-		if (this.together) for (const [n, other] of this.#views) if (n !== pane) this.#along(this.display, v, this.displayOf(n), other);
-	}
-
-	/** Another pane follows: stacks of one space by position, the rest by the part of the way that has passed. */
-	#along(from: Display, v: Viewport, to: Display, other: Viewport) {
-		const a = from.stack, b = to.stack;
-		if (a && b && a.space === b.space && from.places.length > 1) {
-			const im = v.source.at(v.frame).image;
-			const mm = depthOf(b, placeAt(a, v.frame, [im.columns / 2, im.rows / 2]));
-			if (Math.abs(dot(normal(a), normal(b))) > 0.9) other.show(sliceAt(b, mm).slice);
-			return;
-		}
-		const frames = to.places.length, mine = from.places.length;
-		other.show(frames === mine ? v.frame : Math.round((v.frame / Math.max(1, mine - 1)) * (frames - 1)));
 	}
 
 	#follow(v: Viewport) {
@@ -323,6 +416,8 @@ export class Stage {
 		const [rows, columns] = sizeOf(l), n = rows * columns, first = this.displays.indexOf(this.display);
 		this.layout = l;
 		this.panes = Array.from({ length: n }, (_, i) => this.panes[i] ?? { display: this.displays[(first + i) % this.displays.length]!.id });
+		// Stacks of one patient move together where they are seen together.
+		if (n > 1 && this.sync === 'none' && this.displays.filter((d) => d.stack && d.places.length > 1).length > 1) this.setSync('position');
 		if (this.active >= n) this.activate(0);
 	}
 

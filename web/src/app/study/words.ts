@@ -40,6 +40,9 @@ export function figure(v: number | null | undefined): string {
 	return v.toFixed(digits).replace('-', '−');
 }
 
+/** Whole numbers as such: limits, steps, frames. */
+export const amount = (v: number | null | undefined): string => (typeof v === 'number' && Number.isInteger(v) ? String(v) : figure(v));
+
 /** "0.812" with its unit, or why there is none. */
 export const value = (m: Measure): string => (m.value === null ? 'not defined' : figure(m.value) + (m.unit ? ` ${m.unit}` : ''));
 
