@@ -1,5 +1,6 @@
 import type { Shortcut } from '../../ui/keys';
 import { choose } from './choose';
+import { oneToOne } from '../../core/viewport/view';
 import type { Stage } from './stage.svelte';
 import { optionsOf } from './words';
 
@@ -66,6 +67,7 @@ export function shortcuts(stage: Stage, page: PageActions): Shortcut[] {
 		{ keys: ['+', '='], group: picture, label: 'Zoom in', run: () => zoom(1.25) },
 		{ keys: ['-'], group: picture, label: 'Zoom out', run: () => zoom(0.8) },
 		{ keys: ['0', 'f'], group: picture, label: 'Fit', run: () => stage.view?.setView({ scale: 0, centre: undefined }) },
+		{ keys: ['z'], group: picture, label: 'One pixel for one (1:1)', run: () => stage.view?.setView({ scale: oneToOne(devicePixelRatio) }) },
 		{ keys: ['o'], group: picture, label: 'One to one', run: () => stage.view?.setView({ scale: 1 / devicePixelRatio }) },
 		{ keys: ['i'], group: picture, label: 'Invert', run: () => stage.view?.setGrey({ invert: !stage.view.grey.invert }) },
 		{ keys: ['h'], group: picture, label: 'Mirror', run: () => stage.view?.setView({ flip: !stage.view.view.flip }) },

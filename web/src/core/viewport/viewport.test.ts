@@ -149,6 +149,17 @@ describe('viewport', () => {
 		m.resize({ ratio: 1.25, pixelWidth: 101, pixelHeight: 75 });
 		expect([m.canvas.width, m.canvas.height]).toEqual([101, 75]);
 	});
+	test('at 1:1 image pixels lie on the screen’s', async () => {
+		const m = make();
+		m.resize({ width: 81, height: 60 });
+		m.v.setView({ scale: 1 });
+		expect(m.v.transform()).toMatchObject({ e: 39, f: 29 }); // not 38.5 and 28.5
+		m.resize({ width: 80, height: 60, ratio: 2 });
+		m.v.setView({ scale: 0.5, centre: [2.25, 1.5] });
+		expect(m.v.transform()).toMatchObject({ e: 39, f: 29.5 }); // not 38.875 and 29.25
+		m.v.setView({ scale: 0.7 });
+		expect(m.v.transform().e).toBeCloseTo(40 - 0.7 * 2.25, 9);
+	});
 	test('squares from two pixels of the screen on, if asked for', async () => {
 		const m = make();
 		await m.clock.beat();

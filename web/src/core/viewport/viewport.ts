@@ -209,7 +209,12 @@ class CanvasViewport implements Viewport {
 	}
 
 	transform(): Affine {
-		return transformOf(this.#image, this.#view, this.#surface);
+		const m = transformOf(this.#image, this.#view, this.#surface);
+		// Where image pixels are whole pixels of the screen they lie on these, so that 1:1 shows each as it is.
+		const ratio = this.#surface.width > 0 ? this.canvas.width / this.#surface.width : 1;
+		const pixels = this.scale() * ratio;
+		if (this.#image.aspect !== 1 || pixels < 0.5 || Math.abs(pixels - Math.round(pixels)) > 1e-3) return m;
+		return { ...m, e: Math.round(m.e * ratio) / ratio, f: Math.round(m.f * ratio) / ratio };
 	}
 
 	scale(): number {
