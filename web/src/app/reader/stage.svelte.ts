@@ -285,7 +285,7 @@ export class Stage {
 			this.live = { item, of };
 			if (!id || !('results' in of) || !of.results[0]) return;
 			this.#moving = id;
-			for (const b of this.#boards.values()) if (b.scene.shapes.some((s) => s.id === id && s.label === undefined)) b.label(id, label(of.results[0], value));
+			for (const b of this.#boards.values()) if (b.scene.shapes.some((s) => s.id === id && s.label === undefined)) b.label(id, label(of.results[0], value), pixelOf(of.results[0]));
 			this.#moving = undefined;
 		});
 	}
@@ -651,6 +651,9 @@ export class Stage {
 		for (const s of this.#sources.values()) s.close();
 	}
 }
+
+/** What a pixel is worth where the server measured: a trace's discs are drawn by it. */
+const pixelOf = (r: Result): Point | undefined => (r.x && r.y && r.unit_x === r.unit_y ? [r.x, r.y] : undefined);
 
 /** The volume that a trace gives, for its label. */
 function volume(r: Result | undefined, role: TraceRole | undefined): string | undefined {
