@@ -19,7 +19,7 @@ type Outcome struct {
 
 // Share is how many cases a masked reader would get in an arm and a session.
 type Share struct {
-	Mask    string `json:"reader"`
+	Mask    string `json:"reader"` // "" is whoever is free: a pool
 	Arm     string `json:"arm"`
 	Session int    `json:"session"`
 	Cases   int    `json:"cases"`

@@ -19,6 +19,7 @@ type Overview struct {
 	Members  []MemberRow     `json:"members,omitempty"`
 	Cases    []CaseRow       `json:"cases,omitempty"` // for those who lay the study out, or look at results
 	Cells    []Cell          `json:"cells,omitempty"`
+	Pool     int             `json:"pool,omitempty"` // readings that wait for whoever is free
 	Truths   []Truth         `json:"truths"`
 }
 
@@ -43,20 +44,10 @@ type ItemBrief struct {
 
 // ReaderRow is somebody who reads or decides. Whether it is a model is told with the name only.
 type ReaderRow struct {
-	Mask    string `json:"reader"`
+	Progress
 	Name    string `json:"name,omitempty"`
 	AI      bool   `json:"ai,omitempty"`
 	Decides bool   `json:"decides,omitempty"` // may be sent disagreements
-	Tally
-}
-
-// Tally is how far somebody is.
-type Tally struct {
-	Assigned int     `json:"assigned"`
-	Drafts   int     `json:"drafts"`
-	Locked   int     `json:"locked"`
-	Late     int     `json:"late"` // past their date and not locked
-	Seconds  float64 `json:"seconds"`
 }
 
 // MemberRow is a member, for those who add them.
@@ -114,6 +105,11 @@ func (p *Project) Overview(who string) (*Overview, error) {
 	if r := s.current(); r != nil {
 		out.Protocol = Brief(r)
 	}
+	for _, a := range s.pool {
+		if a.Reader == "" {
+			out.Pool++
+		}
+	}
 	names, people := may(policy.ViewNames), may(policy.ManageMembers)
 	var readers []*Member
 	for _, o := range s.members {
@@ -131,7 +127,7 @@ func (p *Project) Overview(who string) (*Overview, error) {
 	slices.SortFunc(out.Members, func(a, b MemberRow) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(readers, func(a, b *Member) int { return cmp.Compare(a.Mask, b.Mask) })
 	for _, o := range readers {
-		row := ReaderRow{Mask: o.Mask, Decides: slices.Contains(o.Roles, policy.Adjudicator), Tally: s.tally(o.Name, now)}
+		row := ReaderRow{Progress: s.progress(o.Name, now), Decides: slices.Contains(o.Roles, policy.Adjudicator)}
 		if names {
 			row.Name, row.AI = o.Name, o.AI()
 		}
@@ -156,33 +152,6 @@ func Brief(p *protocol.Protocol) *ProtocolBrief {
 	return b
 }
 
-// tally is how far somebody is.
-func (s *state) tally(name string, now time.Time) (t Tally) {
-	for _, a := range s.tasks[name] {
-		t.Assigned++
-		r, done := s.locked(a.ID)
-		if r != nil {
-			t.Seconds += r.Seconds
-		}
-		switch {
-		case done:
-			t.Locked++
-			continue
-		case r != nil:
-			t.Drafts++
-		}
-		if late(a, now) {
-			t.Late++
-		}
-	}
-	return t
-}
-
-// late says that an assignment's last day is over.
-func late(a *Assignment, now time.Time) bool {
-	return a.Due != "" && now.UTC().Format(time.DateOnly) > a.Due
-}
-
 // matrix adds the cases and who has them.
 func (s *state) matrix(out *Overview, m *Member, readers []*Member, now time.Time) {
 	index, patient := map[string]int{}, map[string]int{}
@@ -205,7 +174,7 @@ func (s *state) matrix(out *Overview, m *Member, readers []*Member, now time.Tim
 				continue
 			}
 			t := s.task(a, now)
-			out.Cells = append(out.Cells, Cell{Reader: i, Case: at, Arm: a.Arm, Session: a.Session, State: t.State, Due: a.Due, Late: t.State != "locked" && late(a, now)})
+			out.Cells = append(out.Cells, Cell{Reader: i, Case: at, Arm: a.Arm, Session: a.Session, State: t.State, Due: a.Due, Late: t.Late})
 		}
 	}
 }

@@ -53,3 +53,28 @@ func TestOverviewWithoutMuch(t *testing.T) {
 }
 
 func call[T any](_ T, err error) error { return err }
+
+// TestOverviewOfPool: what nobody has taken yet is counted and is nobody's; a dry run of a pool names nobody.
+func TestOverviewOfPool(t *testing.T) {
+	s := pooled(t, 2, 3)
+	o, err := s.Overview("cora")
+	if err != nil || o.Pool != 6 {
+		t.Fatalf("%+v %v", o, err)
+	}
+	s.do("ann", CaseTaken, "", 0, nil)
+	if o, err = s.Overview("cora"); err != nil || o.Pool != 5 {
+		t.Fatalf("%+v %v", o, err)
+	}
+	people := 0
+	for _, c := range o.Cells {
+		if o.Readers[c.Reader].Reader == s.mask("ann") {
+			people++
+		}
+	}
+	if people != 1 {
+		t.Errorf("%d cells of ann's, want the one that they took", people)
+	}
+	if got := s.state.shares([]*Assignment{{Arm: "unaided", Session: 1}, {Arm: "unaided", Session: 1}, {Reader: "ann", Arm: "unaided", Session: 1}}); len(got) != 2 || got[0] != (Share{"", "unaided", 1, 2}) {
+		t.Errorf("%+v", got)
+	}
+}

@@ -165,7 +165,7 @@ type PoolCounts struct {
 	Done  int `json:"done"`
 }
 
-// Pool is what somebody may know of it. ErrUnknown where the study has none.
+// Pool is what somebody may know of it. Where a study has none, or nothing of it is theirs to know, nothing is left.
 func (p *Project) Pool(who string) (*PoolView, error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
@@ -175,9 +175,6 @@ func (p *Project) Pool(who string) (*PoolView, error) {
 	}
 	s := p.state
 	takes, counts := policy.Decide(m.Roles, policy.TakeCase, s.phaseFacts(m)).Allowed, policy.Decide(m.Roles, policy.ViewProgress, s.phaseFacts(m)).Allowed
-	if len(s.pool) == 0 || !takes && !counts {
-		return nil, ErrUnknown
-	}
 	out := &PoolView{}
 	if takes {
 		out.Left = s.next(m, p.now()) != nil

@@ -36,8 +36,8 @@ func TestPool(t *testing.T) {
 		t.Errorf("%+v, %v", v, err)
 	}
 	for _, who := range []string{"dora", "net"} {
-		if _, err := s.Pool(who); !errors.Is(err, ErrUnknown) {
-			t.Errorf("%s: %v", who, err)
+		if v, err := s.Pool(who); err != nil || *v != (PoolView{}) {
+			t.Errorf("%s: %+v, %v", who, v, err)
 		}
 	}
 	s.refused(fault.Usage, "cora", CaseTaken, "", 0, nil)

@@ -211,25 +211,8 @@ func (p *Project) Progress(who string) ([]Progress, error) {
 		return nil, ErrDenied
 	}
 	out := []Progress{}
-	for name, tasks := range p.state.tasks {
-		row := Progress{Reader: p.state.members[name].Mask, Assigned: len(tasks), Requirements: []RequirementProgress{}}
-		for _, a := range tasks {
-			row.Requirements = count(row.Requirements, p.state.requirements(a, p.state.readings[a.reading]))
-			if p.state.late(a, p.now()) {
-				row.Late++
-			}
-			if _, done := p.state.locked(a.ID); !done && a.Due != "" && (row.Due == "" || a.Due < row.Due) {
-				row.Due = a.Due
-			}
-			if r, done := p.state.locked(a.ID); done {
-				row.Locked++
-				row.Seconds += r.Seconds
-			} else if r != nil {
-				row.Drafts++
-				row.Seconds += r.Seconds
-			}
-		}
-		out = append(out, row)
+	for name := range p.state.tasks {
+		out = append(out, p.state.progress(name, p.now()))
 	}
 	slices.SortFunc(out, func(a, b Progress) int {
 		if a.Reader < b.Reader {
@@ -238,6 +221,30 @@ func (p *Project) Progress(who string) ([]Progress, error) {
 		return 1
 	})
 	return out, nil
+}
+
+// progress is how far somebody is.
+func (s *state) progress(name string, now time.Time) Progress {
+	row := Progress{Reader: s.members[name].Mask, Assigned: len(s.tasks[name]), Requirements: []RequirementProgress{}}
+	for _, a := range s.tasks[name] {
+		row.Requirements = count(row.Requirements, s.requirements(a, s.readings[a.reading]))
+		if s.late(a, now) {
+			row.Late++
+		}
+		r, done := s.locked(a.ID)
+		if !done && a.Due != "" && (row.Due == "" || a.Due < row.Due) {
+			row.Due = a.Due
+		}
+		switch {
+		case done:
+			row.Locked++
+			row.Seconds += r.Seconds
+		case r != nil:
+			row.Drafts++
+			row.Seconds += r.Seconds
+		}
+	}
+	return row
 }
 
 // Events are what somebody has been given to see after number after, and the number of the last. With wait it returns when there is

@@ -302,3 +302,26 @@ func TestICCOneWay(t *testing.T) {
 		}
 	}
 }
+
+// TestICCWithoutFreedom: readers who agree less than by chance, so that the parts of the variance that McGraw and Wong's degrees of freedom are made
+// of cancel: no interval, and no panic. Found by random studies.
+func TestICCWithoutFreedom(t *testing.T) {
+	rng := Seed(1).Stream("icc")
+	studies := 20_000
+	if testing.Short() {
+		studies = 2000
+	}
+	for range studies {
+		n, k := 2+rng.IntN(4), 2+rng.IntN(2)
+		rows := make([][]float64, n)
+		for i := range rows {
+			for range k {
+				rows[i] = append(rows[i], float64(rng.IntN(4)))
+			}
+		}
+		c := ICCOf(rows, .95)
+		if c.AgreementCI.Defined() && !(c.AgreementCI.Low <= c.AgreementCI.High) && c.Agreement > 0 {
+			t.Fatalf("%v: %+v", rows, c)
+		}
+	}
+}

@@ -34,6 +34,9 @@ func TestBlindingByHand(t *testing.T) {
 
 // TestBlindingErrors: standard errors are near the spread of 4,000 resamples of people.
 func TestBlindingErrors(t *testing.T) {
+	if testing.Short() {
+		t.Skip("resamples people")
+	}
 	for _, c := range [][2]Guesses{{{60, 20, 20}, {30, 50, 20}}, {{82, 27, 170}, {29, 25, 83}}} {
 		var people []int
 		for i, n := range []float64{c[0].Right, c[0].Wrong, c[0].Unknown, c[1].Right, c[1].Wrong, c[1].Unknown} {

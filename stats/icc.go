@@ -107,6 +107,9 @@ func (c *ICC) intervals(level float64) {
 	b := 1 + k*c.Agreement*(n-1)/(n*(1-c.Agreement))
 	am, bm := a*msc, b*mse
 	v := (am + bm) * (am + bm) / (am*am/(k-1) + bm*bm/df)
+	if !(v > 1e-3) { // both parts cancel, where readers agree less than by chance: there are no degrees of freedom
+		return
+	}
 	fl, fu := quantile(n-1, v), quantile(v, n-1)
 	rest := k*msc + (k*n-k-n)*mse
 	c.AgreementCI.Low = n * (msr - fl*mse) / (fl*rest + n*msr)

@@ -11,13 +11,13 @@ type Kappa struct {
 	N        int     // things rated
 }
 
-// Interval is Value ± z·SE, cut to −1..1. A standard error of 0 (every rating agrees) says nothing: then there is no interval.
+// Interval is Value ± z·SE, cut to −1..1 (below, where things with one reader push Fleiss' kappa under −1, to that). A standard error of 0 (every rating agrees) says nothing: then there is no interval.
 func (k Kappa) Interval(level float64) Interval {
 	half := NormalQuantile(level) * k.SE
 	if !(half > 0) || math.IsNaN(k.Value) {
 		return noInterval(level, "delta")
 	}
-	return Interval{Low: math.Max(-1, k.Value-half), High: math.Min(1, k.Value+half), Level: level, Method: "delta"}
+	return Interval{Low: math.Max(math.Min(-1, k.Value), k.Value-half), High: math.Min(1, k.Value+half), Level: level, Method: "delta"}
 }
 
 // KappaWithError is [CohenKappa] with the standard error of Fleiss, Cohen and Everitt (Psychol Bull 1969;72:323, equation 15), which the

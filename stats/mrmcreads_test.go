@@ -84,6 +84,9 @@ func TestCaseSampleClusters(t *testing.T) {
 		near(t, "area", v, want.Area, 1e-12)
 		near(t, "error", se*se, want.Variance, 1e-12)
 	}
+	if testing.Short() {
+		return // what follows resamples patients
+	}
 	for _, share := range []float64{1, .5} {
 		c, score := clusteredStudy(6, 120, 5, share)
 		for _, kind := range []string{"auc", "sensitivity", "specificity"} {

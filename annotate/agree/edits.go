@@ -116,7 +116,8 @@ func editsOf(ctx context.Context, it *protocol.Item, who string, list []edit, o 
 		if len(values) == 0 {
 			return nil
 		}
-		v, ci := average(values), stats.Interval{}
+		v := average(values)
+		var ci stats.Interval
 		if wilson && !clustered(patients) {
 			ci = stats.Wilson(v*float64(len(values)), float64(len(values)), o.Level)
 		} else {

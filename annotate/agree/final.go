@@ -34,7 +34,7 @@ func Finals(ctx context.Context, r *annotate.Records) ([]Final, error) {
 		if it.Kind == protocol.Text || it.Kind == protocol.Prefer || it.Kind == protocol.Origin {
 			continue
 		}
-		g := gather(r, it, protocol.Unaided, 0)
+		g := gather(r, it, r.Protocol.Design.First(), 0)
 		units := slices.Clone(g.units)
 		for u := range done[it.Name] {
 			if !slices.Contains(units, u) {

@@ -35,6 +35,19 @@ func finals(t *testing.T, b *book) []string {
 	return out
 }
 
+// TestFinalsAssisted: where every reading began with a model's answers, these readings are what is taken to be so; a model's alone are not.
+func TestFinalsAssisted(t *testing.T) {
+	b := newBook(t, 2, "R1", "ai")
+	b.Protocol.Design = protocol.Design{Kind: protocol.Assisted, AI: "net", Readers: 1}
+	b.choose("ai", 0, protocol.Unaided, "mild")
+	b.choose("ai", 1, protocol.Unaided, "mild")
+	b.choose("R1", 0, protocol.Aided, "severe")
+	list, err := Finals(t.Context(), b.Records)
+	if err != nil || len(list) != 1 || list[0].Answer.Choice[0] != "severe" || list[0].Source != "one reading" {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
 // TestFinals goes through every way to a final answer and to none.
 func TestFinals(t *testing.T) {
 	b := newBook(t, 9, "R1", "R2", "R3", "ai")

@@ -111,9 +111,13 @@ func TestSmallProjects(t *testing.T) {
 	if err := json.Unmarshal(data, &all); err != nil || len(all) < 25 {
 		t.Fatalf("%d projects, %v", len(all), err)
 	}
+	resamples := 4000
+	if testing.Short() { // ends by resampling are not held against the reference's then
+		resamples = 20
+	}
 	for _, s := range all {
 		t.Run(s.Name, func(t *testing.T) {
-			r, err := Analyse(t.Context(), s.records(t), Options{Resamples: 4000, Seed: stats.Seed(11)})
+			r, err := Analyse(t.Context(), s.records(t), Options{Resamples: resamples, Seed: stats.Seed(11)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -150,7 +154,7 @@ func (s smallProject) hold(t *testing.T, r *Report) {
 			t.Errorf("%s: of %d, the reference has %d", name, m.N, *e.N)
 		}
 		if none := e.None || e.Value == nil; none || !m.Low.Defined() {
-			if none == m.Low.Defined() {
+			if none == m.Low.Defined() && !(testing.Short() && m.Method == "bootstrap") {
 				t.Errorf("%s: interval %v to %v (%s), the reference has %v %v", name, m.Low, m.High, m.Method, e.Low, e.High)
 			}
 			continue
@@ -160,6 +164,9 @@ func (s smallProject) hold(t *testing.T, r *Report) {
 			got  float64
 			want []float64
 		}{{"low", float64(m.Low), e.Low}, {"high", float64(m.High), e.High}} {
+			if testing.Short() && strings.HasPrefix(m.Method, "bootstrap") {
+				continue
+			}
 			slack := e.Tolerance * math.Max(1, math.Abs(end.want[0]))
 			if !(end.got >= end.want[0]-slack && end.got <= end.want[1]+slack) {
 				t.Errorf("%s, %s: %v (%s), the reference has %v", name, end.name, end.got, m.Method, end.want)

@@ -31,7 +31,7 @@ func Settle(ctx context.Context, r *annotate.Records, method string) ([]Result, 
 	if !slices.Contains([]string{"majority", "mean", "median", "staple", "panel"}, method) {
 		return nil, fault.New(fault.Usage, "%q settles nothing by itself; the rules are majority, mean, median, staple, panel", method)
 	}
-	arm := protocol.Unaided
+	arm := r.Protocol.Design.First()
 	if method == "panel" {
 		arm = protocol.Deciding
 	}

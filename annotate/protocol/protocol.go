@@ -263,6 +263,15 @@ func (d Design) Arms() []string {
 	return []string{Unaided}
 }
 
+// First is the arm whose readings count when it is asked what is so: the one that nothing coloured, and where a model's answers were there
+// from the beginning, that one.
+func (d Design) First() string {
+	if d.Kind == Assisted {
+		return Aided
+	}
+	return Unaided
+}
+
 // The arms.
 const (
 	Unaided    = "unaided"

@@ -133,5 +133,5 @@ func middle(v []float64) float64 {
 	if len(v) == 0 {
 		return 0
 	}
-	return v[(len(v)-1)/2]
+	return v[len(v)/2] // of an even number the worse one
 }

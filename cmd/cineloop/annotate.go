@@ -70,9 +70,9 @@ func newAnnotateCmd(io ioStreams) *cobra.Command {
 cases and assigns them; readers read, adjudicators decide, and what is taken to be so is signed. Who may see what is decided in one
 place: docs/reference/reading-policy.md. How it all goes is in docs/explanation/reading-studies.md.
 
-With --project it serves the project to browsers until interrupted: members log in with the passwords that cineloop annotate user sets, see their
-worklist and look at the loops of their cases; programs send ops and follow events (docs/reference/reading-server.md). The pages do not draw or answer
-yet. --demo makes a study of simulated loops first and prints its passwords. Beyond this machine TLS is needed: with a certificate of your own
+With --project it serves the project to browsers until interrupted: members log in with the passwords that cineloop annotate user sets, or with their
+organisation's account; readers read, coordinators run the study, adjudicators decide (docs/how-to/first-blinded-study.md), and programs send ops and follow
+events (docs/reference/reading-server.md). --demo makes a study of simulated loops first and prints its passwords. Beyond this machine TLS is needed: with a certificate of your own
 (--tls-cert, --tls-key), or with --tls-auto by an authority that is made once in your configuration and that browsers have to trust.
 
 Exit status: 0 done, 2 wrong usage or not allowed, 3 unsuitable input, 4 the address is taken, 6 not found, 7 conflict, or open in

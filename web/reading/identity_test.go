@@ -210,9 +210,8 @@ func TestWhoTheIssuerSays(t *testing.T) {
 func TestTakenAwayMeanwhile(t *testing.T) {
 	st := newStudy(t, "panel", loop)
 	withIssuer(t, st, "a.miller", "members: {a.miller: ann}\n")
-	s := serveIt(t, st, Options{})
-	now := time.Now()
-	s.now = func() time.Time { return now }
+	c := newClock()
+	s := serveIt(t, st, Options{now: c.now})
 	path := filepath.Join(st.Dir(), oidc.File)
 	good, err := os.ReadFile(path)
 	if err != nil {
@@ -233,7 +232,7 @@ func TestTakenAwayMeanwhile(t *testing.T) {
 		if r := b.arrive(b.leave("/login/oidc")); r.status != 200 {
 			t.Fatalf("%s: %d %s", name, r.status, r.body)
 		}
-		now = now.Add(2 * recheck)
+		c.add(2 * recheck)
 		if b.get("/api/me").status != 200 {
 			t.Fatalf("%s: out too early", name)
 		}
@@ -245,7 +244,7 @@ func TestTakenAwayMeanwhile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		now = now.Add(2 * recheck)
+		c.add(2 * recheck)
 		if r := b.get("/api/me"); r.status != 401 {
 			t.Errorf("%s: %d", name, r.status)
 		}
@@ -268,9 +267,8 @@ func TestStepUpAtTheIssuer(t *testing.T) {
 	st := newStudy(t, "panel", loop)
 	st.do("eve", annotate.MemberAdded, "", 0, m{"name": "ada", "roles": []policy.Role{policy.Admin}})
 	i := withIssuer(t, st, "ada", "")
-	s := serveIt(t, st, Options{})
-	now := time.Now()
-	s.now = func() time.Time { return now }
+	c := newClock()
+	s := serveIt(t, st, Options{now: c.now})
 	b := s.traveller()
 	unblind := func() int {
 		return b.send("POST", "/api/ops", m{"kind": "unblind", "data": m{"member": "cora", "reason": "asked for"}}).status
@@ -290,7 +288,7 @@ func TestStepUpAtTheIssuer(t *testing.T) {
 		t.Errorf("another: %d %s", r.status, r.body)
 	}
 	i.User["preferred_username"], i.Stubborn = "ada", true
-	i.Asked = now.Add(-time.Hour)
+	i.Asked = c.now().Add(-time.Hour)
 	if r := b.arrive(b.leave("/login/oidc?step-up")); r.status != 400 || unblind() != 403 {
 		t.Errorf("not asked: %d", r.status)
 	}
@@ -302,7 +300,7 @@ func TestStepUpAtTheIssuer(t *testing.T) {
 	if unblind() != 200 {
 		t.Error("no proof")
 	}
-	now = now.Add(5 * time.Minute)
+	c.add(5 * time.Minute)
 	if unblind() != 403 {
 		t.Error("the proof is still fresh")
 	}
@@ -331,12 +329,11 @@ func TestStepUpAtTheIssuer(t *testing.T) {
 func TestLongWaitsAndManyBeginnings(t *testing.T) {
 	st := newStudy(t, "panel", loop)
 	withIssuer(t, st, "ann", "")
-	s := serveIt(t, st, Options{})
-	now := time.Now()
-	s.now = func() time.Time { return now }
+	c := newClock()
+	s := serveIt(t, st, Options{now: c.now})
 	b := s.traveller()
 	back := b.leave("/login/oidc")
-	now = now.Add(pendingFor)
+	c.add(pendingFor)
 	if r := b.arrive(back); r.status != 400 || b.cookie != "" {
 		t.Errorf("after ten minutes: %d", r.status)
 	}
@@ -351,7 +348,7 @@ func TestLongWaitsAndManyBeginnings(t *testing.T) {
 	var p pendings
 	w := header2{http.Header{}}
 	for range maxPending + 10 {
-		p.put(w, &pending{}, now)
+		p.put(w, &pending{}, c.now())
 		w.h.Del("Set-Cookie")
 	}
 	if len(p.of) > maxPending {

@@ -64,6 +64,14 @@ func (s *Server) getProtocol(w http.ResponseWriter, _ *http.Request, v *visitor)
 		for _, o := range it.Options {
 			view.Options = append(view.Options, optionView{o.Name, codeOf(o.Code)})
 		}
+		if it.Kind == protocol.Origin { // a choice, to a browser
+			view.Kind = protocol.Choice
+			for _, arm := range p.Design.Arms() {
+				for _, name := range protocol.Origins(arm) {
+					view.Options = append(view.Options, optionView{Name: name})
+				}
+			}
+		}
 		out.Items[i] = view
 	}
 	return tell(w, out, nil)

@@ -30,12 +30,13 @@ const (
 
 // Options of New. The zero value is fit for use.
 type Options struct {
-	Idle     time.Duration // without use after which a session ends; 0: 30 min
-	Absolute time.Duration // after which it ends in any case; 0: 12 h
-	Fresh    time.Duration // for which a proof of who asks counts as fresh; 0: 5 min
-	OpRate   float64       // ops a second of one session, more have to wait; 0: 200
-	Log      *slog.Logger  // why logins with the issuer come to nothing; nil: nothing is logged
-	Sources  []Source      // of cases that coordinators may add
+	Idle     time.Duration    // without use after which a session ends; 0: 30 min
+	Absolute time.Duration    // after which it ends in any case; 0: 12 h
+	Fresh    time.Duration    // for which a proof of who asks counts as fresh; 0: 5 min
+	OpRate   float64          // ops a second of one session, more have to wait; 0: 200
+	now      func() time.Time // of tests; nil: time.Now
+	Log      *slog.Logger     // why logins with the issuer come to nothing; nil: nothing is logged
+	Sources  []Source         // of cases that coordinators may add
 }
 
 // Server serves one project. Its methods may be called from many goroutines.
@@ -81,12 +82,15 @@ func New(p *annotate.Project, opts Options) (*Server, error) {
 	if err := sweepExports(p.Dir()); err != nil {
 		return nil, err
 	}
+	if opts.now == nil {
+		opts.now = time.Now
+	}
 	log, err := openAccessLog(filepath.Join(p.Dir(), AccessFile))
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{project: p, opts: opts, users: access.OpenPasswords(filepath.Join(p.Dir(), UsersFile)), log: log,
-		pictures: &pictures{root: p.Dir()}, issuer: issuer, done: make(chan struct{}), now: time.Now}
+		pictures: &pictures{root: p.Dir()}, issuer: issuer, done: make(chan struct{}), now: opts.now}
 	s.sessions = &sessions{opts: opts, now: func() time.Time { return s.now() }}
 	s.together = newTogether(p, func() time.Time { return s.now() })
 	go s.together.run(s.done)

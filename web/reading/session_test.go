@@ -13,9 +13,8 @@ import (
 )
 
 func TestSessions(t *testing.T) {
-	s := serveIt(t, newStudy(t, "panel", loop), Options{Idle: 30 * time.Minute, Absolute: 2 * time.Hour})
-	now := time.Now()
-	s.now = func() time.Time { return now }
+	at := newClock()
+	s := serveIt(t, newStudy(t, "panel", loop), Options{Idle: 30 * time.Minute, Absolute: 2 * time.Hour, now: at.now})
 	b := s.nobody()
 	r := b.send("POST", "/api/session", m{"name": "ann", "password": password("ann")})
 	c, err := http.ParseSetCookie(r.header.Get("Set-Cookie"))
@@ -34,17 +33,17 @@ func TestSessions(t *testing.T) {
 
 	// Used every 20 minutes it holds, but not for ever; unused for 30 it does not.
 	for range 5 {
-		now = now.Add(20 * time.Minute)
+		at.add(20 * time.Minute)
 		if status(b) != 200 {
 			t.Fatal("a session in use has ended")
 		}
 	}
-	now = now.Add(20 * time.Minute)
+	at.add(20 * time.Minute)
 	if status(b) != 401 {
 		t.Error("two hours have passed")
 	}
 	b = s.as("ann")
-	now = now.Add(30 * time.Minute)
+	at.add(30 * time.Minute)
 	if status(b) != 401 {
 		t.Error("a session that was not used goes on")
 	}
@@ -72,7 +71,7 @@ func TestSessions(t *testing.T) {
 	if err := access.SetPassword(users, "bob", "quite another password"); err != nil {
 		t.Fatal(err)
 	}
-	now = now.Add(recheck)
+	at.add(recheck)
 	if status(b) != 401 {
 		t.Error("the session outlives its password")
 	}
@@ -80,7 +79,7 @@ func TestSessions(t *testing.T) {
 	if err := access.RemoveUser(users, "carl"); err != nil {
 		t.Fatal(err)
 	}
-	now = now.Add(recheck)
+	at.add(recheck)
 	if status(b) != 401 {
 		t.Error("the session outlives its user")
 	}
@@ -132,9 +131,8 @@ func (h header2) Write(b []byte) (int, error) { return len(b), nil }
 func (h header2) WriteHeader(int)             {}
 
 func TestGuessing(t *testing.T) {
-	s := serveIt(t, newStudy(t, "panel", loop), Options{})
-	now := time.Now()
-	s.now = func() time.Time { return now }
+	c := newClock()
+	s := serveIt(t, newStudy(t, "panel", loop), Options{now: c.now})
 	guess := func(name, password string) reply {
 		return s.nobody().send("POST", "/api/session", m{"name": name, "password": password})
 	}
@@ -150,7 +148,7 @@ func TestGuessing(t *testing.T) {
 	if r := guess("ann", password("ann")); r.status != 429 || r.header.Get("Retry-After") == "" {
 		t.Errorf("the eleventh: %d", r.status)
 	}
-	now = now.Add(7 * time.Second)
+	c.add(7 * time.Second)
 	if r := guess("ann", password("ann")); r.status != 204 {
 		t.Errorf("after a while: %d", r.status)
 	}

@@ -47,9 +47,8 @@ func (s *site) session(b *browser) (v sessionView) {
 
 func TestStepUp(t *testing.T) {
 	st := newStudy(t, "panel", loop)
-	s := serveIt(t, st, Options{})
-	now := time.Now()
-	s.now = func() time.Time { return now }
+	c := newClock()
+	s := serveIt(t, st, Options{now: c.now})
 	eve := s.as("eve")
 	unblind := m{"kind": "unblind", "data": m{"member": "cora", "reason": "a query of the ethics committee"}}
 	ask := func(b *browser, want int, code string) {
@@ -79,9 +78,9 @@ func TestStepUp(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 	ask(eve, 200, "")
-	now = now.Add(5*time.Minute - time.Second)
+	c.add(5*time.Minute - time.Second)
 	ask(eve, 200, "")
-	now = now.Add(time.Second)
+	c.add(time.Second)
 	ask(eve, 403, codeStepUp) // five minutes are over
 
 	// A proof is one session's: not another's of the same member, nor of the next after logging in again.

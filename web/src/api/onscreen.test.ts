@@ -24,6 +24,11 @@ it('adds up what is on the screen while the page has the focus', () => {
 	]);
 	now = 10_250;
 	expect(s.take()).toEqual([{ ...still, seconds: 0.25 }]);
+	s.give([{ ...still, seconds: 3 }]);
+	expect(s.take(2)).toEqual([{ ...still, seconds: 2 }]);
+	s.show('a', still);
+	now += 10;
+	expect(s.take(0)).toEqual([]);
 	for (let frame = 0; frame < 100; frame++) {
 		s.show('a', { image: 1, from: frame, to: frame });
 		now += frame;

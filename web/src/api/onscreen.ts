@@ -16,6 +16,8 @@ export type Screen = Omit<Shown, 'seconds'>;
 
 /** The server takes as many in one op. */
 const most = 64;
+/** What waits to be taken, at most. */
+const bound = 5000;
 
 /** Adds up for how long what was shown, by viewport, while the page has the focus. */
 export class OnScreen {
@@ -43,25 +45,37 @@ export class OnScreen {
 		this.#focus = has;
 	}
 
-	/** What was shown since the last call, longest first, in as many entries as the server takes. */
-	take(): Shown[] {
+	/**
+	 * What was shown since the last call, longest first, in as many entries as the server takes, none for longer than limit seconds: what counts as
+	 * reading may be less than what was on the screen.
+	 */
+	take(limit = Infinity): Shown[] {
 		for (const v of this.#viewports.keys()) this.#settle(v);
 		const all = [...this.#sums.values()].filter((s) => s.ms > 0).sort((a, b) => b.ms - a.ms);
 		this.#sums.clear();
-		return all.slice(0, most).map((s) => ({ ...s.screen, seconds: s.ms / 1000 }));
+		if (limit <= 0) return [];
+		return all.slice(0, most).map((s) => ({ ...s.screen, seconds: Math.min(limit, s.ms / 1000) }));
+	}
+
+	/** Takes back what could not be delivered. */
+	give(list: readonly Shown[]): void {
+		for (const { seconds, ...screen } of list) this.#add(screen, seconds * 1000);
 	}
 
 	#settle(viewport: string): void {
 		const v = this.#viewports.get(viewport);
 		if (!v) return;
 		const now = this.#now();
-		if (this.#focus) {
-			const { image, from, to, center, width } = v.screen;
-			const key = [image, from, to, center, width].join();
-			const sum = this.#sums.get(key) ?? { screen: v.screen, ms: 0 };
-			sum.ms += now - v.since;
-			this.#sums.set(key, sum);
-		}
+		if (this.#focus) this.#add(v.screen, now - v.since);
 		v.since = now;
+	}
+
+	#add(screen: Screen, ms: number): void {
+		const { image, from, to, center, width } = screen;
+		const key = [image, from, to, center, width].join();
+		const sum = this.#sums.get(key) ?? { screen, ms: 0 };
+		sum.ms += ms;
+		if (this.#sums.size > bound) this.#sums.clear(); // nobody takes it
+		this.#sums.set(key, sum);
 	}
 }

@@ -79,7 +79,8 @@ export class Stream {
 		const send = (op: Op) => this.#send(op);
 		this.#outbox = new Outbox({
 			who: o.who, queue: o.queue, send, newId, look: (id) => this.#get<ReadingView>(`/api/readings/${id}`),
-			lease: (reading, a) => this.#room.lease({ reading, item: a.item, image: a.image ?? 0, frame: a.frame ?? 0 }),
+			// Not renewed: it is for this answer, and ends by itself.
+			lease: (reading, a) => this.#ask({ kind: 'lease.take', data: { reading, item: a.item, image: a.image ?? 0, frame: a.frame ?? 0 } }),
 			wait: (ms) => new Promise((done) => setTimeout(done, ms)),
 		});
 		this.#room = new Room({

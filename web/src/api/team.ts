@@ -82,7 +82,7 @@ export interface SharedReading {
 export const comments = (reading: string) => get<Comment[]>(`/api/readings/${reading}/comments`);
 export const shared = () => get<SharedReading[]>('/api/shared');
 
-/** The pool of cases for whoever is free; 404 where a study has none. The next one is taken with the op case.take. */
+/** The pool of cases for whoever is free; where a study has none nothing is left. The next one is taken with the op case.take. */
 export interface Pool {
 	/** there is a case that one would get */
 	readonly left: boolean;

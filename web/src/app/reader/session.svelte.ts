@@ -1,4 +1,5 @@
 import * as api from '../../api/client';
+import { OnScreen } from '../../api/onscreen';
 import type { Stream } from '../../api/stream';
 import type { Answer, Case, Item, Op, Protocol, ReadingView, Receipt, StreamEvent, Task, Me } from '../../api/types';
 import { nextTask } from '../worklist/tasks';
@@ -41,6 +42,9 @@ export class Session {
 	/** what is said of saving: without a connection what is on its way waits */
 	readonly saving = $derived<Keeping>(this.keeping === 'saving' && !this.online ? 'waiting' : this.keeping);
 	readonly beside = $derived<readonly ReadingView[]>(this.reading?.beside ?? []);
+
+	/** what is on the screen, sent with the time */
+	readonly screen = new OnScreen();
 
 	constructor(
 		readonly assignment: string,
@@ -175,13 +179,15 @@ export class Session {
 		const now = () => performance.now();
 		const seen = () => document.visibilityState === 'visible' && document.hasFocus();
 		const focus = (this.#focus = new Focus(now(), seen()));
+		const looks = () => (focus.see(seen(), now()), this.screen.focus(seen()));
+		this.screen.focus(seen());
 		const on = (target: EventTarget, types: readonly string[], f: () => void) => {
 			for (const t of types) target.addEventListener(t, f, { passive: true, capture: true });
 			this.#ends.push(() => types.forEach((t) => target.removeEventListener(t, f, { capture: true })));
 		};
 		on(window, ['pointermove', 'pointerdown', 'keydown', 'wheel'], () => focus.active(now()));
-		on(window, ['focus', 'blur'], () => focus.see(seen(), now()));
-		on(document, ['visibilitychange'], () => focus.see(seen(), now()));
+		on(window, ['focus', 'blur'], looks);
+		on(document, ['visibilitychange'], looks);
 		on(window, ['pagehide'], () => void this.#report(true));
 		let n = 0;
 		const timer = setInterval(() => {
@@ -194,13 +200,16 @@ export class Session {
 	/** Sends the time that was spent; what does not get through is sent with the next. last: the page goes away. */
 	async #report(last = false) {
 		const seconds = this.#focus?.take() ?? 0;
+		const shown = this.screen.take(seconds);
 		if (!(seconds > 0) || !this.reading) return;
-		const op: Op = { id: chance(), kind: 'reading.time', data: { reading: this.reading.id, seconds } };
+		const op: Op = { id: chance(), kind: 'reading.time', data: { reading: this.reading.id, seconds, ...(shown.length ? { shown } : {}) } };
 		try {
 			if (last) await fetch('/api/ops', { method: 'POST', keepalive: true, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(op) });
 			else await api.perform(op);
 		} catch (e) {
-			if (!(e instanceof api.Refused)) this.#focus?.give(seconds);
+			if (e instanceof api.Refused) return;
+			this.#focus?.give(seconds);
+			this.screen.give(shown);
 		}
 	}
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { lineLength, rowsOf } from './matrix';
 import type { Cell, Overview } from './study';
 
-const reader = (mask: string) => ({ reader: mask, assigned: 0, drafts: 0, locked: 0, late: 0, seconds: 0 });
+const reader = (mask: string) => ({ reader: mask, assigned: 0, drafts: 0, locked: 0, late: 0, seconds: 0, requirements: [] });
 const kase = (number: number) => ({ id: `c${number}`, number, patient: number, images: 1, frames: 1 });
 const of = (cells: readonly Cell[]): Overview => ({ name: 's', phase: 'reading', may: [], readers: [reader('R-a'), reader('R-b')], cases: [kase(1), kase(2), kase(3)], cells, truths: [] });
 

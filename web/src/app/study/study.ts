@@ -39,6 +39,10 @@ export interface ReaderRow {
 	readonly locked: number;
 	readonly late: number;
 	readonly seconds: number;
+	/** the next date of what is not locked */
+	readonly due?: string;
+	/** required items: in how many of the readings that ask them they are answered */
+	readonly requirements: readonly { readonly item: string; readonly asked: number; readonly done: number }[];
 }
 
 export interface MemberRow {
@@ -84,6 +88,8 @@ export interface Overview {
 	readonly can_log_in?: readonly string[];
 	readonly cases?: readonly CaseRow[];
 	readonly cells?: readonly Cell[];
+	/** readings that wait for whoever is free */
+	readonly pool?: number;
 	readonly truths: readonly { readonly version: number; readonly digest: string; readonly ed25519_public_key: string }[];
 }
 
@@ -123,6 +129,8 @@ export interface Outcome {
 export const preview = (kind: string, data?: unknown) => send<Outcome>('POST', '/api/study/preview', data === undefined ? { kind } : { kind, data });
 export const assign = () => perform({ kind: 'assign' });
 export const setPhase = (phase: Phase) => perform({ kind: 'phase.set', data: { phase } });
+/** By when what is not locked is to be done: all of it, or a reader's by mask. "" takes the date away. */
+export const setDue = (due: string, reader?: string) => perform({ kind: 'due.set', data: { due, ...(reader ? { reader } : {}) } });
 export const unblind = (member: string, reason: string) => perform({ kind: 'unblind', data: { member, reason } });
 
 export interface NewMember {
