@@ -9,6 +9,9 @@ export const empty = (m: MaskRuns): boolean => m.runs.every((n, i) => i % 2 === 
 /** The shape on a board that stands for a place of an answer; an ejection fraction has one for each role. */
 export const shapeId = (p: Place, role?: TraceRole): string => keyOf(p) + (role ? `/${role}` : '');
 
+/** The same for a shape of a reading that is shown beside. */
+export const besideId = (r: ReadingView, p: Place, role?: TraceRole): string => `${r.id}/${shapeId(p, role)}`;
+
 /** Layer of a reading that is shown beside one's own: masked ones by their letter. */
 export const layerOf = (r: ReadingView): Layer => (/^[ABC]$/.test(r.reader) ? (r.reader.toLowerCase() as Layer) : 'ai');
 
@@ -76,7 +79,7 @@ export class Drawing {
 			if (a.mask && a.image === image) out.masks.push({ item: a.item, image, frame: a.frame ?? 0, layer, mask: a.mask });
 		};
 		for (const a of this.#all()) add(a, 'own', (p, role) => this.idOf(p, role));
-		for (const r of beside) for (const a of r.answers) add(a, layerOf(r), (p, role) => `${r.id}/${shapeId(p, role)}`);
+		for (const r of beside) for (const a of r.answers) add(a, layerOf(r), (p, role) => besideId(r, p, role));
 		return out;
 	}
 

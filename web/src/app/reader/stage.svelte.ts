@@ -1,21 +1,23 @@
 import { frame as fetchFrame, measure } from '../../api/client';
-import type { Answer, Case, Drawn, Image, Item, Point, ReadingView, Result, ShapeKind, Sync, TraceRole, Vector } from '../../api/types';
+import type { Answer, Case, Drawn, Image, Item, ReadingView, Sync, TraceRole } from '../../api/types';
 import { createBoard, type LocalBoard } from '../../core/board';
 import type { FrameSource, Input, Layer, Place as FramePlace, Placed, PlacedMask, Scene, ToolName, Viewport } from '../../core/contract';
 import { sampler } from '../../core/frames/pixels';
 import { sharing, type Shared } from '../../core/frames/source';
 import { GRIDS } from '../../core/layout/grid';
-import { Group, type Member } from '../../core/layout/group';
+import type { Member } from '../../core/layout/group';
 import { hang, type Hung } from '../../core/layout/hanging';
 import { displaysOf, findFrame, sourceOf, type Display } from '../../core/stack/series';
 import { percentileWindow, presetsOf } from '../../core/viewport/presets';
 import { counts } from '../../core/tools/kinds';
 import { Drawing } from './drawing';
+import { wordings } from './labels';
 import { marksOf, neighbour } from './marks';
 import { placeOf, type Look, type Place } from './place';
 import { Preview, type Previewed } from './preview';
 import type { Session } from './session.svelte';
-import { label, valueWords } from './words';
+import { Together } from './together.svelte';
+import { label } from './words';
 
 /** A place for a picture. */
 export interface Pane {
@@ -36,12 +38,6 @@ export const sizeOf = (l: Layout): readonly [rows: number, columns: number] => l
 /** Narrower than this one picture is shown at a time, CSS pixels. */
 const NARROW = 800;
 
-/** A place in the patient that a crosshair stands on. */
-interface Cross {
-	readonly place: Vector;
-	readonly space: number;
-}
-
 /** The pictures of a case, what is drawn on them, and where one looks. */
 export class Stage {
 	layout = $state<Layout>('1×1');
@@ -53,13 +49,7 @@ export class Stage {
 	speed = $state(1);
 	sweep = $state(false);
 	loop = $state.raw<readonly [number, number]>([0, 0]);
-	/** how frames of the panes go together */
-	sync = $state<Sync>('none');
-	linkView = $state(false);
-	linkWindow = $state(false);
-	cross = $state.raw<Cross>();
-	readonly group = new Group();
-	readonly #members = new Map<number, Member>();
+	readonly together = new Together();
 	readonly #hung: Hung;
 	/** panes whose pictures have had the study's window */
 	readonly #set = new Set<string>();
@@ -116,7 +106,7 @@ export class Stage {
 			this.layout = '1×2';
 			this.panes = beside.map((r) => ({ display: first, only: [r.reader.toLowerCase() as Layer, 'own', 'live'], caption: r.reader }));
 			this.setSync('frame');
-			this.link('view', true);
+			this.together.link('view', true);
 		} else if (innerWidth <= NARROW) {
 			this.panes = [{ display: first }];
 		} else {
@@ -125,8 +115,8 @@ export class Stage {
 			this.panes = grid.cells.map((display) => ({ display }));
 			this.active = Math.max(0, grid.cells.findIndex((c) => c !== undefined));
 			this.setSync(sync);
-			this.link('view', linkView);
-			this.link('window', linkWindow);
+			this.together.link('view', linkView);
+			this.together.link('window', linkWindow);
 		}
 		this.item = session.items[0]?.name ?? '';
 		this.loop = [0, this.display.places.length - 1];
@@ -292,26 +282,10 @@ export class Stage {
 
 	/** Writes the server's numbers beside shapes. */
 	#label() {
-		for (const k of this.session.answers!.kept()) {
-			const a = k.answer, it = this.session.items.find((i) => i.name === k.place.item);
-			if (!a?.shapes || !it) continue;
-			for (const s of a.shapes) {
-				const b = this.#boards.get(s.image), id = this.drawing.idOf(k.place, s.role);
-				const has = b?.scene.shapes.find((p) => p.id === id);
-				const text = it.kind === 'ejection' ? volume(a.results?.[0], s.role) : a.results?.[0] ? label(a.results[0], it.value) : undefined;
-				if (has && text !== undefined && has.label !== text) b!.label(id, text);
-			}
-		}
-		for (const r of this.session.beside) {
-			for (const a of r.answers) {
-				const it = this.session.items.find((i) => i.name === a.item);
-				for (const s of a.shapes ?? []) {
-					const b = this.#boards.get(s.image);
-					const has = b?.scene.shapes.find((p) => p.id.startsWith(r.id) && p.item === a.item && p.shape.role === s.role && p.shape.frame === s.frame);
-					const text = a.results?.[0] && it?.kind === 'measurement' ? label(a.results[0], it.value) : undefined;
-					if (has && text && has.label !== text) b!.label(has.id, text);
-				}
-			}
+		const { items, beside } = this.session;
+		for (const w of wordings(items, this.session.answers!.kept(), beside, (p, role) => this.drawing.idOf(p, role))) {
+			const b = this.#boards.get(w.image), has = b?.scene.shapes.find((p) => p.id === w.id);
+			if (has && has.label !== w.text) b!.label(w.id, w.text);
 		}
 	}
 
@@ -323,12 +297,10 @@ export class Stage {
 		v.on('grey', () => pane === this.active && (this.invert = v.grey.invert));
 		v.source.onProgress((here, of) => pane === this.active && (this.here = [here, of]));
 		const m: Member = { viewport: v, display: this.displayOf(pane) };
-		this.#members.set(pane, m);
-		const off = this.group.add(m);
+		const off = this.together.add(pane, m);
 		this.#begin(m);
 		if (pane === this.active) this.#sync(v);
-		const lead = this.#members.get(this.active);
-		if (lead && lead !== m) this.group.align(lead);
+		this.together.align(this.active, pane);
 		return off;
 	}
 
@@ -347,36 +319,10 @@ export class Stage {
 	}
 
 	setSync(s: Sync) {
-		this.sync = this.group.sync = s;
-		const lead = this.#members.get(this.active);
-		if (lead) this.group.align(lead);
-	}
-
-	link(what: 'view' | 'window', on: boolean) {
-		if (what === 'view') this.linkView = this.group.linkView = on;
-		else this.linkWindow = this.group.linkWindow = on;
-	}
-
-	/** Puts the crosshair on an image point of a pane and lets the other stacks of the patient show that place. True: its place is known. */
-	crossAt(pane: number, p: Point): boolean {
-		const m = this.#members.get(pane), place = m && this.group.place(m, p);
-		if (!m || !place || this.panes.length < 2) return false;
-		this.cross = { place, space: m.display.stack!.space };
-		this.group.goTo(m, p);
-		return true;
-	}
-
-	/** Where a pane shows the crosshair, and the lines in which it is cut by what the active pane shows: image points. */
-	guides(pane: number): { readonly cross: Point | undefined; readonly line: readonly [Point, Point] | undefined } {
-		const m = this.#members.get(pane), lead = this.#members.get(this.active);
-		return {
-			cross: m && this.cross && this.group.crosshair(m, this.cross.place, this.cross.space),
-			line: m && lead && lead !== m ? this.group.line(m, lead) : undefined,
-		};
+		this.together.setSync(s, this.active);
 	}
 
 	detach(pane: number, v: Viewport) {
-		if (this.#members.get(pane)?.viewport === v) this.#members.delete(pane);
 		if (this.#views.get(pane) === v) this.#views.delete(pane);
 	}
 
@@ -417,7 +363,7 @@ export class Stage {
 		this.layout = l;
 		this.panes = Array.from({ length: n }, (_, i) => this.panes[i] ?? { display: this.displays[(first + i) % this.displays.length]!.id });
 		// Stacks of one patient move together where they are seen together.
-		if (n > 1 && this.sync === 'none' && this.displays.filter((d) => d.stack && d.places.length > 1).length > 1) this.setSync('position');
+		if (n > 1 && this.together.sync === 'none' && this.displays.filter((d) => d.stack && d.places.length > 1).length > 1) this.setSync('position');
 		if (this.active >= n) this.activate(0);
 	}
 
@@ -582,21 +528,6 @@ export class Stage {
 		if (m) this.board.combine(p.item, p.frame, m.mask, 'subtract');
 	}
 
-	/** How a shape is drawn. */
-	hint(kind: ShapeKind): string {
-		const how: Partial<Record<ShapeKind, string>> = {
-			point: 'Click the place.',
-			length: 'Drag from one end to the other, or click both.',
-			caliper: 'Drag along the axis of time.',
-			angle: 'Click an arm’s end, the vertex, the other end.',
-			bidirectional: 'Drag the long axis, then the short one.',
-			rectangle: 'Drag from corner to corner.',
-			ellipse: 'Drag one axis, then set the other.',
-			freehand: 'Draw round it with the button held.',
-		};
-		return `${how[kind] ?? 'Click point by point; Enter or a double click ends.'} Keys: arrows move the cross, Space sets a point, Enter ends, Esc gives up.`;
-	}
-
 	#aim() {
 		const it = this.current;
 		const one = it?.scope === 'frame' ? ('frame' as const) : ('image' as const);
@@ -654,11 +585,3 @@ export class Stage {
 
 /** What a pixel is worth where the server measured: a trace's discs are drawn by it. */
 const pixelOf = (r: Result): Point | undefined => (r.x && r.y && r.unit_x === r.unit_y ? [r.x, r.y] : undefined);
-
-/** The volume that a trace gives, for its label. */
-function volume(r: Result | undefined, role: TraceRole | undefined): string | undefined {
-	if (!r || !role) return undefined;
-	const view = role.startsWith('a4c') ? 'A4C' : 'A2C';
-	const v = r.values.find((x) => x.name === `${role.endsWith('ed') ? 'EDV' : 'ESV'} (discs, ${view})`);
-	return v ? `${role.endsWith('ed') ? 'EDV' : 'ESV'} ${valueWords(v.number, v.unit)}` : undefined;
-}

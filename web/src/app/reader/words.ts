@@ -104,3 +104,18 @@ export function whereWords(a: Answer): string {
 	const frame = a.to ? `frames ${(a.frame ?? 0) + 1}–${a.to + 1}` : a.mask ? frameWords(a.frame ?? 0) : s ? frameWords(s.frame) : a.frame ? frameWords(a.frame) : '';
 	return `image ${a.image}${frame ? `, ${frame}` : ''}`;
 }
+
+/** How a shape is drawn. */
+export function drawingHint(kind: ShapeKind): string {
+	const how: Partial<Record<ShapeKind, string>> = {
+		point: 'Click the place.',
+		length: 'Drag from one end to the other, or click both.',
+		caliper: 'Drag along the axis of time.',
+		angle: 'Click an arm’s end, the vertex, the other end.',
+		bidirectional: 'Drag the long axis, then the short one.',
+		rectangle: 'Drag from corner to corner.',
+		ellipse: 'Drag one axis, then set the other.',
+		freehand: 'Draw round it with the button held.',
+	};
+	return `${how[kind] ?? 'Click point by point; Enter or a double click ends.'} Keys: arrows move the cross, Space sets a point, Enter ends, Esc gives up.`;
+}
