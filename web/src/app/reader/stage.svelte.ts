@@ -1,5 +1,5 @@
 import { frame as fetchFrame, measure } from '../../api/client';
-import type { Answer, Case, Drawn, Image, Item, ReadingView, Sync, TraceRole } from '../../api/types';
+import type { Answer, Case, Drawn, Image, Item, Point, ReadingView, Result, Sync, TraceRole } from '../../api/types';
 import { createBoard, type LocalBoard } from '../../core/board';
 import type { FrameSource, Input, Layer, Place as FramePlace, Placed, PlacedMask, Scene, ToolName, Viewport } from '../../core/contract';
 import { sampler } from '../../core/frames/pixels';
