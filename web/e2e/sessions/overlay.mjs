@@ -17,7 +17,7 @@ async function withPage(width, height, f) {
 	await build({
 		configFile: false,
 		logLevel: 'error',
-		build: { outDir: out, minify: false, lib: { entry: join(here, '../pages/overlay.ts'), formats: ['es'], fileName: 'overlay' } },
+		build: { outDir: out, minify: false, lib: { entry: join(here, '../pages/overlay.ts'), formats: ['es'], fileName: () => 'overlay.js' } },
 	});
 	const script = readFileSync(join(out, 'overlay.js'));
 	const server = createServer((q, r) => {

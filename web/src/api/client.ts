@@ -25,7 +25,24 @@ async function checked(r: Response): Promise<Response> {
 	throw new Refused(r.status, code, message);
 }
 
+/** Answers that were asked for before somebody wanted them. */
+const early = new Map<string, Promise<unknown>>();
+
+/** Asks now for what a page is about to want, so that it does not wait for one answer after the other. The first who wants it gets it. */
+export function ahead(...paths: string[]): void {
+	for (const path of paths) {
+		const p = get(path);
+		p.catch(() => undefined); // whoever wants it is told
+		early.set(path, p);
+	}
+}
+
 async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+	const asked = early.get(path);
+	if (asked) {
+		early.delete(path);
+		return asked as Promise<T>;
+	}
 	return (await checked(await fetch(path, { signal: signal ?? null }))).json() as Promise<T>;
 }
 
