@@ -1,4 +1,4 @@
-import type { Answer, Item, ReadingView, Result, TraceRole } from '../../api/types';
+import type { Answer, Item, Point, ReadingView, Result, TraceRole } from '../../api/types';
 import type { Kept } from './answers';
 import { besideId } from './drawing';
 import { placeOfAnswer, type Place } from './place';
@@ -9,7 +9,12 @@ export interface Wording {
 	readonly image: number;
 	readonly id: string;
 	readonly text: string;
+	/** size of a pixel, where it is known: a trace's discs are drawn by it */
+	readonly pixel?: Point;
 }
+
+/** What a pixel is worth where the server measured, in both directions in one unit. */
+export const pixelOf = (r: Result): Point | undefined => (r.x && r.y && r.unit_x === r.unit_y ? [r.x, r.y] : undefined);
 
 /** Words for all shapes that the server has numbers of: one's own, and those that are shown beside. */
 export function wordings(
@@ -20,7 +25,8 @@ export function wordings(
 		if (!it || !r) return [];
 		return (a.shapes ?? []).flatMap((s) => {
 			const text = it.kind === 'ejection' ? volume(r, s.role) : label(r, it.value);
-			return text ? [{ image: s.image, id: id(placeOfAnswer(a), s.role), text }] : [];
+			const pixel = pixelOf(r);
+			return text ? [{ image: s.image, id: id(placeOfAnswer(a), s.role), text, ...(pixel && { pixel }) }] : [];
 		});
 	};
 	return [...kept.flatMap((k) => (k.answer ? of(k.answer, idOf) : [])), ...beside.flatMap((v) => v.answers.flatMap((a) => of(a, (p, role) => besideId(v, p, role))))];

@@ -1,5 +1,5 @@
 import { frame as fetchFrame, measure } from '../../api/client';
-import type { Answer, Case, Drawn, Image, Item, Point, ReadingView, Result, Sync, TraceRole } from '../../api/types';
+import type { Answer, Case, Drawn, Image, Item, ReadingView, Sync, TraceRole } from '../../api/types';
 import { createBoard, type LocalBoard } from '../../core/board';
 import type { FrameSource, Input, Layer, Place as FramePlace, Placed, PlacedMask, Scene, ToolName, Viewport } from '../../core/contract';
 import { sampler } from '../../core/frames/pixels';
@@ -10,9 +10,11 @@ import { hang, type Hung } from '../../core/layout/hanging';
 import { displaysOf, findFrame, sourceOf, type Display } from '../../core/stack/series';
 import { percentileWindow, presetsOf } from '../../core/viewport/presets';
 import { counts } from '../../core/tools/kinds';
+import { say } from '../../ui/notices.svelte';
 import { Drawing } from './drawing';
-import { wordings } from './labels';
+import { pixelOf, wordings } from './labels';
 import { marksOf, neighbour } from './marks';
+import { painters, Painting } from './painting';
 import { placeOf, type Look, type Place } from './place';
 import { Preview, type Previewed } from './preview';
 import type { Session } from './session.svelte';
@@ -74,6 +76,7 @@ export class Stage {
 	live = $state.raw<{ readonly item: string; readonly of: Previewed }>();
 
 	readonly #shared: Shared;
+	readonly #painting: Painting;
 	readonly #sources = new Map<string, FrameSource>();
 	readonly displays: readonly Display[];
 	readonly #boards = new Map<number, LocalBoard>();
@@ -89,6 +92,8 @@ export class Stage {
 	) {
 		this.displays = displaysOf(of);
 		const first = this.displays[0]!.id;
+		const { stream, who } = session;
+		this.#painting = new Painting({ who: who.name, together: () => stream.presence.get().length > 0, leases: () => stream.leases.get(), lease: (at) => stream.lease(at), say });
 		this.#shared = sharing((image, n, signal) => fetchFrame(session.assignment, image, n, signal));
 		this.#preview = new Preview((shapes) => measure(session.assignment, shapes));
 		this.drawing = new Drawing(session.items, session.answers!);
@@ -121,7 +126,7 @@ export class Stage {
 		this.item = session.items[0]?.name ?? '';
 		this.loop = [0, this.display.places.length - 1];
 		const tool = this.#hung.tool;
-		const meant = tool && session.items.find((it) => it.shape === tool || (it.kind === 'mask' && ['brush', 'erase', 'fill', 'threshold'].includes(tool)) || (it.kind === 'ejection' && tool === 'trace'));
+		const meant = tool && session.items.find((it) => it.shape === tool || (it.kind === 'mask' && painters.includes(tool)) || (it.kind === 'ejection' && tool === 'trace'));
 		if (tool && meant) this.arm(tool, meant.name);
 	}
 
@@ -265,6 +270,12 @@ export class Stage {
 		stream.draw(draft ? { ...at, shape: draft } : { ...at, done: true });
 	}
 
+	/** Whether a stroke may begin: nobody else paints this mask. */
+	mayPaint(image: number, frame: number): boolean {
+		const { reading } = this.session;
+		return !painters.includes(this.tool) || !reading || !this.item || this.#painting.begin({ reading: reading.id, item: this.item, image, frame });
+	}
+
 	/** Asks for numbers of what is not kept yet. */
 	#ask(item: string, shape: Drawn, id?: string) {
 		const it = this.session.items.find((i) => i.name === item);
@@ -285,7 +296,7 @@ export class Stage {
 		const { items, beside } = this.session;
 		for (const w of wordings(items, this.session.answers!.kept(), beside, (p, role) => this.drawing.idOf(p, role))) {
 			const b = this.#boards.get(w.image), has = b?.scene.shapes.find((p) => p.id === w.id);
-			if (has && has.label !== w.text) b!.label(w.id, w.text);
+			if (has && has.label !== w.text) b!.label(w.id, w.text, w.pixel);
 		}
 	}
 
@@ -579,9 +590,7 @@ export class Stage {
 	close() {
 		for (const f of this.#ends) f();
 		this.#preview.drop();
+		this.#painting.end();
 		for (const s of this.#sources.values()) s.close();
 	}
 }
-
-/** What a pixel is worth where the server measured: a trace's discs are drawn by it. */
-const pixelOf = (r: Result): Point | undefined => (r.x && r.y && r.unit_x === r.unit_y ? [r.x, r.y] : undefined);

@@ -142,7 +142,9 @@ describe('viewport', () => {
 		m.v.setView({ scale: 0, centre: undefined });
 		expect(m.v.scale()).toBe(20);
 		expect(views).toHaveBeenCalledTimes(3);
+		const painted = m.canvas.calls.length;
 		m.resize({ ratio: 2 });
+		expect(m.canvas.calls.length, 'painted before the next picture of the screen').toBeGreaterThan(painted);
 		await m.clock.beat();
 		expect([m.canvas.width, m.canvas.height]).toEqual([160, 120]);
 		expect(m.canvas.calls.at(-2)).toBe('transform 40 0 0 40 0 0');

@@ -266,6 +266,7 @@ class CanvasViewport implements Viewport {
 			this.canvas.width = width;
 			this.canvas.height = height;
 			this.#painter.clear();
+			if (this.#painted >= 0) this.#draw(); // at once: another size empties the canvas, and nobody is to see that
 		}
 		this.#tell('view');
 		this.#dirty();
