@@ -128,7 +128,7 @@ func Analyse(ctx context.Context, r *annotate.Records, o Options) (*Report, erro
 		out.Readers = append(out.Readers, reader)
 	}
 	if r.Drafts > 0 {
-		out.Notes = append(out.Notes, fmt.Sprintf("%d readings are under way and not counted: what is here will change", r.Drafts))
+		out.Notes = append(out.Notes, plural(r.Drafts, "reading is", "readings are")+" under way and not counted: what is here will change")
 	}
 	for _, arm := range arms(r) {
 		for i := range r.Protocol.Items {

@@ -152,7 +152,7 @@ func runAnnotateExport(ctx context.Context, o annotateOptions, io ioStreams) err
 	}
 	fmt.Fprintf(io.Out, "%s: %d readings in %d files\n", o.Out, m.Readings, len(m.Files))
 	if m.Drafts > 0 {
-		fmt.Fprintf(io.Err, "%d readings are under way and left out\n", m.Drafts)
+		fmt.Fprintf(io.Err, "readings under way, which are left out: %d\n", m.Drafts)
 	}
 	return nil
 }
