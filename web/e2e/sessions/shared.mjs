@@ -64,7 +64,17 @@ export const tests = {
 				await p.mouse.move(...(await at(p, to)), { steps: 6 });
 				await p.mouse.up();
 			};
-			await stroke(a.page, [150, 150], [180, 150]);
+			// Masks lie on a canvas of the image's size over the picture's.
+			const painted = () =>
+				[...document.querySelectorAll('[data-pane="0"] canvas')].some((c) => c.width === 320 && c.height === 240 && c.getContext('2d').getImageData(0, 0, 320, 240).data.some((v, i) => i % 4 === 3 && v));
+			assert.equal(await b.page.evaluate(painted), false, 'nothing is painted yet');
+			await a.page.mouse.move(...(await at(a.page, [150, 150])));
+			await a.page.mouse.down();
+			await a.page.mouse.move(...(await at(a.page, [180, 150])), { steps: 6 });
+			await b.page.waitForFunction(painted);
+			assert.equal(await b.page.locator('[data-item=cavity] output').count(), 0, 'the stroke is seen before it is kept');
+			await b.shot('shared-stroke');
+			await a.page.mouse.up();
 			await a.page.locator('[data-saved=saved]').waitFor();
 			await b.page.getByText(/paints cavity/).waitFor();
 			await b.page.locator('[data-item=cavity] output').waitFor();

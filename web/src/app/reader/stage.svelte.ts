@@ -1,7 +1,7 @@
 import { frame as fetchFrame, measure } from '../../api/client';
 import type { Answer, Case, Drawn, Image, Item, ReadingView, Sync, TraceRole } from '../../api/types';
 import { createBoard, type LocalBoard } from '../../core/board';
-import type { FrameSource, Input, Layer, Place as FramePlace, Placed, PlacedMask, Scene, ToolName, Viewport } from '../../core/contract';
+import type { FrameSource, Input, Layer, Place as FramePlace, PlacedMask, Scene, ToolName, Viewport } from '../../core/contract';
 import { sampler } from '../../core/frames/pixels';
 import { sharing, type Shared } from '../../core/frames/source';
 import { GRIDS } from '../../core/layout/grid';
@@ -10,14 +10,14 @@ import { hang, type Hung } from '../../core/layout/hanging';
 import { displaysOf, findFrame, sourceOf, type Display } from '../../core/stack/series';
 import { percentileWindow, presetsOf } from '../../core/viewport/presets';
 import { counts } from '../../core/tools/kinds';
-import { say } from '../../ui/notices.svelte';
 import { Drawing } from './drawing';
 import { pixelOf, wordings } from './labels';
 import { marksOf, neighbour } from './marks';
-import { painters, Painting } from './painting';
+import { painters } from './painting';
 import { placeOf, type Look, type Place } from './place';
 import { Preview, type Previewed } from './preview';
 import type { Session } from './session.svelte';
+import { Team } from './team.svelte';
 import { Together } from './together.svelte';
 import { label } from './words';
 
@@ -65,9 +65,8 @@ export class Stage {
 	canRedo = $state(false);
 	/** frames that are here, of how many, of the active image */
 	here = $state.raw<readonly [number, number]>([0, 0]);
-	/** what others draw at this moment, in a reading that is shared */
-	others = $state.raw<readonly Placed[]>([]);
-	#drawing = false;
+	/** the others in a reading that is shared */
+	readonly team: Team;
 	/** arrows move the selected shape or its handle: it was chosen with keys */
 	nudging = false;
 	/** traces that wait for others, by role: counts changes, for whoever asks the drawing */
@@ -76,7 +75,6 @@ export class Stage {
 	live = $state.raw<{ readonly item: string; readonly of: Previewed }>();
 
 	readonly #shared: Shared;
-	readonly #painting: Painting;
 	readonly #sources = new Map<string, FrameSource>();
 	readonly displays: readonly Display[];
 	readonly #boards = new Map<number, LocalBoard>();
@@ -92,18 +90,11 @@ export class Stage {
 	) {
 		this.displays = displaysOf(of);
 		const first = this.displays[0]!.id;
-		const { stream, who } = session;
-		this.#painting = new Painting({ who: who.name, together: () => stream.presence.get().length > 0, leases: () => stream.leases.get(), lease: (at) => stream.lease(at), say });
+		this.team = new Team(session.stream, session.who.name, () => session.reading?.id, (n) => of.images[n - 1]);
 		this.#shared = sharing((image, n, signal) => fetchFrame(session.assignment, image, n, signal));
 		this.#preview = new Preview((shapes) => measure(session.assignment, shapes));
 		this.drawing = new Drawing(session.items, session.answers!);
 		this.#ends.push(session.answers!.onChange(() => this.#label()), this.drawing.onLoose(() => this.waiting++));
-		this.#ends.push(
-			session.stream.live.subscribe((all) => {
-				const here = all.filter((d) => d.reading === session.reading?.id && d.shape && !d.done);
-				this.others = here.map((d): Placed => ({ id: `live/${d.who}/${d.object ?? ''}`, shape: { ...d.shape!, image: d.image, frame: d.frame }, item: d.item ?? '', layer: 'live', label: d.who }));
-			}),
-		);
 		this.#hung = hang(this.displays, session.protocol?.hanging);
 		const beside = session.beside.filter((r) => /^[AB]$/.test(r.reader));
 		if (beside.length === 2 && session.task?.arm === 'preference') {
@@ -254,26 +245,10 @@ export class Stage {
 		}
 		const item = this.current;
 		if (s.draft && item) this.#ask(item.name, s.draft);
-		this.#show(image, s.draft);
+		this.team.draw({ image, frame: s.draft?.frame ?? this.look.frame, item: this.item }, s.draft);
 		const held = s.shapes.find((p) => p.id === s.selected);
 		// While a handle is held the board has taken the label away.
 		if (held && !s.draft && held.label === undefined && held.layer === 'own' && held.id !== this.#moving) this.#ask(held.item, held.shape, held.id);
-	}
-
-	/** Shows others in the reading what is being drawn. */
-	#show(image: number, draft: Drawn | undefined) {
-		const { stream, reading } = this.session;
-		if (!reading || (!draft && !this.#drawing)) return;
-		if (stream.presence.get().length === 0 && !this.#drawing) return;
-		this.#drawing = !!draft;
-		const at = { reading: reading.id, image, frame: draft?.frame ?? this.look.frame, item: this.item };
-		stream.draw(draft ? { ...at, shape: draft } : { ...at, done: true });
-	}
-
-	/** Whether a stroke may begin: nobody else paints this mask. */
-	mayPaint(image: number, frame: number): boolean {
-		const { reading } = this.session;
-		return !painters.includes(this.tool) || !reading || !this.item || this.#painting.begin({ reading: reading.id, item: this.item, image, frame });
 	}
 
 	/** Asks for numbers of what is not kept yet. */
@@ -590,7 +565,7 @@ export class Stage {
 	close() {
 		for (const f of this.#ends) f();
 		this.#preview.drop();
-		this.#painting.end();
+		this.team.close();
 		for (const s of this.#sources.values()) s.close();
 	}
 }
