@@ -32,10 +32,13 @@ type team struct {
 	owner, friend, fourth string
 }
 
-func newTeam(t testing.TB) *team {
+func newTeam(t testing.TB) *team { return newTeamAt(t, nil) }
+
+// newTeamAt is newTeam by a clock.
+func newTeamAt(t testing.TB, now func() time.Time) *team {
 	t.Helper()
 	st := newStudyWith(t, withMask, nil, loop)
-	tm := &team{site: serveIt(t, st, Options{OpRate: 100_000})}
+	tm := &team{site: serveIt(t, st, Options{OpRate: 100_000, now: now})}
 	rest := []string{}
 	for _, who := range []string{"ann", "bob", "carl"} {
 		if list := st.tasks(who); len(list) > 0 {
@@ -228,10 +231,9 @@ func TestLiveShapes(t *testing.T) {
 
 // TestTooFast: what comes too fast is dropped without a word, the end of a shape last; a slow browser gets the newest and nothing waits for it.
 func TestTooFast(t *testing.T) {
-	tm := newTeam(t)
+	clock := newClock()
+	tm := newTeamAt(t, clock.now)
 	s := tm.Server
-	clock := time.Now()
-	s.now = func() time.Time { return clock }
 	v := &visitor{tm.owner, &session{who: tm.owner}}
 	full := tm.as(tm.owner)
 	_ = full
@@ -270,7 +272,7 @@ func TestTooFast(t *testing.T) {
 		t.Errorf("the end of a shape was dropped: %v", letters)
 	}
 	for i := range 500 { // many shapes, and nobody takes them
-		clock = clock.Add(time.Second)
+		clock.add(time.Second)
 		send(i, 0, false)
 	}
 	if letters = other.box.drain(); len(letters) != maxLetters {
