@@ -10,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,11 +17,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/cineloop/cineloop/deid"
 	"github.com/cineloop/cineloop/deid/internal/planted"
 	"github.com/cineloop/cineloop/deid/pixels"
+	"github.com/cineloop/cineloop/internal/judges"
 	"github.com/cineloop/cineloop/internal/testdata"
 )
 
@@ -185,7 +184,7 @@ func judgePydicom(t *testing.T, pairs []pair) {
 }
 
 func judgeOrthanc(t *testing.T, pairs []pair) {
-	base := orthanc(t)
+	base := judges.PlainOrthanc(t)
 	stored, refused := 0, 0
 	for _, p := range pairs {
 		raw, err := os.ReadFile(p.out)
@@ -234,43 +233,4 @@ func send(t *testing.T, url string, body []byte) (int, []byte) {
 		t.Fatal(err)
 	}
 	return resp.StatusCode, answer
-}
-
-// orthanc starts an Orthanc of its own.
-func orthanc(t *testing.T) (base string) {
-	t.Helper()
-	path, err := exec.LookPath("Orthanc")
-	if err != nil {
-		t.Skip("Orthanc is not installed")
-	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := ln.Addr().(*net.TCPAddr).Port
-	ln.Close()
-	dir := t.TempDir()
-	config, err := json.Marshal(map[string]any{"StorageDirectory": dir, "IndexDirectory": dir, "HttpPort": port, "DicomServerEnabled": false, "RemoteAccessAllowed": false, "AuthenticationEnabled": false})
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(dir, "orthanc.json")
-	if err := os.WriteFile(file, config, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(path, file)
-	if err := cmd.Start(); err != nil {
-		t.Skipf("Orthanc does not start here: %v", err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	base = fmt.Sprintf("http://127.0.0.1:%d", port)
-	for range 600 {
-		if resp, err := http.Get(base + "/system"); err == nil {
-			resp.Body.Close()
-			return base
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatal("Orthanc does not answer")
-	return ""
 }

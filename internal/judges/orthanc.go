@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -19,13 +20,25 @@ func Orthanc(t testing.TB, peer string) (base string) {
 	if testing.Short() {
 		t.Skip("-short: no judge is heard")
 	}
-	path, err := exec.LookPath("Orthanc")
-	if err != nil {
-		t.Skip("Orthanc is not installed")
-	}
 	const plugin = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 	if _, err := os.Stat(plugin); err != nil {
 		t.Skip("Orthanc's DICOMweb plugin is not installed")
+	}
+	return start(t, map[string]any{"Plugins": []string{plugin}, "DicomWeb": map[string]any{"Enable": true, "Root": "/dicom-web/", "Servers": map[string]any{"cineloop": []string{peer + "/"}}}})
+}
+
+// PlainOrthanc starts Orthanc without plugins.
+func PlainOrthanc(t testing.TB) (base string) {
+	t.Helper()
+	return start(t, nil)
+}
+
+// start runs an Orthanc of the test's own, with more keys in its configuration.
+func start(t testing.TB, more map[string]any) (base string) {
+	t.Helper()
+	path, err := exec.LookPath("Orthanc")
+	if err != nil {
+		t.Skip("Orthanc is not installed")
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -34,8 +47,9 @@ func Orthanc(t testing.TB, peer string) (base string) {
 	port := ln.Addr().(*net.TCPAddr).Port
 	ln.Close()
 	dir := t.TempDir()
-	config, err := json.Marshal(map[string]any{"StorageDirectory": dir, "IndexDirectory": dir, "HttpPort": port, "DicomServerEnabled": false, "RemoteAccessAllowed": false,
-		"AuthenticationEnabled": false, "Plugins": []string{plugin}, "DicomWeb": map[string]any{"Enable": true, "Root": "/dicom-web/", "Servers": map[string]any{"cineloop": []string{peer + "/"}}}})
+	keys := map[string]any{"StorageDirectory": dir, "IndexDirectory": dir, "HttpPort": port, "DicomServerEnabled": false, "RemoteAccessAllowed": false, "AuthenticationEnabled": false}
+	maps.Copy(keys, more)
+	config, err := json.Marshal(keys)
 	if err != nil {
 		t.Fatal(err)
 	}
